@@ -1,0 +1,74 @@
+import type {
+  Approval, AuthStatus, Capabilities, CreateSession, CreateTask, Health, Session, SessionPhase, StopResponse, Task, TaskStarted,
+} from '@codesdkd/protocol'
+
+/** A page of a list; `next_after` is null at the end. */
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly next_after: string | null
+}
+
+export interface PageRequest {
+  readonly after: string | null
+  readonly limit: number
+}
+
+export interface SessionQuery extends PageRequest {
+  readonly scope: 'daemon' | 'all'
+  readonly runtime?: string
+  readonly credentialNamespace?: string
+  readonly phase?: SessionPhase
+}
+
+export interface DecisionRequest {
+  readonly decision: 'approved' | 'denied'
+  readonly attempt: number
+  readonly input_hash: string
+  readonly reason?: string
+}
+
+/** Everything a client can do with sessions. Each method throws `Problem` for expected failures and resolves after the commit. */
+export interface SessionOperations {
+  create(request: CreateSession, options: { requestId: string; idempotencyKey: string | null }): Promise<{ session: Session; replayed: boolean }>
+  get(sessionId: string): Session
+  list(query: SessionQuery): Page<Session>
+  submit(sessionId: string, request: CreateTask, options: { requestId: string }): Promise<{ started: TaskStarted; replayed: boolean }>
+  task(sessionId: string, taskId: string): Task
+  tasks(sessionId: string, page: PageRequest): Page<Task>
+  stop(sessionId: string, taskId: string, options: { requestId: string }): Promise<StopResponse>
+  decide(sessionId: string, toolCallId: string, request: DecisionRequest, options: { requestId: string }): Promise<{ decision: 'approved' | 'denied' }>
+  approvals(page: PageRequest): Page<Approval>
+  /** True when no task of the session is open (all sessions without an id). */
+  idle(sessionId?: string): boolean
+  counts(): SessionCounts
+}
+
+export interface SessionCounts {
+  readonly sessions_loaded: number
+  readonly tasks_running: number
+  readonly tasks_queued: number
+  readonly approvals_pending: number
+  readonly agents_live: number
+}
+
+/** What can be asked of the runtimes without a session. `name` null = the default runtime; unknown -> Problem('unknown_runtime'). */
+export interface RuntimeOperations {
+  readonly names: readonly string[]
+  readonly defaultName: string
+  /** Never rejects but for an unknown name; at most 5 s, one probe per runtime at a time, cached 10 s. */
+  health(name: string | null): Promise<Health>
+  capabilities(name: string | null): Capabilities
+  authStatus(name: string | null, credentialNamespace: string | null): Promise<AuthStatus>
+}
+
+/** A finished support bundle, spooled inside the data directory. Disposing removes the file. */
+export interface SupportBundle extends AsyncDisposable {
+  readonly path: string
+  readonly size: number
+  readonly fileName: string
+}
+
+export interface BundleOperations {
+  /** At most two are built at a time; more -> Problem('rate_limited'). Unknown session -> Problem('session_not_found'). */
+  build(sessionId: string, options: { taskId: string | null; signal: AbortSignal }): Promise<SupportBundle>
+}

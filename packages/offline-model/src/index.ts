@@ -1,0 +1,6 @@
+export { startOfflineModel } from './offline-model.ts'
+export type { OfflineModel, OfflineModelOptions } from './offline-model.ts'
+export { parseScenarios, readScenarioFile, ScenarioError } from './scenario.ts'
+export type { Fault, Leg, Prompt, Scenario, ScenarioFile, ScenarioFileInput, Tool, Usage } from './scenario.ts'
+export type { Conversation, ConversationItem } from './conversation.ts'
+export type { Journal, JournalEntry, JournalOptions } from './journal.ts'

@@ -1,0 +1,184 @@
+import * as z from 'zod'
+import { message } from './message.ts'
+import { confinement, isolationLevel, isolationMode } from './session.ts'
+import { receipt, taskError } from './task.ts'
+import { callIdentity, decidedBy, permissionMode, policySnapshot, toolCall } from './tool-call.ts'
+import { usage } from './usage.ts'
+
+const outputBlock = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text'), text: z.string() }),
+  z.object({ type: z.literal('code'), code: z.string(), language: z.string().optional() }),
+  z.object({ type: z.literal('reasoning'), text: z.string() }),
+  z.object({ type: z.literal('artifact_ref'), artifact_id: z.string(), media_type: z.string().optional(), name: z.string().optional() }),
+])
+export type OutputBlock = z.infer<typeof outputBlock>
+
+const newMessages = z.object({ messages: z.array(message) })
+const terminal = z.object({ reason: z.string(), error: taskError.optional(), receipt })
+
+/**
+ * Event type -> payload. The one table from which types, validation and OpenAPI components come.
+ * Fields may be added; none is ever removed or given another meaning.
+ */
+export const payloads = {
+  'session.created': z.object({
+    contract_version: z.literal(1),
+    runtime: z.string(),
+    model: z.string().nullable(),
+    permission_mode: permissionMode,
+    escalation: z.enum(['deny', 'ask']),
+    cwd: z.string(),
+    credential_namespace: z.string(),
+    isolation_level: isolationLevel,
+    isolation_mode: isolationMode,
+    confinement,
+    env_names: z.array(z.string()).describe('names only, never values'),
+    runtime_config: z.record(z.string(), z.unknown()),
+    title: z.string().nullable(),
+    metadata: z.record(z.string(), z.string()),
+  }),
+  'session.updated': z.object({ changed: z.record(z.string(), z.unknown()) }),
+  'session.closed': z.object({ reason: z.string() }),
+  'session.context_restored': z.object({
+    source: z.enum(['native_resume', 'transcript']),
+    messages_carried: z.int(),
+    messages_omitted: z.int(),
+    characters: z.int(),
+    truncated: z.boolean(),
+    note: z.string().optional(),
+  }),
+  'task.queued': newMessages,
+  'task.started': newMessages,
+  'model.input': z.object({
+    input_ref: z.string().describe('artifact with what the daemon handed over'),
+    input_hash: z.string(),
+    context_window: z.int().nullable(),
+    implicit_sources_ref: z.string().nullable(),
+  }),
+  'runtime.request.started': z.object({ request_id: z.string().optional(), model: z.string().nullable() }),
+  'runtime.request.completed': z.object({ request_id: z.string().optional(), model: z.string().nullable(), duration_ms: z.number().optional() }),
+  'model.output.delta': z.object({
+    kind: z.enum(['text_delta', 'json_delta', 'code_delta', 'reasoning_delta', 'unknown_delta']),
+    block_id: z.string(),
+    delta: z.string(),
+    tool_call_id: z.string().optional(),
+    language: z.string().optional(),
+  }),
+  'model.output.discarded': z.object({ block_id: z.string() }),
+  'model.output.completed': z.object({
+    block_id: z.string().optional(),
+    content: z.array(outputBlock),
+    partial: z.boolean().optional(),
+  }),
+  'plan.updated': z.object({
+    entries: z.array(
+      z.object({
+        text: z.string(),
+        status: z.enum(['pending', 'in_progress', 'completed']),
+        priority: z.enum(['high', 'medium', 'low']).optional(),
+      }),
+    ),
+    explanation: z.string().optional(),
+  }),
+  'tool.call.requested': callIdentity.extend({ runtime_tool_call_id: z.string().optional(), ...toolCall.shape }),
+  'tool.call.policy_evaluated': callIdentity.extend({
+    source: z.enum(['runtime', 'codesdk', 'user']),
+    result: z.enum(['allow', 'deny', 'ask']),
+    rule: z.string(),
+    expires_at: z.string().optional().describe('when a pending question is denied by itself'),
+  }),
+  'tool.call.approved': callIdentity.extend({ decided_by: decidedBy, reason: z.string().optional(), policy_snapshot: policySnapshot }),
+  'tool.call.denied': callIdentity.extend({ decided_by: decidedBy, reason: z.string().optional(), policy_snapshot: policySnapshot }),
+  'tool.call.started': callIdentity.extend({ executed_by: z.enum(['codesdk', 'runtime', 'host']) }),
+  'tool.output.delta': callIdentity.extend({ stream: z.enum(['stdout', 'stderr', 'output']), delta: z.string() }),
+  'tool.output.completed': callIdentity.extend({ result_preview: z.string(), result_ref: z.string().optional(), truncated: z.boolean() }),
+  'tool.call.completed': callIdentity.extend({
+    name: z.string(),
+    executed_by: z.enum(['codesdk', 'runtime', 'host']),
+    execution_env: z.enum(['sandbox', 'host', 'unknown']),
+    policy_snapshot: policySnapshot,
+    result_preview: z.string(),
+    result_ref: z.string().optional(),
+    is_error: z.boolean(),
+    exit_code: z.int().nullable().optional(),
+    duration_ms: z.number().nullable(),
+  }),
+  'file.changed': z.object({
+    path: z.string(),
+    change: z.enum(['add', 'edit', 'delete', 'move']),
+    moved_to: z.string().optional(),
+    diff: z.string().optional(),
+    diff_ref: z.string().optional(),
+    tool_call_id: z.string().optional(),
+  }),
+  'question.asked': z.object({ question_id: z.string(), title: z.string(), schema: z.unknown() }),
+  'question.answered': z.object({ question_id: z.string(), outcome: z.enum(['accept', 'decline', 'cancel']), reason: z.string().optional() }),
+  'usage.reported': usage.extend({ scope: z.enum(['call', 'task']), context_window: z.int().nullable().optional() }),
+  'runtime.notice': z.object({
+    level: z.enum(['info', 'warning', 'error']),
+    kind: z.string().describe('a name for what it is; the native method where nothing is known of it'),
+    message: z.string(),
+    data: z.unknown().optional(),
+  }),
+  'task.completed': terminal,
+  'task.failed': terminal.extend({ error: taskError }),
+  'task.stopped': terminal,
+} as const
+
+export type EventType = keyof typeof payloads
+export type Payload<T extends EventType> = z.infer<(typeof payloads)[T]>
+
+export const eventTypes = Object.keys(payloads) as readonly EventType[]
+
+export function isEventType(value: string): value is EventType {
+  return Object.hasOwn(payloads, value)
+}
+
+export const terminalTypes = ['task.completed', 'task.failed', 'task.stopped'] as const
+export type TerminalType = (typeof terminalTypes)[number]
+
+export function isTerminal(type: string): type is TerminalType {
+  return (terminalTypes as readonly string[]).includes(type)
+}
+
+const trace = z.object({ session_id: z.string(), task_id: z.string().optional(), request_id: z.string().optional() })
+const runtimeRef = z.object({ name: z.string(), model: z.string().optional(), runtime_session_id: z.string().optional() })
+
+const envelope = {
+  schema_version: z.literal(1),
+  seq: z.int().min(1).describe('gapless from 1 per session'),
+  time: z.string().describe('RFC 3339 UTC; order is by seq, time may go back'),
+  trace,
+  runtime: runtimeRef,
+}
+
+/** The schema of one type of event. */
+export function eventSchema<T extends EventType>(type: T) {
+  return z.object({ ...envelope, type: z.literal(type), payload: payloads[type] })
+}
+
+/** Any event, as clients may meet it: a newer daemon may send types that are not in the table. */
+export const event = z
+  .looseObject({ ...envelope, type: z.string(), payload: z.looseObject({}) })
+  .meta({ id: 'Event', description: 'The envelope of every event. Clients must tolerate types that they do not know.' })
+
+interface Envelope {
+  readonly schema_version: 1
+  readonly seq: number
+  readonly time: string
+  readonly trace: z.infer<typeof trace>
+  readonly runtime: z.infer<typeof runtimeRef>
+}
+
+/** A stored event: what the log keeps, what clients read. */
+export type Event = { [T in EventType]: Envelope & { readonly type: T; readonly payload: Payload<T> } }[EventType]
+export type EventOf<T extends EventType> = Extract<Event, { type: T }>
+
+/** An event before the daemon gives it seq, time, trace and runtime. */
+export type NewEvent = {
+  [T in EventType]: { readonly type: T; readonly task_id?: string; readonly request_id?: string; readonly payload: Payload<T> }
+}[EventType]
+
+export const eventPage = z
+  .object({ events: z.array(event), next_seq: z.int(), has_more: z.boolean() })
+  .meta({ id: 'EventPage' })

@@ -1,0 +1,67 @@
+import * as z from 'zod'
+import { confinement, isolationMode } from './session.ts'
+
+/** What one kind of agent can do. Each flag is proved or disproved by a conformance test. */
+export const capabilities = z
+  .object({
+    runtime: z.string(),
+    supports_streaming: z.boolean(),
+    supports_tool_calls: z.boolean(),
+    supports_parallel_tool_calls: z.boolean(),
+    supports_stop: z.boolean(),
+    supports_artifacts: z.boolean(),
+    supports_session_create: z.boolean(),
+    supports_session_resume: z.boolean(),
+    supports_usage_reporting: z.boolean(),
+    supports_non_interactive: z.boolean(),
+    supports_steer: z.boolean(),
+    supports_questions: z.boolean(),
+    supports_host_tools: z.boolean(),
+    supports_attachments: z.boolean(),
+    supports_deny_reason: z.boolean(),
+    confinement,
+    max_outstanding_tool_calls: z.int().nullable(),
+    auth_model: z.enum(['login', 'api_key', 'login_or_api_key', 'none']),
+    tool_execution_model: z.enum(['runtime', 'daemon', 'host']),
+    permission_model: z.enum(['request', 'callback', 'mode', 'none']),
+    state_model: z.enum(['runtime_owned', 'daemon_owned']),
+    resume_model: z.enum(['native', 'transcript', 'none']),
+    tool_replay_safety: z.enum(['never_replayed', 'may_replay']),
+    mcp_support: z.enum(['native', 'none']),
+    mcp_transports: z.array(z.enum(['stdio', 'streamable_http', 'sse'])),
+    cancellation_model: z.enum(['interrupt', 'kill']),
+    supported_isolation_modes: z.array(isolationMode),
+    recommended_isolation_mode: isolationMode,
+    models: z.array(z.string()).optional(),
+    notes: z.array(z.string()).optional().describe('what cannot be held back or told, in plain words'),
+  })
+  .meta({ id: 'Capabilities' })
+export type Capabilities = z.infer<typeof capabilities>
+
+export const authModel = capabilities.shape.auth_model
+
+/** Login metadata that is safe to show: never a secret, never a path. */
+export const authStatus = z
+  .object({
+    ok: z.boolean(),
+    runtime: z.string(),
+    logged_in: z.boolean(),
+    auth_model: authModel,
+    account_label: z.string().optional(),
+    login_hint: z.string().optional(),
+  })
+  .meta({ id: 'AuthStatus' })
+export type AuthStatus = z.infer<typeof authStatus>
+
+export const health = z
+  .object({
+    ok: z.boolean(),
+    runtime: z.string(),
+    version: z.string().nullable(),
+    installed: z.boolean(),
+    checked_at: z.string(),
+    auth: authStatus.omit({ ok: true, runtime: true }),
+    error: z.object({ reason: z.string(), message: z.string() }).optional(),
+  })
+  .meta({ id: 'Health' })
+export type Health = z.infer<typeof health>

@@ -1,0 +1,240 @@
+import type { Event, EventOf } from './event.ts'
+import { addReceiptEvent, closeTime, emptyLedger, type Ledger } from './ledger.ts'
+import type { SessionPhase } from './session.ts'
+import type { Receipt, TaskError, TaskPhase, TaskStatus } from './task.ts'
+import type { CallIdentity, DecidedBy, PermissionMode, PolicySnapshot, ToolCall } from './tool-call.ts'
+import type { Usage } from './usage.ts'
+
+export type ToolCallPhase = 'requested' | 'pending' | 'approved' | 'denied' | 'started' | 'completed'
+
+/** One attempt of one tool call, as far as it has come. */
+export interface ToolCallState extends CallIdentity {
+  readonly runtime_tool_call_id: string | undefined
+  readonly call: ToolCall
+  readonly phase: ToolCallPhase
+  readonly requested_at: string
+  readonly expires_at: string | null
+  readonly decided_by: DecidedBy | null
+  /** True once the call was put to a person; only such calls can be approved or denied over HTTP. */
+  readonly put_to_person: boolean
+  readonly snapshot: PolicySnapshot | null
+  readonly started_at: string | null
+}
+
+export interface TaskState {
+  readonly task_id: string
+  readonly status: TaskStatus
+  readonly phase: TaskPhase
+  readonly created_at: string
+  readonly started_at: string | null
+  readonly ended_at: string | null
+  readonly last_seq: number
+  readonly usage: Usage | null
+  readonly reason?: string
+  readonly error?: TaskError
+  readonly receipt?: Receipt
+  readonly calls: ReadonlyMap<string, ToolCallState>
+  /** Output blocks that have deltas and no end yet: block id -> its kind and the seq of its first delta. */
+  readonly blocks: ReadonlyMap<string, { readonly kind: string; readonly first_seq: number }>
+  readonly questions: ReadonlySet<string>
+  readonly ledger: Ledger
+}
+
+/** A session as the fold of its log. */
+export interface SessionState {
+  readonly session_id: string
+  readonly last_seq: number
+  readonly created: EventOf<'session.created'>['payload'] | null
+  readonly closed: boolean
+  readonly runtime_session_id: string | null
+  readonly permission_mode: PermissionMode
+  /** Tasks in the order of their acceptance. The daemon forgets ended ones (`forgetEnded`); a client may keep them. */
+  readonly tasks: ReadonlyMap<string, TaskState>
+}
+
+export function emptyState(sessionId: string): SessionState {
+  return {
+    session_id: sessionId,
+    last_seq: 0,
+    created: null,
+    closed: false,
+    runtime_session_id: null,
+    permission_mode: 'ask',
+    tasks: new Map(),
+  }
+}
+
+/** Folds one event into the state. Total: an event of an unknown type or of an unknown task changes only `last_seq`. */
+export function evolve(state: SessionState, event: Event): SessionState {
+  const base: SessionState = {
+    ...state,
+    last_seq: event.seq,
+    runtime_session_id: event.runtime.runtime_session_id ?? state.runtime_session_id,
+  }
+  if (event.type === 'session.created') return { ...base, created: event.payload, permission_mode: event.payload.permission_mode }
+  if (event.type === 'session.closed') return { ...base, closed: true }
+  const taskId = event.trace.task_id
+  if (taskId === undefined) return base
+  const before = state.tasks.get(taskId) ?? (isTaskStart(event) ? newTask(taskId, event) : undefined)
+  if (before === undefined || before.status !== 'running') return base
+  const after = evolveTask(before, event)
+  return { ...base, tasks: new Map(state.tasks).set(taskId, after) }
+}
+
+/** The state without its ended tasks, so that a long session stays small in memory. */
+export function forgetEnded(state: SessionState): SessionState {
+  const open = [...state.tasks].filter(([, task]) => task.status === 'running')
+  return open.length === state.tasks.size ? state : { ...state, tasks: new Map(open) }
+}
+
+/** The task whose turn it is: the one that started and has not ended. */
+export function activeTask(state: SessionState): TaskState | undefined {
+  for (const task of state.tasks.values()) if (task.status === 'running' && task.phase !== 'queued') return task
+  return undefined
+}
+
+export function sessionPhase(state: SessionState): SessionPhase {
+  if (state.closed) return 'closed'
+  const task = activeTask(state) ?? [...state.tasks.values()].find((one) => one.status === 'running')
+  if (task === undefined) return 'idle'
+  switch (task.phase) {
+    case 'completed': case 'failed': case 'stopped': return 'idle'
+    default: return task.phase
+  }
+}
+
+/** Calls of open tasks that wait for a person, oldest first. */
+export function pendingCalls(state: SessionState): readonly { task: TaskState; call: ToolCallState }[] {
+  const pending: { task: TaskState; call: ToolCallState }[] = []
+  for (const task of state.tasks.values()) {
+    if (task.status !== 'running') continue
+    for (const call of task.calls.values()) if (call.phase === 'pending') pending.push({ task, call })
+  }
+  return pending
+}
+
+function isTaskStart(event: Event): boolean {
+  return event.type === 'task.queued' || event.type === 'task.started'
+}
+
+function newTask(taskId: string, event: Event): TaskState {
+  return {
+    task_id: taskId,
+    status: 'running',
+    phase: 'queued',
+    created_at: event.time,
+    started_at: null,
+    ended_at: null,
+    last_seq: event.seq,
+    usage: null,
+    calls: new Map(),
+    blocks: new Map(),
+    questions: new Set(),
+    ledger: emptyLedger(event.time),
+  }
+}
+
+function evolveTask(before: TaskState, event: Event): TaskState {
+  const ledger = addReceiptEvent(before.ledger, event, clockOf(before))
+  const changed = { ...before, last_seq: event.seq, ledger, usage: ledger.usage, ...taskChanges(before, event) }
+  return { ...changed, phase: phaseOf(changed) }
+}
+
+/** Which clock of the receipt runs while the task is in this state. */
+function clockOf(task: TaskState): 'queued' | 'human' | 'tool' | 'model' {
+  if (task.phase === 'queued') return 'queued'
+  if (task.phase === 'waiting_approval' || task.phase === 'waiting_input') return 'human'
+  for (const call of task.calls.values()) if (call.phase === 'started') return 'tool'
+  return 'model'
+}
+
+function phaseOf(task: TaskState): TaskPhase {
+  if (task.phase !== 'running' && task.phase !== 'waiting_approval' && task.phase !== 'waiting_input') return task.phase
+  for (const call of task.calls.values()) if (call.phase === 'pending') return 'waiting_approval'
+  return task.questions.size > 0 ? 'waiting_input' : 'running'
+}
+
+function taskChanges(task: TaskState, event: Event): Partial<TaskState> {
+  switch (event.type) {
+    case 'task.started':
+      return { phase: 'starting', started_at: event.time }
+    case 'model.output.delta':
+      return { ...awake(task), ...(task.blocks.has(event.payload.block_id) ? {} : { blocks: openBlock(task, event) }) }
+    case 'model.output.discarded':
+      return { blocks: without(task.blocks, event.payload.block_id) }
+    case 'model.output.completed':
+      return { ...awake(task), ...(event.payload.block_id === undefined ? {} : { blocks: without(task.blocks, event.payload.block_id) }) }
+    case 'question.asked':
+      return { questions: new Set(task.questions).add(event.payload.question_id) }
+    case 'question.answered':
+      return { questions: new Set([...task.questions].filter((id) => id !== event.payload.question_id)) }
+    case 'tool.call.requested':
+      return { ...awake(task), calls: new Map(task.calls).set(event.payload.tool_call_id, requestedCall(event)) }
+    case 'tool.call.policy_evaluated':
+      return withCall(task, event.payload, event.payload.result === 'ask'
+        ? { phase: 'pending', put_to_person: true, expires_at: event.payload.expires_at ?? null }
+        : {})
+    case 'tool.call.approved':
+      return withCall(task, event.payload, { phase: 'approved', decided_by: event.payload.decided_by, snapshot: event.payload.policy_snapshot })
+    case 'tool.call.denied':
+      return withCall(task, event.payload, { phase: 'denied', decided_by: event.payload.decided_by, snapshot: event.payload.policy_snapshot })
+    case 'tool.call.started':
+      return withCall(task, event.payload, { phase: 'started', started_at: event.time })
+    case 'tool.call.completed':
+      return withCall(task, event.payload, { phase: 'completed' })
+    case 'task.completed': case 'task.failed': case 'task.stopped':
+      return ended(event)
+    case 'runtime.request.started': case 'runtime.notice': case 'session.context_restored': case 'plan.updated':
+      return awake(task)
+    default:
+      return {}
+  }
+}
+
+/** The first sign of the agent ends `starting`. */
+function awake(task: TaskState): Partial<TaskState> {
+  return task.phase === 'starting' ? { phase: 'running' } : {}
+}
+
+function ended(event: EventOf<'task.completed' | 'task.failed' | 'task.stopped'>): Partial<TaskState> {
+  const status = event.type === 'task.completed' ? 'completed' : event.type === 'task.failed' ? 'failed' : 'stopped'
+  return {
+    status,
+    phase: status,
+    ended_at: event.time,
+    reason: event.payload.reason,
+    receipt: event.payload.receipt,
+    usage: event.payload.receipt.usage,
+    ...(event.payload.error === undefined ? {} : { error: event.payload.error }),
+  }
+}
+
+function openBlock(task: TaskState, event: EventOf<'model.output.delta'>): TaskState['blocks'] {
+  return new Map(task.blocks).set(event.payload.block_id, { kind: event.payload.kind, first_seq: event.seq })
+}
+
+function requestedCall(event: EventOf<'tool.call.requested'>): ToolCallState {
+  const { tool_call_id, attempt, input_hash, runtime_tool_call_id, ...call } = event.payload
+  return {
+    tool_call_id, attempt, input_hash, runtime_tool_call_id, call,
+    phase: 'requested', requested_at: event.time, expires_at: null, decided_by: null, put_to_person: false, snapshot: null, started_at: null,
+  }
+}
+
+function withCall(task: TaskState, identity: CallIdentity, change: Partial<ToolCallState>): Partial<TaskState> {
+  const call = task.calls.get(identity.tool_call_id)
+  if (call === undefined || call.attempt !== identity.attempt) return {}
+  return { calls: new Map(task.calls).set(call.tool_call_id, { ...call, ...change }) }
+}
+
+function without<V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<string, V> {
+  if (!map.has(key)) return map
+  const copy = new Map(map)
+  copy.delete(key)
+  return copy
+}
+
+/** The receipt of a task that ends at `time`. */
+export function toReceipt(task: TaskState, time: string): Receipt {
+  return closeTime(task.ledger, time, clockOf(task), task.started_at)
+}

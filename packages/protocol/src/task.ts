@@ -1,0 +1,104 @@
+import * as z from 'zod'
+import { message } from './message.ts'
+import { permissionMode } from './tool-call.ts'
+import { usage } from './usage.ts'
+
+export const taskStatus = z.enum(['running', 'completed', 'failed', 'stopped']).meta({ id: 'TaskStatus' })
+export type TaskStatus = z.infer<typeof taskStatus>
+
+export const taskPhase = z
+  .enum(['queued', 'starting', 'running', 'waiting_approval', 'waiting_input', 'stopping', 'completed', 'failed', 'stopped'])
+  .meta({ id: 'TaskPhase' })
+export type TaskPhase = z.infer<typeof taskPhase>
+
+/** Codes of `task.failed`; open-ended for clients, closed in the daemon. */
+export const taskErrorCode = z.enum([
+  'agent_not_installed', 'agent_start_failed', 'agent_start_timeout', 'agent_exited', 'agent_protocol_error', 'agent_error',
+  'auth_required', 'rate_limited', 'usage_limit_reached', 'context_window_exceeded', 'model_request_rejected', 'model_unavailable',
+  'model_stream_interrupted', 'model_unreachable', 'deadline_exceeded', 'cwd_not_allowed', 'resume_failed',
+  'daemon_restarted', 'daemon_error', 'storage_unavailable',
+])
+export type TaskErrorCode = z.infer<typeof taskErrorCode>
+
+export const taskError = z
+  .object({
+    code: taskErrorCode,
+    message: z.string(),
+    retryable: z.boolean(),
+    exit_code: z.int().nullable().optional(),
+    signal: z.string().nullable().optional(),
+    stderr_tail: z.string().optional(),
+  })
+  .meta({ id: 'TaskError' })
+export type TaskError = z.infer<typeof taskError>
+
+/** The summary on every terminal event. Lists are cut at 200 entries; the totals count all. Times are milliseconds. */
+export const receipt = z
+  .object({
+    files_changed: z.array(z.object({ path: z.string(), change: z.string() })),
+    files_changed_total: z.int(),
+    commands: z.array(z.object({ tool_call_id: z.string(), title: z.string(), exit_code: z.int().nullable(), is_error: z.boolean() })),
+    commands_total: z.int(),
+    approvals: z.object({ approved: z.int(), denied: z.int(), by_user: z.int(), by_policy: z.int(), by_runtime: z.int(), by_daemon: z.int() }),
+    usage: usage.nullable(),
+    cost_usd: z.number().nullable(),
+    time_ms: z.object({ total: z.int(), model: z.int(), tool: z.int(), waiting_for_human: z.int(), queued: z.int() }),
+  })
+  .meta({ id: 'Receipt' })
+export type Receipt = z.infer<typeof receipt>
+
+export const taskId = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,128}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ -')
+  .refine((id) => id !== '.' && id !== '..', 'must not be . or ..')
+
+const milliseconds = z.int().min(1).max(2_147_483_647)
+
+/** Body of `POST /sessions/<id>/tasks`. */
+export const createTask = z
+  .object({
+    messages: z.array(message).min(1).max(10_000),
+    task_id: taskId.optional(),
+    permission_mode: permissionMode.optional(),
+    runtime_config: z.record(z.string(), z.unknown()).optional(),
+    tool_manifest: z.union([z.record(z.string(), z.unknown()), z.array(z.unknown())]).optional(),
+    timeout_ms: milliseconds.optional(),
+    approval_timeout_ms: milliseconds.optional(),
+  })
+  .meta({ id: 'CreateTask' })
+export type CreateTask = z.infer<typeof createTask>
+
+export const taskStarted = z
+  .object({
+    session_id: z.string(),
+    task_id: z.string(),
+    status: z.literal('started'),
+    phase: taskPhase,
+    last_seq: z.int(),
+  })
+  .meta({ id: 'TaskStarted' })
+export type TaskStarted = z.infer<typeof taskStarted>
+
+export const task = z
+  .object({
+    session_id: z.string(),
+    task_id: z.string(),
+    status: taskStatus,
+    last_seq: z.int().describe("seq of the task's own last event"),
+    phase: taskPhase,
+    created_at: z.string(),
+    started_at: z.string().nullable(),
+    ended_at: z.string().nullable(),
+    usage: usage.nullable(),
+    reason: z.string().optional(),
+    error: taskError.optional(),
+    receipt: receipt.optional(),
+  })
+  .meta({ id: 'Task' })
+export type Task = z.infer<typeof task>
+
+export const taskList = z.object({ tasks: z.array(task), next_after: z.string().nullable() }).meta({ id: 'TaskList' })
+
+export const stopResponse = z
+  .object({ ok: z.literal(true), task_id: z.string(), status: taskStatus })
+  .meta({ id: 'StopResponse' })
