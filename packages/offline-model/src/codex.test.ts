@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -8,54 +9,68 @@ import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
 import { startOfflineModel } from './offline-model.ts'
+import type { OfflineModel, ScenarioFileInput } from './index.ts'
 import { readScenarioFile } from './scenario.ts'
 
-const notification = z.looseObject({
+const KEY = 'offline-test-key'
+const binary = await findCodex()
+
+const item = z.looseObject({ type: z.string(), text: z.string().optional(), status: z.string().optional(), aggregatedOutput: z.string().nullish() })
+const message = z.looseObject({
   id: z.number().optional(),
   method: z.string().optional(),
   result: z.unknown().optional(),
-  error: z.unknown().optional(),
-  params: z
-    .looseObject({
-      delta: z.string().optional(),
-      item: z.looseObject({ type: z.string(), text: z.string().optional(), exitCode: z.number().nullish(), aggregatedOutput: z.string().nullish() }).optional(),
-      plan: z.array(z.object({ step: z.string(), status: z.string() })).optional(),
-      turn: z.looseObject({ status: z.string(), error: z.unknown() }).optional(),
-      tokenUsage: z.looseObject({ last: z.looseObject({ inputTokens: z.number() }) }).optional(),
-    })
-    .optional(),
+  params: z.looseObject({ delta: z.string().optional(), item: item.optional(), plan: z.unknown().optional(), turn: z.looseObject({ id: z.string(), status: z.string() }).optional() }).optional(),
 })
-type Notification = z.infer<typeof notification>
+type Message = z.infer<typeof message>
 
-/** A real `codex app-server` whose home is `home` and whose model is at `modelUrl`. */
-async function startCodex(home: string, modelUrl: string): Promise<{ turn(cwd: string, text: string): Promise<Notification[]> } & AsyncDisposable> {
-  await writeFile(join(home, 'config.toml'), codexConfig(modelUrl))
-  const child = spawn(await codexBinary(), ['app-server'], { env: { PATH: process.env['PATH'], CODEX_HOME: home, HOME: home, OFFLINE_KEY: 'secret-key' }, stdio: ['pipe', 'pipe', 'ignore'] })
+interface Codex extends AsyncDisposable {
+  readonly threadId: string
+  /** Starts a turn in the thread. Resolves with its id. */
+  start(text: string): Promise<string>
+  request(method: string, params: object): Promise<unknown>
+  /** Everything said since the turn began, up to the first message like this one. */
+  until(method: string, itemType?: string): Promise<Message[]>
+}
+
+/** The real agent in `cwd`, with `home` as its home and `model` as its model. */
+async function startCodex(home: string, cwd: string, model: OfflineModel): Promise<Codex> {
+  await writeFile(join(home, 'config.toml'), codexConfig(model.url))
+  const child = spawn(binary ?? '', ['app-server'], { env: { PATH: process.env['PATH'], HOME: home, CODEX_HOME: home, MODEL_KEY: KEY }, stdio: ['pipe', 'pipe', 'ignore'] })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const next = async (): Promise<Notification> => notification.parse(JSON.parse((await lines.next()).value ?? 'null'))
+  const next = async (): Promise<Message> => message.parse(JSON.parse((await lines.next()).value ?? 'null'))
   let id = 0
-  const send = (method: string, params?: object): void => void child.stdin.write(`${JSON.stringify({ method, params, ...(method === 'initialized' ? {} : { id: (id += 1) }) })}\n`)
-  const call = async (method: string, params: object): Promise<unknown> => {
-    send(method, params)
+  let unread: Message[] = []
+  const send = (sent: object): void => void child.stdin.write(`${JSON.stringify(sent)}\n`)
+  const request = async (method: string, params: object): Promise<unknown> => {
+    id += 1
+    send({ method, id, params })
     for (;;) {
-      const message = await next()
-      if (message.id === id && message.method === undefined) return message.error ? Promise.reject(new Error(JSON.stringify(message.error))) : message.result
+      const answer = await next()
+      if (answer.id === id && answer.method === undefined) return answer.result
+      unread.push(answer)
     }
   }
-  await call('initialize', { clientInfo: { name: 'offline-model-test', title: 'test', version: '0' }, capabilities: {} })
-  send('initialized')
+  await request('initialize', { clientInfo: { name: 'offline-model', title: 'test', version: '0' }, capabilities: {} })
+  send({ method: 'initialized' })
+  const { thread } = z.object({ thread: z.object({ id: z.string() }) }).parse(await request('thread/start', { cwd, approvalPolicy: 'never', sandbox: 'danger-full-access' }))
   return {
-    async turn(cwd, text) {
-      const started = z.object({ thread: z.object({ id: z.string() }) }).parse(await call('thread/start', { cwd, approvalPolicy: 'never', sandbox: 'danger-full-access' }))
-      send('turn/start', { threadId: started.thread.id, input: [{ type: 'text', text, text_elements: [] }] })
-      const seen: Notification[] = []
-      while (seen.at(-1)?.method !== 'turn/completed') seen.push(await next())
-      return seen
+    threadId: thread.id,
+    request,
+    async start(text) {
+      unread = []
+      const started = await request('turn/start', { threadId: thread.id, input: [{ type: 'text', text, text_elements: [] }] })
+      return z.object({ turn: z.object({ id: z.string() }) }).parse(started).turn.id
+    },
+    async until(method, itemType) {
+      while (!unread.some(({ method: seen, params }) => seen === method && params?.item?.type === itemType)) unread.push(await next())
+      return unread
     },
     async [Symbol.asyncDispose]() {
       if (child.exitCode !== null) return
+      const exit = once(child, 'exit')
       child.stdin.end()
-      await once(child, 'exit')
+      await exit
     },
   }
 }
@@ -73,35 +88,78 @@ enabled = true
 name = "offline"
 base_url = "${url}/v1"
 wire_api = "responses"
-env_key = "OFFLINE_KEY"
+env_key = "MODEL_KEY"
 request_max_retries = 1
 stream_max_retries = 1
 `
 
-async function codexBinary(): Promise<string> {
-  const platform = createRequire(import.meta.url).resolve(`@openai/codex-${process.platform}-${process.arch}/package.json`)
-  const vendor = join(dirname(platform), 'vendor')
-  const [triple = ''] = await readdir(vendor)
-  return join(vendor, triple, 'bin', 'codex')
+/** The native binary inside the platform's package; null where that is not installed. */
+async function findCodex(): Promise<string | null> {
+  try {
+    const vendor = join(dirname(createRequire(import.meta.url).resolve(`@openai/codex-${process.platform}-${process.arch}/package.json`)), 'vendor')
+    const candidates = (await readdir(vendor)).map((triple) => join(vendor, triple, 'bin', 'codex'))
+    return candidates.find((candidate) => existsSync(candidate)) ?? null
+  } catch {
+    return null
+  }
 }
 
-test('the real Codex plays the demo', { timeout: 60_000 }, async () => {
+/** Runs `body` with the agent in an empty workspace. */
+async function withCodex(file: ScenarioFileInput, body: (codex: Codex, model: OfflineModel, workspace: string) => Promise<void>): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), 'offline-model-'))
-  const home = join(root, 'home')
-  const workspace = join(root, 'workspace')
-  await mkdir(home)
-  await mkdir(workspace)
-  await writeFile(join(workspace, 'greet.js'), 'export const greet = (name) => `Helo, ${name}!`;\n')
-  await writeFile(join(workspace, 'check.js'), "import { greet } from './greet.js'\nif (greet('Ada') !== 'Hello, Ada!') process.exit(1)\n")
-  await writeFile(join(workspace, 'package.json'), '{"type":"module"}')
-  const demo = await readScenarioFile(join(import.meta.dirname, '../scenarios/demo.json'))
-  {
-    await using model = await startOfflineModel(demo)
-    await using codex = await startCodex(home, model.url)
-    const seen = await codex.turn(workspace, 'Please fix the failing test.')
-    if (process.env['DUMP']) await writeFile(process.env['DUMP'], JSON.stringify({ seen, journal: model.journal.entries }, null, 1))
-    expect(seen.at(-1)?.params?.turn).toMatchObject({ status: 'completed', error: null })
+  const [home, workspace] = [join(root, 'home'), join(root, 'workspace')]
+  try {
+    await Promise.all([mkdir(home), mkdir(workspace)])
+    await using model = await startOfflineModel(file)
+    await using codex = await startCodex(home, workspace, model)
+    await body(codex, model, workspace)
+  } finally {
+    await rm(root, { recursive: true, force: true, maxRetries: 3 })
   }
-  expect(await readFile(join(workspace, 'greet.js'), 'utf8')).toContain('Hello')
-  await rm(root, { recursive: true, force: true })
+}
+
+const withMethod = (seen: Message[], method: string): Message[] => seen.filter((candidate) => candidate.method === method)
+const completed = (seen: Message[], type: string): unknown[] => withMethod(seen, 'item/completed').flatMap(({ params }) => (params?.item?.type === type ? [params.item] : []))
+
+test.skipIf(binary === null)('the real Codex plays the demo', { timeout: 60_000 }, async () => {
+  const demo = await readScenarioFile(join(import.meta.dirname, '../scenarios/demo.json'))
+  await withCodex(demo, async (codex, model, workspace) => {
+    await writeFile(join(workspace, 'package.json'), '{"type":"module"}')
+    await writeFile(join(workspace, 'greet.js'), 'export const greet = (name) => `Helo, ${name}!`;\n')
+    await writeFile(join(workspace, 'check.js'), "import { greet } from './greet.js'\nif (greet('Ada') !== 'Hello, Ada!') process.exit(1)\n")
+    await codex.start('Please fix the failing test.')
+    const seen = await codex.until('turn/completed')
+    expect(seen.at(-1)?.params?.turn?.status).toBe('completed')
+    expect(await readFile(join(workspace, 'greet.js'), 'utf8')).toBe('export const greet = (name) => `Hello, ${name}!`;\n')
+    expect(withMethod(seen, 'item/reasoning/summaryTextDelta').map(({ params }) => params?.delta).join('')).toContain('The check fails.')
+    expect(withMethod(seen, 'turn/plan/updated')[0]?.params?.plan).toContainEqual({ step: 'Read greet.js', status: 'inProgress' })
+    expect(completed(seen, 'commandExecution')).toMatchObject([
+      { status: 'completed', exitCode: 0, aggregatedOutput: 'export const greet = (name) => `Helo, ${name}!`;\n' },
+      { status: 'completed', exitCode: 0 },
+    ])
+    expect(completed(seen, 'fileChange')).toMatchObject([{ status: 'completed', changes: [{ kind: { type: 'update' } }] }])
+    expect(completed(seen, 'agentMessage').at(-1)).toMatchObject({ text: expect.stringContaining('The check passes') })
+    expect(model.journal.entries.map(({ scenario, leg, attempt }) => [scenario, leg, attempt])).toEqual([0, 1, 2, 3, 4].map((leg) => ['demo', leg, 1]))
+    expect(model.journal.entries.every((entry) => model.journal.carries(entry, KEY))).toBe(true)
+  })
+})
+
+test.skipIf(binary === null)('the real Codex retries, calls in parallel and is steered', { timeout: 60_000 }, async () => {
+  const legs: ScenarioFileInput['scenarios'][number]['legs'] = [
+    { text: 'I will run two.', chunk_size: 4, tools: [{ tool: 'shell', command: 'until [ -e go ]; do sleep 0.05; done' }, { tool: 'shell', command: 'touch two' }], fault: { kind: 'drop', after_chunks: 2, times: 1 } },
+    { text: 'The last one said: {{last_tool_output}}' },
+  ]
+  await withCodex({ scenarios: [{ name: 'parallel', prompt: 'Run', legs }] }, async (codex, model, workspace) => {
+    const turnId = await codex.start('Run two')
+    // Steered any earlier, Codex would discard the calls it has not read yet.
+    await codex.until('item/completed', 'commandExecution')
+    await codex.request('turn/steer', { threadId: codex.threadId, expectedTurnId: turnId, input: [{ type: 'text', text: 'Be quick', text_elements: [] }] })
+    await writeFile(join(workspace, 'go'), '')
+    const seen = await codex.until('turn/completed')
+    expect(withMethod(seen, 'error')).toHaveLength(1)
+    expect(completed(seen, 'agentMessage')).toMatchObject([{ text: 'I will run two.' }, { text: expect.stringContaining('Process exited with code 0') }])
+    expect(await readdir(workspace)).toContain('two')
+    expect(model.journal.entries.map(({ leg, attempt, outcome }) => [leg, attempt, outcome])).toEqual([[0, 1, 'faulted'], [0, 2, 'completed'], [1, 1, 'completed']])
+    expect(model.journal.entries.at(-1)?.conversation.items).toContainEqual({ kind: 'user', text: 'Be quick' })
+  })
 })

@@ -16,7 +16,9 @@ export class HttpError extends Error {
 export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Not destroyed when the limit ends the loop: its socket must still carry the answer.
+  for await (const data of request.iterator({ destroyOnReturn: false })) {
+    const chunk: Buffer = data
     size += chunk.length
     if (size > limit) throw new HttpError(413, `the body is larger than ${limit} bytes`)
     chunks.push(chunk)

@@ -32,7 +32,8 @@ export async function startOfflineModel(options: OfflineModelOptions): Promise<O
   const { host = '127.0.0.1', port = 0, journal: journalOptions, now = Date.now, ...file } = options
   const journal = new JournalRecorder(journalOptions)
   const player = new Player(parseScenarios(file), journal, now)
-  const server = createServer((request, response) => void player.serve(request, response))
+  // An idle connection is never closed from here: an agent that was about to use it again would see a failure no scenario asked for.
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => void player.serve(request, response))
   server.listen(port, host)
   await once(server, 'listening')
   const address = server.address()

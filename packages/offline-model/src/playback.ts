@@ -15,25 +15,28 @@ export interface PlaybackOptions {
   readonly signal: AbortSignal
 }
 
-/** Writes frames at the reader's speed. Resolves with the number of frames sent and whether they were all. Rejects when the signal aborts. */
-export async function play(frames: Iterable<Frame>, response: ServerResponse, options: PlaybackOptions): Promise<{ sent: number; complete: boolean }> {
+/** Writes frames at the reader's speed. Resolves with the number of frames sent. Rejects when the signal aborts. */
+export async function play(frames: Iterable<Frame>, response: ServerResponse, options: PlaybackOptions): Promise<number> {
   let sent = 0
   let deltas = 0
   for (const frame of frames) {
-    if (options.stopAfter !== null && (deltas >= options.stopAfter || frame.kind === 'end')) return { sent, complete: false }
+    if (options.stopAfter !== null && (deltas >= options.stopAfter || frame.kind === 'end')) break
     if (frame.kind === 'delta') {
       deltas += 1
       if (options.delayMs > 0) await sleep(options.delayMs, undefined, { signal: options.signal })
     }
-    await write(frame, response, options.signal)
+    for (const part of typeof frame.wire === 'string' ? [frame.wire] : frame.wire) {
+      options.signal.throwIfAborted()
+      // A fault that breaks the connection would take with it what was not sent yet.
+      if (options.stopAfter !== null) await flush(part, response)
+      else if (!response.write(part)) await once(response, 'drain', { signal: options.signal })
+    }
     sent += 1
   }
-  return { sent, complete: true }
+  return sent
 }
 
-async function write(frame: Frame, response: ServerResponse, signal: AbortSignal): Promise<void> {
-  for (const part of typeof frame.wire === 'string' ? [frame.wire] : frame.wire) {
-    signal.throwIfAborted()
-    if (!response.write(part)) await once(response, 'drain', { signal })
-  }
+/** Resolves when the system has taken the part over. */
+function flush(part: string, response: ServerResponse): Promise<void> {
+  return new Promise((resolve, reject) => response.write(part, (error) => (error ? reject(error) : resolve())))
 }

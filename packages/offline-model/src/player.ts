@@ -73,11 +73,12 @@ export class Player {
       bytes.length,
     )
     const fault = leg.fault && attempt <= (leg.fault.times ?? Infinity) ? leg.fault : null
-    const outcome = await perform(dialect, toReply(conversation, selection, attempt), leg, fault, response).catch((error: unknown) => {
-      if (response.destroyed) return 'aborted' as const
-      throw error
-    })
-    this.#journal.settle(seq, outcome)
+    try {
+      this.#journal.settle(seq, await perform(dialect, toReply(conversation, selection, attempt), leg, fault, response))
+    } catch (error) {
+      this.#journal.settle(seq, 'aborted')
+      if (!response.destroyed) throw error
+    }
   }
 
   #nextAttempt(key: string): number {
@@ -106,7 +107,7 @@ async function perform(dialect: Dialect, reply: Reply, leg: Leg, fault: Fault | 
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
   response.flushHeaders()
   const options = { delayMs: leg.delay_ms ?? 0, stopAfter: fault?.after_chunks ?? null, signal }
-  const { sent } = await play(dialect.render(reply), response, options)
+  const sent = await play(dialect.render(reply), response, options)
   if (fault) return fail(dialect, reply, fault, sent > 0, response, signal)
   response.end()
   return 'completed'

@@ -1,5 +1,5 @@
-import { isAssistant, isPrompt, lastToolOutput } from './conversation.ts'
-import type { Conversation } from './conversation.ts'
+import { isPrompt, lastToolOutput } from './conversation.ts'
+import type { Conversation, ConversationItem } from './conversation.ts'
 import type { Leg, Tool, Usage } from './scenario.ts'
 import type { Selection } from './selection.ts'
 
@@ -72,8 +72,8 @@ function fillTemplate(text: string, values: Readonly<Record<'prompt' | 'last_too
  * their wall times) differs from machine to machine and does not count.
  */
 function estimateUsage(conversation: Conversation, reasoning: ReplyText | null, text: ReplyText | null, tools: readonly ReplyTool[]): Usage {
-  const spoken = conversation.items.filter((item) => isPrompt(item) || (isAssistant(item) && item.kind !== 'tool_call'))
-  const input = spoken.reduce((sum, item) => sum + ('text' in item ? item.text.length : 0), 0)
+  const counts = (item: ConversationItem): boolean => isPrompt(item) || item.kind === 'assistant' || item.kind === 'reasoning'
+  const input = conversation.items.reduce((sum, item) => sum + ('text' in item && counts(item) ? item.text.length : 0), 0)
   const calls = tools.reduce((sum, { tool }) => sum + JSON.stringify(tool).length, 0)
   const reasoningTokens = tokens(length(reasoning))
   return {

@@ -59,10 +59,10 @@ function toItems(item: InputItem): readonly ConversationItem[] {
   const type = item.type ?? 'message'
   if (type === 'message') return toMessage(item)
   if (type === 'reasoning') return [{ kind: 'reasoning', text: texts(item.summary).join('\n') }]
-  if (type.endsWith('_call_output') || type.endsWith('_output')) return [{ kind: 'tool_output', id: item.call_id ?? '', text: toOutputText(item.output) }]
-  if (type.endsWith('_call')) return [{ kind: 'tool_call', id: item.call_id ?? '', name: toolName(item), input: item.arguments ?? item.input ?? null }]
-  // Codex announces tools of some models as an item; it says nothing.
-  return [{ kind: 'system', text: '' }]
+  if (type.endsWith('_output')) return [{ kind: 'tool_output', id: item.call_id ?? '', text: toOutputText(item.output) }]
+  if (type.endsWith('_call')) return [{ kind: 'tool_call', id: item.call_id ?? '', name: toolName(item), input: toInput(item) }]
+  // What is left says nothing: Codex announces the tools of some models as an item, for example.
+  return []
 }
 
 /** One item per part of a user message: Codex puts its own blocks beside what the person typed. */
@@ -73,6 +73,16 @@ function toMessage(item: InputItem): readonly ConversationItem[] {
 }
 
 const toolName = (item: InputItem): string => [item.namespace, item.name ?? item.type].filter(Boolean).join('__')
+
+/** Arguments are JSON in a string; freeform input is itself. */
+function toInput(item: InputItem): unknown {
+  if (item.arguments === undefined) return item.input ?? null
+  try {
+    return JSON.parse(item.arguments)
+  } catch {
+    return item.arguments
+  }
+}
 
 function texts(value: z.infer<typeof content> | null | undefined): readonly string[] {
   if (typeof value === 'string') return [value]
@@ -101,7 +111,7 @@ function* renderReasoning(id: string, text: ReplyText, output_index: number): Ge
   yield frame('response.output_item.added', { output_index, item: { type: 'reasoning', id: item_id, summary: [] } })
   yield frame('response.reasoning_summary_part.added', { ...at, part: { type: 'summary_text', text: '' } })
   for (const delta of text.deltas()) yield frame('response.reasoning_summary_text.delta', { ...at, delta }, 'delta')
-  yield { kind: 'frame', wire: wireWithText('response.output_item.done', (summary) => ({ output_index, item: item(summary) }), text) }
+  yield textFrame('response.output_item.done', (summary) => ({ output_index, item: item(summary) }), text)
 }
 
 function* renderMessage(id: string, text: ReplyText, output_index: number): Generator<Frame> {
@@ -113,7 +123,7 @@ function* renderMessage(id: string, text: ReplyText, output_index: number): Gene
   yield frame('response.content_part.added', { ...at, part: part('') })
   for (const delta of text.deltas()) yield frame('response.output_text.delta', { ...at, delta }, 'delta')
   const done = (whole: string): object => ({ output_index, item: { ...item, status: 'completed', content: [part(whole)] } })
-  yield { kind: 'frame', wire: wireWithText('response.output_item.done', done, text) }
+  yield textFrame('response.output_item.done', done, text)
 }
 
 function* renderTool({ callId, tool }: ReplyTool, output_index: number): Generator<Frame> {
@@ -176,8 +186,13 @@ function frame(type: string, data: object, kind: Frame['kind'] = 'frame'): Frame
   return { kind, wire: `event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n` }
 }
 
-/** A frame that holds a whole text, in parts: the text stands where the mark stood. */
-function* wireWithText(type: string, data: (text: string) => object, text: ReplyText): Generator<string> {
+/** A frame that holds a whole text, in parts. */
+function textFrame(type: string, data: (text: string) => object, text: ReplyText): Frame {
+  return { kind: 'frame', wire: { [Symbol.iterator]: () => textParts(type, data, text) } }
+}
+
+function* textParts(type: string, data: (text: string) => object, text: ReplyText): Generator<string> {
+  // The text will stand where the mark stands.
   const mark = '\u0000'
   const [head = '', tail = ''] = JSON.stringify({ type, ...data(mark) }).split(JSON.stringify(mark).slice(1, -1))
   yield `event: ${type}\ndata: ${head}`

@@ -87,7 +87,7 @@ const leg = z
 export type Leg = z.infer<typeof leg>
 
 const prompt = z.union([z.string().min(1), z.strictObject({ regex: z.string().refine(isRegex, 'is not a regular expression') })], {
-  error: 'is neither a string nor {"regex": string} with a valid expression',
+  error: 'is neither a string nor {"regex": string}',
 })
 /** A substring of the user's message, or a regular expression that finds something in it. */
 export type Prompt = z.infer<typeof prompt>

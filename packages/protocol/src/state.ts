@@ -15,6 +15,7 @@ export interface ToolCallState extends CallIdentity {
   readonly requested_at: string
   readonly expires_at: string | null
   readonly decided_by: DecidedBy | null
+  readonly denied_reason?: string
   /** True once the call was put to a person; only such calls can be approved or denied over HTTP. */
   readonly put_to_person: boolean
   readonly snapshot: PolicySnapshot | null
@@ -28,12 +29,16 @@ export interface TaskState {
   readonly created_at: string
   readonly started_at: string | null
   readonly ended_at: string | null
+  readonly first_seq: number
   readonly last_seq: number
   readonly usage: Usage | null
   readonly reason?: string
   readonly error?: TaskError
   readonly receipt?: Receipt
+  /** Calls that have not ended. */
   readonly calls: ReadonlyMap<string, ToolCallState>
+  /** Calls that were denied or have completed; apart, so that a delta never walks over them. */
+  readonly closed_calls: ReadonlyMap<string, ToolCallState>
   /** Output blocks that have deltas and no end yet: block id -> its kind and the seq of its first delta. */
   readonly blocks: ReadonlyMap<string, { readonly kind: string; readonly first_seq: number }>
   readonly questions: ReadonlySet<string>
@@ -113,6 +118,11 @@ export function pendingCalls(state: SessionState): readonly { task: TaskState; c
   return pending
 }
 
+/** A call of the task by its id, whether it has ended or not. */
+export function findCall(task: TaskState, toolCallId: string): ToolCallState | undefined {
+  return task.calls.get(toolCallId) ?? task.closed_calls.get(toolCallId)
+}
+
 function isTaskStart(event: Event): boolean {
   return event.type === 'task.queued' || event.type === 'task.started'
 }
@@ -125,9 +135,11 @@ function newTask(taskId: string, event: Event): TaskState {
     created_at: event.time,
     started_at: null,
     ended_at: null,
+    first_seq: event.seq,
     last_seq: event.seq,
     usage: null,
     calls: new Map(),
+    closed_calls: new Map(),
     blocks: new Map(),
     questions: new Set(),
     ledger: emptyLedger(event.time),
@@ -169,7 +181,8 @@ function taskChanges(task: TaskState, event: Event): Partial<TaskState> {
     case 'question.answered':
       return { questions: new Set([...task.questions].filter((id) => id !== event.payload.question_id)) }
     case 'tool.call.requested':
-      return { ...awake(task), calls: new Map(task.calls).set(event.payload.tool_call_id, requestedCall(event)) }
+      return { ...awake(task), calls: new Map(task.calls).set(event.payload.tool_call_id, requestedCall(event)),
+        closed_calls: without(task.closed_calls, event.payload.tool_call_id) }
     case 'tool.call.policy_evaluated':
       return withCall(task, event.payload, event.payload.result === 'ask'
         ? { phase: 'pending', put_to_person: true, expires_at: event.payload.expires_at ?? null }
@@ -177,7 +190,9 @@ function taskChanges(task: TaskState, event: Event): Partial<TaskState> {
     case 'tool.call.approved':
       return withCall(task, event.payload, { phase: 'approved', decided_by: event.payload.decided_by, snapshot: event.payload.policy_snapshot })
     case 'tool.call.denied':
-      return withCall(task, event.payload, { phase: 'denied', decided_by: event.payload.decided_by, snapshot: event.payload.policy_snapshot })
+      return withCall(task, event.payload, {
+        phase: 'denied', decided_by: event.payload.decided_by, snapshot: event.payload.policy_snapshot,
+        ...(event.payload.reason === undefined ? {} : { denied_reason: event.payload.reason }) })
     case 'tool.call.started':
       return withCall(task, event.payload, { phase: 'started', started_at: event.time })
     case 'tool.call.completed':
@@ -224,7 +239,9 @@ function requestedCall(event: EventOf<'tool.call.requested'>): ToolCallState {
 function withCall(task: TaskState, identity: CallIdentity, change: Partial<ToolCallState>): Partial<TaskState> {
   const call = task.calls.get(identity.tool_call_id)
   if (call === undefined || call.attempt !== identity.attempt) return {}
-  return { calls: new Map(task.calls).set(call.tool_call_id, { ...call, ...change }) }
+  const changed = { ...call, ...change }
+  if (changed.phase !== 'denied' && changed.phase !== 'completed') return { calls: new Map(task.calls).set(call.tool_call_id, changed) }
+  return { calls: without(task.calls, call.tool_call_id), closed_calls: new Map(task.closed_calls).set(call.tool_call_id, changed) }
 }
 
 function without<V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<string, V> {

@@ -102,3 +102,4 @@ export const taskList = z.object({ tasks: z.array(task), next_after: z.string().
 export const stopResponse = z
   .object({ ok: z.literal(true), task_id: z.string(), status: taskStatus })
   .meta({ id: 'StopResponse' })
+export type StopResponse = z.infer<typeof stopResponse>

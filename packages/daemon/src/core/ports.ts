@@ -124,6 +124,8 @@ export interface Runtime {
   readonly capabilities: Capabilities
   /** Names of environment variables that hold this agent's credentials; passed on only in isolation level `shared`. */
   readonly credentialVariables: readonly string[]
+  /** Checks and normalises `runtimeConfig`. Throws `Problem('invalid_request')` that names the field. */
+  parseConfig?(config: Readonly<Record<string, unknown>>): Record<string, unknown>
   /** Executable's version and presence of a login. Never starts a server, never throws, ends within 5 s. */
   health(env: RuntimeEnv, signal: AbortSignal): Promise<Omit<Health, 'checked_at'>>
   /** Presence of a login only, from files. */

@@ -1,0 +1,78 @@
+import type { Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from './ports.ts'
+
+export interface AgentOptions {
+  readonly runtime: Runtime
+  /** The environment is made anew for each start, so that a changed login is seen. */
+  readonly environment: () => Promise<RuntimeEnv>
+  /** Milliseconds without a task after which the agent's process is closed. */
+  readonly idleTimeoutMs: number
+  /** Told whenever the number of live agents may have changed. */
+  readonly onChange: () => void
+}
+
+/**
+ * The agent of one session: opened by the first task, kept between tasks, closed when idle, opened again (with the
+ * agent's own memory of the conversation) when a task needs it. At most one process group at a time.
+ */
+export class Agent implements AsyncDisposable {
+  readonly #options: AgentOptions
+  #live: RuntimeSession | null = null
+  #idle: NodeJS.Timeout | undefined
+  #closing: Promise<void> = Promise.resolve()
+
+  constructor(options: AgentOptions) {
+    this.#options = options
+  }
+
+  get live(): boolean {
+    return this.#live !== null
+  }
+
+  /** The running agent, or a new one. `opened` tells which. Rejects with `RuntimeFailure`, or with the signal's reason. */
+  async acquire(spec: SessionSpec, signal: AbortSignal): Promise<{ agent: RuntimeSession; opened: boolean }> {
+    clearTimeout(this.#idle)
+    await this.#closing
+    if (this.#live !== null && !this.#live.alive) await this.close()
+    if (this.#live !== null) return { agent: this.#live, opened: false }
+    const environment = await this.#options.environment()
+    signal.throwIfAborted()
+    const agent = await this.#options.runtime.open(spec, environment, signal)
+    this.#live = agent
+    this.#options.onChange()
+    return { agent, opened: true }
+  }
+
+  /** The task is over: a dead agent is cleared away, a living one may rest for a while. */
+  release(): void {
+    clearTimeout(this.#idle)
+    if (this.#live === null) return
+    if (!this.#live.alive) {
+      void this.close()
+      return
+    }
+    this.#idle = setTimeout(() => void this.close(), this.#options.idleTimeoutMs)
+    this.#idle.unref()
+  }
+
+  /** Ends the agent's process group; resolves when it is gone. Idempotent. */
+  close(): Promise<void> {
+    clearTimeout(this.#idle)
+    const agent = this.#live
+    this.#live = null
+    if (agent !== null) {
+      this.#closing = dispose(agent).finally(this.#options.onChange)
+    }
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** An agent that fails while it ends has ended all the same. */
+async function dispose(agent: RuntimeSession): Promise<void> {
+  try {
+    await agent[Symbol.asyncDispose]()
+  } catch {}
+}

@@ -1,0 +1,110 @@
+import type { NewEvent, OutputBlock } from '@codesdkd/protocol'
+import type { PreparedObservation, PreparedResult } from './decide.ts'
+import type { ArtifactStore, CallResult, NativeCall, Observation } from './ports.ts'
+
+/** A result larger than this goes to an artifact and the event keeps a preview. Characters. */
+export const PREVIEW_LIMIT = 8 * 1024
+/** No payload is larger than this; what is goes to an artifact. Characters. */
+export const PAYLOAD_LIMIT = 256 * 1024
+
+/** Stores text of one session; the masker has already seen it. */
+export type StoreText = (text: string, about: { contentType: string; name: string }) => string
+
+export function storeTextIn(artifacts: ArtifactStore, sessionId: string, mask: (text: string) => string): StoreText {
+  return (text, about) => artifacts.put(sessionId, mask(text), about).artifactId
+}
+
+/** Moves what is too large for an event into artifacts. One observation may become several: a huge delta is cut into pieces. */
+export function bound(observation: Exclude<Observation, { kind: 'call.asked' }>, store: StoreText): readonly PreparedObservation[] {
+  switch (observation.kind) {
+    case 'call.completed':
+      return [{ ...observation, result: boundResult(observation.result, store) }]
+    case 'call.unasked':
+      return [{ ...observation, call: boundCall(observation.call, store) }]
+    case 'call.output':
+      return pieces(observation.delta).map((delta) => ({ ...observation, delta }))
+    case 'event':
+      return boundEvent(observation.event, store).map((event) => ({ kind: 'event', event }))
+    case 'call.started': case 'runtime_session':
+      return [observation]
+    default:
+      return observation satisfies never
+  }
+}
+
+/** The call as the events show it; the hash is always taken of the whole. */
+export function boundCall(call: NativeCall, store: StoreText): NativeCall {
+  const input = JSON.stringify(call.input) ?? 'null'
+  const diff = call.diff ?? ''
+  return {
+    ...call,
+    ...(input.length > PAYLOAD_LIMIT / 2
+      ? { input: { artifact_ref: store(input, { contentType: 'application/json', name: 'input.json' }), characters: input.length } }
+      : {}),
+    ...(diff.length > PAYLOAD_LIMIT / 2
+      ? { diff: `${diff.slice(0, PREVIEW_LIMIT)}\n[the whole diff is artifact ${store(diff, { contentType: 'text/x-diff', name: 'diff.patch' })}]` }
+      : {}),
+  }
+}
+
+function boundResult({ output, ...result }: CallResult, store: StoreText): PreparedResult {
+  if (output.length <= PREVIEW_LIMIT) return { ...result, preview: output, truncated: false }
+  const ref = store(output, { contentType: 'text/plain; charset=utf-8', name: 'output.txt' })
+  return { ...result, preview: output.slice(0, PREVIEW_LIMIT), ref, truncated: true }
+}
+
+type Passed = Extract<PreparedObservation, { kind: 'event' }>['event']
+
+function boundEvent(event: Passed, store: StoreText): readonly Passed[] {
+  switch (event.type) {
+    case 'model.output.delta':
+      return pieces(event.payload.delta).map((delta) => ({ ...event, payload: { ...event.payload, delta } }))
+    case 'model.output.completed':
+      return [{ ...event, payload: { ...event.payload, content: event.payload.content.map((block) => boundBlock(block, store)) } }]
+    case 'file.changed':
+      return [boundDiff(event, store)]
+    case 'runtime.notice':
+      return [boundNotice(event, store)]
+    default:
+      return [event]
+  }
+}
+
+function boundBlock(block: OutputBlock, store: StoreText): OutputBlock {
+  const text = block.type === 'code' ? block.code : block.type === 'artifact_ref' ? '' : block.text
+  if (text.length <= PAYLOAD_LIMIT / 2) return block
+  const name = block.type === 'reasoning' ? 'reasoning.txt' : 'answer.txt'
+  return { type: 'artifact_ref', artifact_id: store(text, { contentType: 'text/plain; charset=utf-8', name }), media_type: 'text/plain', name }
+}
+
+function boundDiff(event: Extract<NewEvent, { type: 'file.changed' }>, store: StoreText): Passed {
+  const { diff, ...payload } = event.payload
+  if (diff === undefined || diff.length <= PREVIEW_LIMIT) return event
+  return { ...event, payload: { ...payload, diff_ref: store(diff, { contentType: 'text/x-diff', name: 'diff.patch' }) } }
+}
+
+function boundNotice(event: Extract<NewEvent, { type: 'runtime.notice' }>, store: StoreText): Passed {
+  const data = JSON.stringify(event.payload.data) ?? ''
+  const message = event.payload.message.slice(0, PREVIEW_LIMIT)
+  if (data.length <= PAYLOAD_LIMIT / 2) return { ...event, payload: { ...event.payload, message } }
+  const artifact_ref = store(data, { contentType: 'application/json', name: 'notice.json' })
+  return { ...event, payload: { ...event.payload, message, data: { artifact_ref, characters: data.length } } }
+}
+
+/** Cuts between UTF-16 units, never inside a surrogate pair. */
+function pieces(text: string): readonly string[] {
+  const size = PAYLOAD_LIMIT / 2
+  if (text.length <= size) return [text]
+  const parts: string[] = []
+  for (let from = 0; from < text.length; ) {
+    let to = Math.min(from + size, text.length)
+    if (to < text.length && isHighSurrogate(text.charCodeAt(to - 1))) to -= 1
+    parts.push(text.slice(from, to))
+    from = to
+  }
+  return parts
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff
+}

@@ -1,0 +1,206 @@
+import {
+  emptyState, evolve, forgetEnded, isTerminal, type Event, type NewEvent, type SessionState, type Task, type TaskState,
+} from '@codesdkd/protocol'
+import type { Clock, Durability, EventLog, Masker, PendingEvent, SessionRecord, SessionSnapshot, TaskRecord } from './ports.ts'
+import { addToTranscript, comparable, emptyTaskTranscript, toMessages, type TaskTranscript } from './transcript.ts'
+
+export interface JournalOptions {
+  readonly log: EventLog
+  readonly clock: Clock
+  readonly masker: Masker
+  readonly hash: (value: unknown) => string
+  /** Told of every event after its commit, in order of seq. */
+  readonly observer: (event: Event) => void
+}
+
+/** An event, or one that depends on what the events before it in the same commit have changed. */
+export type Draft = NewEvent | ((state: SessionState, time: string) => NewEvent)
+
+export interface CommitOptions {
+  readonly durability: Durability
+  readonly requestId?: string
+  /** Row of the session; with its first event only. */
+  readonly session?: SessionRecord
+  /** Hash of the request that made the task of these events. */
+  readonly bodyHash?: string
+}
+
+/**
+ * The writing end of one session's log. It numbers and serialises each event once, folds it at once, so that the
+ * next decision sees it, and shows it to others only after the commit.
+ */
+export class Journal {
+  readonly record: SessionRecord
+  readonly #options: JournalOptions
+  readonly #bodyHashes = new Map<string, string>()
+  #state: SessionState
+  #transcript: string[]
+  #turn: TaskTranscript = emptyTaskTranscript
+  #runtimeSessionId: string | null = null
+  #model: string | null
+  #flushed: Promise<void> = Promise.resolve()
+
+  constructor(record: SessionRecord, options: JournalOptions, snapshot?: SessionSnapshot) {
+    this.record = record
+    this.#options = options
+    this.#model = record.model
+    this.#transcript = [...(snapshot?.transcript ?? [])]
+    this.#runtimeSessionId = snapshot?.runtimeSessionId ?? null
+    const base = emptyState(record.sessionId)
+    this.#state = { ...base, last_seq: snapshot?.seq ?? 0, runtime_session_id: this.#runtimeSessionId, permission_mode: record.permissionMode }
+  }
+
+  get state(): SessionState {
+    return this.#state
+  }
+
+  /** Canonical hashes of the messages that the session holds. */
+  get transcript(): readonly string[] {
+    return this.#transcript
+  }
+
+  get runtimeSessionId(): string | null {
+    return this.#runtimeSessionId
+  }
+
+  /** Names the agent's conversation (null: it is lost); events from now on carry it. */
+  set runtimeSessionId(id: string | null) {
+    this.#runtimeSessionId = id
+  }
+
+  set model(model: string) {
+    this.#model = model
+  }
+
+  /** Hash of the request that made an open task; undefined once the task's row is all there is. */
+  bodyHash(taskId: string): string | undefined {
+    return this.#bodyHashes.get(taskId)
+  }
+
+  /** Folds what was committed after the snapshot; before anything is written. */
+  replay(): void {
+    const { log } = this.#options
+    for (;;) {
+      const page = log.read(this.record.sessionId, this.#state.last_seq, 5000)
+      if (page.length === 0) break
+      for (const stored of page) this.#fold(JSON.parse(stored.json) as Event)
+    }
+    for (const task of this.#state.tasks.values()) {
+      const row = log.task(this.record.sessionId, task.task_id)
+      if (row !== null) this.#bodyHashes.set(task.task_id, row.bodyHash)
+    }
+    this.#runtimeSessionId = this.#state.runtime_session_id
+  }
+
+  /** Numbers, folds and queues the events in one atomic change. Resolves when they are committed; rejects only when the log is closed. */
+  commit(drafts: readonly Draft[], { durability, requestId, session, bodyHash }: CommitOptions): Promise<void> {
+    if (drafts.length === 0) return this.#flushed
+    const stamped = drafts.map((draft) => this.#stamp(draft, requestId))
+    const events = stamped.map(({ event }) => event)
+    const touched = new Set(events.flatMap((event) => (changesRow(event.type) && event.trace.task_id !== undefined ? [event.trace.task_id] : [])))
+    if (bodyHash !== undefined) for (const taskId of touched) this.#bodyHashes.set(taskId, bodyHash)
+    const appended = this.#options.log.append({
+      sessionId: this.record.sessionId,
+      events: stamped.map(({ pending }) => pending),
+      durability,
+      ...(session === undefined ? {} : { session }),
+      ...(session !== undefined || events.some((event) => isTerminal(event.type)) ? { snapshot: this.#snapshot() } : {}),
+      ...(touched.size === 0 ? {} : { tasks: [...touched].flatMap((taskId) => this.#taskRow(taskId)) }),
+    })
+    this.#flushed = appended.then(() => this.#shown(events))
+    return this.#flushed
+  }
+
+  /** Resolves when everything queued so far is committed. */
+  get flushed(): Promise<void> {
+    return this.#flushed
+  }
+
+  /** The resource of an open task. */
+  task(taskId: string): Task | undefined {
+    const task = this.#state.tasks.get(taskId)
+    return task === undefined ? undefined : toTask(this.record.sessionId, task)
+  }
+
+  #stamp(draft: Draft, requestId: string | undefined): { event: Event; pending: PendingEvent } {
+    const time = this.#options.clock.now()
+    const { type, task_id, request_id = requestId, payload } = typeof draft === 'function' ? draft(this.#state, time) : draft
+    const seq = this.#state.last_seq + 1
+    const { sessionId } = this.record
+    const event = {
+      schema_version: 1,
+      seq,
+      time,
+      type,
+      trace: { session_id: sessionId, ...(task_id === undefined ? {} : { task_id }), ...(request_id === undefined ? {} : { request_id }) },
+      runtime: {
+        name: this.record.runtime,
+        ...(this.#model === null ? {} : { model: this.#model }),
+        ...(this.#runtimeSessionId === null ? {} : { runtime_session_id: this.#runtimeSessionId }),
+      },
+      payload,
+    } as Event
+    const plain = JSON.stringify(event)
+    const json = this.#options.masker.mask(plain)
+    // What is folded is what is stored: a masked event is read back from its bytes.
+    const stored = json === plain ? event : (JSON.parse(json) as Event)
+    this.#fold(stored)
+    return { event: stored, pending: { sessionId, seq, type, json } }
+  }
+
+  #fold(event: Event): void {
+    this.#state = evolve(this.#state, event)
+    this.#turn = addToTranscript(event.type === 'task.started' ? emptyTaskTranscript : this.#turn, event)
+    if (!isTerminal(event.type)) return
+    const task = this.#state.tasks.get(event.trace.task_id ?? '')
+    if (task === undefined || task.started_at === null) return
+    this.#transcript.push(...toMessages(this.#turn).map((message) => this.#options.hash(comparable(message))))
+    this.#turn = emptyTaskTranscript
+  }
+
+  /** After the commit: ended tasks live on in their rows alone. */
+  #shown(events: readonly Event[]): void {
+    if (events.some((event) => isTerminal(event.type))) {
+      this.#state = forgetEnded(this.#state)
+      for (const taskId of this.#bodyHashes.keys()) if (!this.#state.tasks.has(taskId)) this.#bodyHashes.delete(taskId)
+    }
+    for (const event of events) this.#options.observer(event)
+  }
+
+  #snapshot(): SessionSnapshot {
+    return { seq: this.#snapshotSeq(), runtimeSessionId: this.#runtimeSessionId, transcript: [...this.#transcript] }
+  }
+
+  /** Up to here nothing is open: the fold can begin after it. While a task is open, its events must be folded again. */
+  #snapshotSeq(): number {
+    const open = [...this.#state.tasks.values()].filter((task) => task.status === 'running').map((task) => task.first_seq - 1)
+    return Math.min(this.#state.last_seq, ...open)
+  }
+
+  #taskRow(taskId: string): readonly TaskRecord[] {
+    const task = this.task(taskId)
+    const bodyHash = this.#bodyHashes.get(taskId)
+    return task === undefined || bodyHash === undefined ? [] : [{ task, bodyHash }]
+  }
+}
+
+function changesRow(type: string): boolean {
+  return type === 'task.queued' || type === 'task.started' || isTerminal(type)
+}
+
+export function toTask(sessionId: string, task: TaskState): Task {
+  return {
+    session_id: sessionId,
+    task_id: task.task_id,
+    status: task.status,
+    last_seq: task.last_seq,
+    phase: task.phase,
+    created_at: task.created_at,
+    started_at: task.started_at,
+    ended_at: task.ended_at,
+    usage: task.usage,
+    ...(task.reason === undefined ? {} : { reason: task.reason }),
+    ...(task.error === undefined ? {} : { error: task.error }),
+    ...(task.receipt === undefined ? {} : { receipt: task.receipt }),
+  }
+}

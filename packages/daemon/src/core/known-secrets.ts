@@ -1,0 +1,84 @@
+import { createHmac } from 'node:crypto'
+
+const MIN_LENGTH = 8
+
+/** What stands for a secret. Equal secrets under one key have equal marks; a mark is never masked again. */
+export const markPattern = /\[REDACTED:[a-z_]+:[0-9a-f]{6}\]/
+
+export function toMark(rule: string, secret: string, key: Uint8Array): string {
+  return `[REDACTED:${rule}:${createHmac('sha256', key).update(secret).digest('hex').slice(0, 6)}]`
+}
+
+/** Exact values that must not be seen, found in each of the forms in which tools print them. */
+export interface KnownSecrets {
+  /** Adds values; those under 8 characters are ignored, since they occur by chance. */
+  add(values: Iterable<string>): void
+  has(text: string): boolean
+  /** The text with each occurrence replaced by what `replace` makes of the plain value. */
+  replace(text: string, replace: (secret: string) => string): string
+}
+
+export function createKnownSecrets(values: Iterable<string> = []): KnownSecrets {
+  const plainOf = new Map<string, string>()
+  let anywhere: RegExp | null = null
+  let outsideMarks: RegExp | null = null
+  const add = (more: Iterable<string>) => {
+    const before = plainOf.size
+    for (const value of more) {
+      if (value.length < MIN_LENGTH) continue
+      for (const form of encodedForms(value)) if (!plainOf.has(form)) plainOf.set(form, value)
+    }
+    if (plainOf.size === before) return
+    const forms = [...plainOf.keys()].sort((a, b) => b.length - a.length).map((form) => RegExp.escape(form)).join('|')
+    anywhere = new RegExp(forms)
+    outsideMarks = new RegExp(`${markPattern.source}|${forms}`, 'g')
+  }
+  const replace = (text: string, toReplacement: (secret: string) => string) => {
+    if (anywhere === null || outsideMarks === null || !anywhere.test(text)) return text
+    return text.replace(outsideMarks, (found) => {
+      const secret = plainOf.get(found)
+      return secret === undefined ? found : toReplacement(secret)
+    })
+  }
+  add(values)
+  return { add, replace, has: (text) => replace(text, () => '') !== text }
+}
+
+/** A value as it is, in URLs, in base64 at every alignment, and in JSON that stands in JSON up to three levels deep. */
+export function encodedForms(value: string): ReadonlySet<string> {
+  const wellFormed = value.toWellFormed()
+  const inUrls = urlForms(wellFormed)
+  const escaped = new Set([value])
+  for (const encoders of Array.from({ length: 3 }, () => jsonEncoders)) {
+    for (const form of [...escaped]) for (const encode of encoders) escaped.add(encode(form))
+  }
+  return new Set([...escaped, ...inUrls, ...base64Forms(wellFormed)])
+}
+
+const toJson = (text: string) => JSON.stringify(text).slice(1, -1)
+const toHexEscape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
+/** How JavaScript, Python, PHP and Go write the same string. */
+const jsonEncoders: readonly ((text: string) => string)[] = [
+  toJson,
+  (text) => toJson(text).replace(/[^\0-\x7f]/g, toHexEscape),
+  (text) => toJson(text).replaceAll('/', '\\/'),
+  (text) => toJson(text).replace(/[<>&]/g, toHexEscape),
+]
+
+function urlForms(value: string): string[] {
+  const component = encodeURIComponent(value)
+  const strict = component.replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+  const upper = [component, strict, strict.replaceAll('%20', '+'), encodeURI(value)]
+  return [...upper, ...upper.map((form) => form.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase()))]
+}
+
+/** The characters of a base64 text that depend on the value alone, for each place it can start at in a group of three bytes. */
+function base64Forms(value: string): string[] {
+  const bytes = Buffer.from(value)
+  return [0, 1, 2].flatMap((offset) => {
+    const text = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64')
+    const own = text.slice(Math.ceil((offset * 8) / 6), Math.floor(((offset + bytes.length) * 8) / 6))
+    return [own, own.replaceAll('+', '-').replaceAll('/', '_')]
+  })
+}

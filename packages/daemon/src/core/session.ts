@@ -1,0 +1,284 @@
+import {
+  findCall, pendingCalls, Problem, sessionPhase, type Approval, type CreateTask, type Event, type Message, type PermissionMode, type Session as SessionResource,
+  type StopResponse, type Task, type TaskStarted, type TaskState,
+} from '@codesdkd/protocol'
+import { Agent } from './agent.ts'
+import { decideByPerson, type Inputs, type Verdict } from './decide.ts'
+import { storeTextIn } from './bounds.ts'
+import { Journal } from './journal.ts'
+import { toOpenBlockTexts } from './open-blocks.ts'
+import type { DecisionRequest } from './operations.ts'
+import type { ArtifactStore, Clock, EventLog, Masker, NativeCall, NewId, Outcome, Runtime, RuntimeEnv, SessionRecord, SessionSnapshot } from './ports.ts'
+import type { Slots } from './slots.ts'
+import { newMessages } from './transcript.ts'
+import { endOf, Turn } from './turn.ts'
+
+/** What every session of the daemon shares. */
+export interface SessionWorld {
+  readonly log: EventLog
+  readonly artifacts: ArtifactStore
+  readonly clock: Clock
+  readonly newId: NewId
+  readonly slots: Slots
+  readonly hash: Pick<Inputs, 'inputHash' | 'contentHash'>
+  readonly queueLimit: number
+  readonly idleTimeoutMs: number
+  readonly approvalTimeoutMs: number | null
+  readonly judge: (call: NativeCall, record: SessionRecord, mode: PermissionMode) => Promise<Verdict>
+  readonly checkCwd: (cwd: string) => Promise<string>
+  readonly observer: (event: Event) => void
+  readonly onChange: (session: Session) => void
+  readonly report: (error: unknown, about: Readonly<Record<string, string>>) => void
+}
+
+export interface SessionParts {
+  readonly record: SessionRecord
+  readonly runtime: Runtime
+  readonly environment: () => Promise<RuntimeEnv>
+  readonly masker: Masker
+  readonly snapshot?: SessionSnapshot
+}
+
+interface Queued {
+  readonly taskId: string
+  readonly messages: readonly Message[]
+  readonly request: CreateTask
+}
+
+/** One session: its journal, its queue of tasks, the turn that runs, the agent behind it. */
+export class Session {
+  readonly record: SessionRecord
+  readonly #world: SessionWorld
+  readonly #journal: Journal
+  readonly #agent: Agent
+  readonly #masker: Masker
+  readonly #queue: Queued[] = []
+  #turn: { readonly turn: Turn; readonly done: Promise<void> } | null = null
+  #withdraw: (() => void) | null = null
+
+  constructor({ record, runtime, environment, masker, snapshot }: SessionParts, world: SessionWorld) {
+    this.record = record
+    this.#world = world
+    this.#masker = masker
+    this.#journal = new Journal(record, { ...world, hash: world.hash.contentHash, masker }, snapshot)
+    this.#agent = new Agent({ runtime, environment, idleTimeoutMs: world.idleTimeoutMs, onChange: () => world.onChange(this) })
+  }
+
+  get journal(): Journal {
+    return this.#journal
+  }
+
+  get agentLive(): boolean {
+    return this.#agent.live
+  }
+
+  /** True when nothing is open and nothing runs: the session can be read from its rows alone. */
+  get dormant(): boolean {
+    return this.#turn === null && this.#queue.length === 0 && !this.#agent.live && this.#journal.state.tasks.size === 0
+  }
+
+  get openTasks(): { readonly running: number; readonly queued: number } {
+    return { running: this.#turn === null ? 0 : 1, queued: this.#queue.length }
+  }
+
+  get resource(): SessionResource {
+    return toSession(this.record, {
+      runtimeSessionId: this.#journal.runtimeSessionId,
+      phase: this.#turn?.turn.stopping === true ? 'stopping' : sessionPhase(this.#journal.state),
+      lastSeq: this.#journal.state.last_seq,
+    })
+  }
+
+  task(taskId: string): Task | undefined {
+    const task = this.#journal.task(taskId)
+    const stopping = task?.status === 'running' && this.#turn?.turn.taskId === taskId && this.#turn.turn.stopping
+    return task !== undefined && stopping ? { ...task, phase: 'stopping' } : task
+  }
+
+  get approvals(): readonly Approval[] {
+    const { record } = this
+    return pendingCalls(this.#journal.state).map(({ task, call }) => ({
+      tool_call_id: call.tool_call_id,
+      attempt: call.attempt,
+      input_hash: call.input_hash,
+      session_id: record.sessionId,
+      task_id: task.task_id,
+      runtime: record.runtime,
+      ...call.call,
+      asked_at: call.requested_at,
+      expires_at: call.expires_at,
+    }))
+  }
+
+  /** Accepts a task: it starts now or waits its turn. The same id with the same body is the same task. */
+  async submit(request: CreateTask, taskId: string, bodyHash: string, requestId: string): Promise<{ started: TaskStarted; replayed: boolean }> {
+    const earlier = this.#earlier(taskId)
+    if (earlier !== null) {
+      if (earlier.bodyHash !== bodyHash) throw new Problem('task_exists', 'Another task of this session has this id.', { members: { task_id: taskId } })
+      await this.#journal.flushed
+      return { started: this.#started(earlier.task), replayed: true }
+    }
+    if (this.#queue.length >= this.#world.queueLimit) {
+      throw new Problem('backpressure', 'Too many tasks wait in this session.', {
+        members: { limit: this.#world.queueLimit, current: this.#queue.length, scope: 'session' },
+        retryAfter: 5,
+      })
+    }
+    const messages = newMessages(this.#journal.transcript, request.messages, this.#world.hash.contentHash)
+    const queued: Queued = { taskId, messages, request }
+    const slot = this.#turn === null && this.#queue.length === 0 ? this.#world.slots.tryTake() : null
+    const type = slot === null ? 'task.queued' : 'task.started'
+    const committed = this.#journal.commit([{ type, task_id: taskId, payload: { messages: [...messages] } }], { durability: 'synced', requestId, bodyHash })
+    if (slot === null) {
+      this.#queue.push(queued)
+      this.#next()
+    } else this.#run(queued, slot)
+    await committed
+    const task = this.task(taskId) ?? this.#earlier(taskId)?.task
+    if (task === undefined) throw new Error(`task ${taskId} is neither open nor stored`)
+    return { started: this.#started(task), replayed: false }
+  }
+
+  /** Idempotent; resolves once the stop is under way (a queued task: has ended). Throws `task_not_found`. */
+  async stop(taskId: string, requestId: string): Promise<StopResponse> {
+    const task = this.#earlier(taskId)?.task
+    if (task === undefined) throw new Problem('task_not_found', 'The session has no task with this id.', { members: { task_id: taskId } })
+    const at = this.#queue.findIndex((queued) => queued.taskId === taskId)
+    if (at >= 0) {
+      this.#queue.splice(at, 1)
+      await this.#endNow(taskId, { status: 'stopped', reason: 'stopped_by_user' }, requestId)
+      this.#world.onChange(this)
+      return { ok: true, task_id: taskId, status: 'stopped' }
+    }
+    if (this.#turn?.turn.taskId === taskId) this.#turn.turn.interrupt({ kind: 'stop' })
+    return { ok: true, task_id: taskId, status: task.status }
+  }
+
+  /** True for a call of an open task. */
+  knows(toolCallId: string): boolean {
+    return this.#taskOf(toolCallId) !== undefined
+  }
+
+  /** One conditional write, first writer wins; resolves after the decision is on disk. Throws the problems of the contract. */
+  async decide(toolCallId: string, wish: DecisionRequest, requestId: string): Promise<{ decision: 'approved' | 'denied' }> {
+    const task = this.#taskOf(toolCallId)
+    const call = task === undefined ? undefined : findCall(task, toolCallId)
+    if (task === undefined || call === undefined) throw new Problem('tool_call_not_pending', 'No call with this id waits for a decision.')
+    await this.#journal.commit(decideByPerson(task, call, wish, this.#inputs(this.record.permissionMode)), { durability: 'synced', requestId })
+    this.#turn?.turn.settle()
+    return { decision: wish.decision }
+  }
+
+  /** Ends what a killed daemon left open: nothing is run again by itself. */
+  async recover(): Promise<void> {
+    this.#journal.replay()
+    const error = { code: 'daemon_restarted', message: 'The daemon ended while the task was open.', retryable: true } as const
+    for (const taskId of this.#journal.state.tasks.keys()) await this.#endNow(taskId, { status: 'failed', reason: 'daemon_restarted', error })
+  }
+
+  /** Stops everything and ends the agent; every open task gets its terminal event. */
+  async close(): Promise<void> {
+    this.#withdraw?.()
+    for (const { taskId } of this.#queue.splice(0)) await this.#endNow(taskId, { status: 'stopped', reason: 'daemon_shutdown' })
+    this.#turn?.turn.interrupt({ kind: 'shutdown' })
+    await this.#turn?.done
+    await this.#agent.close()
+    await this.#journal.flushed
+  }
+
+  #taskOf(toolCallId: string): TaskState | undefined {
+    return [...this.#journal.state.tasks.values()].find((task) => findCall(task, toolCallId) !== undefined)
+  }
+
+  #earlier(taskId: string): { readonly task: Task; readonly bodyHash: string } | null {
+    const task = this.task(taskId)
+    const bodyHash = this.#journal.bodyHash(taskId)
+    if (task !== undefined && bodyHash !== undefined) return { task, bodyHash }
+    return this.#world.log.task(this.record.sessionId, taskId)
+  }
+
+  #started(task: Task): TaskStarted {
+    return { session_id: this.record.sessionId, task_id: task.task_id, status: 'started', phase: task.phase, last_seq: task.last_seq }
+  }
+
+  /** Starts the oldest queued task when the session and the daemon have room for it. */
+  #next(): void {
+    const [queued] = this.#queue
+    if (queued === undefined || this.#turn !== null) return
+    const slot = this.#world.slots.tryTake()
+    if (slot === null) {
+      this.#withdraw ??= this.#world.slots.whenFree(() => {
+        this.#withdraw = null
+        this.#next()
+      })
+      return
+    }
+    this.#queue.shift()
+    void this.#journal.commit([{ type: 'task.started', task_id: queued.taskId, payload: { messages: [...queued.messages] } }], { durability: 'synced' })
+    this.#run(queued, slot)
+  }
+
+  #run({ taskId, messages, request }: Queued, release: () => void): void {
+    const { record } = this
+    const world = this.#world
+    const permissionMode = request.permission_mode ?? record.permissionMode
+    const turn = new Turn({
+      journal: this.#journal,
+      agent: this.#agent,
+      log: world.log,
+      clock: world.clock,
+      inputs: this.#inputs(permissionMode),
+      taskId,
+      messages,
+      permissionMode,
+      runtimeConfig: { ...record.runtimeConfig, ...request.runtime_config },
+      timeoutMs: request.timeout_ms ?? null,
+      approvalTimeoutMs: request.approval_timeout_ms ?? record.approvalTimeoutMs ?? world.approvalTimeoutMs,
+      judge: (call, mode) => world.judge(call, record, mode),
+      checkCwd: async () => void (await world.checkCwd(record.cwd)),
+      store: storeTextIn(world.artifacts, record.sessionId, (text) => this.#masker.mask(text)),
+      report: (error) => world.report(error, { session_id: record.sessionId, task_id: taskId }),
+    })
+    // The agent may begin only after the task is on disk.
+    const done = this.#journal.flushed.then(() => turn.run()).finally(() => {
+      this.#turn = null
+      release()
+      this.#next()
+      world.onChange(this)
+    })
+    this.#turn = { turn, done }
+    done.catch((error: unknown) => world.report(error, { session_id: record.sessionId, task_id: taskId }))
+  }
+
+  async #endNow(taskId: string, outcome: Outcome, requestId?: string): Promise<void> {
+    await this.#journal.flushed
+    const task = this.#journal.state.tasks.get(taskId)
+    if (task === undefined || task.status !== 'running') return
+    const texts = toOpenBlockTexts(this.#world.log, this.record.sessionId, task)
+    const drafts = endOf(this.#journal, taskId, outcome, texts, this.#inputs(this.record.permissionMode))
+    await this.#journal.commit(drafts, { durability: 'synced', ...(requestId === undefined ? {} : { requestId }) })
+  }
+
+  #inputs(permissionMode: PermissionMode): Inputs {
+    return { ...this.#world.hash, newId: this.#world.newId, permissionMode }
+  }
+}
+
+/** The wire shape of a session. */
+export function toSession(record: SessionRecord, live: { runtimeSessionId: string | null; phase: SessionResource['phase']; lastSeq: number }): SessionResource {
+  return {
+    session_id: record.sessionId,
+    runtime: record.runtime,
+    runtime_session_id: live.runtimeSessionId,
+    created_at: record.createdAt,
+    model: record.model,
+    permission_mode: record.permissionMode,
+    cwd: record.cwd,
+    credential_namespace: record.credentialNamespace,
+    isolation_level: record.isolationLevel,
+    phase: live.phase,
+    last_seq: live.lastSeq,
+    title: record.title,
+    metadata: { ...record.metadata },
+  }
+}

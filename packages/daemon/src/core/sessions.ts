@@ -1,0 +1,301 @@
+import {
+  Problem, type Approval, type CreateSession, type CreateTask, type Event, type IsolationLevel, type PermissionMode, type Session as SessionResource,
+  type StopResponse, type Task, type TaskStarted,
+} from '@codesdkd/protocol'
+import { checkDecision } from './decide.ts'
+import type { DecisionRequest, Page, PageRequest, SessionCounts, SessionOperations, SessionQuery } from './operations.ts'
+import { page } from './page.ts'
+import { findPastDecision } from './past-decision.ts'
+import type { Masker, Runtime, RuntimeEnv, SessionRecord, SessionSnapshot } from './ports.ts'
+import { checkSessionEnv } from './session-env.ts'
+import { Session, toSession, type SessionWorld } from './session.ts'
+
+export interface SessionRules {
+  readonly defaultRuntime: string
+  readonly defaultPermissionMode: PermissionMode
+  readonly maxPermissionMode: PermissionMode
+  readonly defaultCwd: string
+  /** False with `--no-shared`. */
+  readonly sharedAllowed: boolean
+}
+
+/** What the registry of sessions needs beside what each session needs. */
+export interface SessionsOptions extends Omit<SessionWorld, 'onChange'> {
+  readonly rules: SessionRules
+  readonly runtimes: ReadonlyMap<string, Runtime>
+  readonly aliases: ReadonlyMap<string, string>
+  /** The agent's environment for a session; made at each start of its agent. */
+  readonly environment: (record: SessionRecord, runtime: Runtime) => Promise<RuntimeEnv>
+  /** The session's own variables: kept apart from the log, because they may be secret. */
+  readonly secrets: { save(sessionId: string, env: Readonly<Record<string, string>>): void; load(sessionId: string): Readonly<Record<string, string>> }
+  readonly createMasker: (values: Iterable<string>) => Masker
+}
+
+const modeRank: Readonly<Record<PermissionMode, number>> = { ask: 0, auto: 1, yolo: 2 }
+
+/** All sessions of the data directory. Those with something open, or with a live agent, are in memory; the others are rows. */
+export class Sessions implements SessionOperations, AsyncDisposable {
+  readonly #options: SessionsOptions
+  readonly #world: SessionWorld
+  readonly #loaded = new Map<string, Session>()
+  /** Creations under way, by idempotency key: a second one waits for the first. */
+  readonly #creating = new Map<string, Promise<unknown>>()
+  #closing = false
+
+  constructor(options: SessionsOptions) {
+    this.#options = options
+    this.#world = { ...options, onChange: (session) => this.#unload(session) }
+  }
+
+  /** Ends what a killed daemon left open. Before the daemon is ready. */
+  async recover(): Promise<number> {
+    const ids = this.#options.log.sessionsWithOpenTasks()
+    for (const id of ids) {
+      const session = this.#load(id)
+      await session.recover()
+      this.#unload(session)
+    }
+    return ids.length
+  }
+
+  async create(request: CreateSession, { requestId, idempotencyKey }: { requestId: string; idempotencyKey: string | null }): Promise<{ session: SessionResource; replayed: boolean }> {
+    if (idempotencyKey === null) return { session: await this.#create(request, requestId, null), replayed: false }
+    for (let other = this.#creating.get(idempotencyKey); other !== undefined; other = this.#creating.get(idempotencyKey)) await other.catch(() => undefined)
+    const bodyHash = this.#options.hash.contentHash(request)
+    const earlier = this.#options.log.sessionByIdempotencyKey(idempotencyKey)
+    if (earlier !== null) {
+      if (earlier.idempotency?.bodyHash !== bodyHash) throw new Problem('idempotency_key_reused', 'This Idempotency-Key was used with another body.')
+      return { session: this.get(earlier.sessionId), replayed: true }
+    }
+    const creation = this.#create(request, requestId, { key: idempotencyKey, bodyHash })
+    this.#creating.set(idempotencyKey, creation)
+    try {
+      return { session: await creation, replayed: false }
+    } finally {
+      this.#creating.delete(idempotencyKey)
+    }
+  }
+
+  get(sessionId: string): SessionResource {
+    const live = this.#loaded.get(sessionId)
+    if (live !== undefined) return live.resource
+    const stored = this.#options.log.session(sessionId)
+    if (stored === null) throw sessionNotFound(sessionId)
+    const lastSeq = this.#options.log.lastSeq(sessionId)
+    return toSession(stored.record, { runtimeSessionId: stored.snapshot.runtimeSessionId, phase: 'idle', lastSeq })
+  }
+
+  list({ scope, runtime, credentialNamespace, phase, after, limit }: SessionQuery): Page<SessionResource> {
+    const filter = {
+      scope,
+      ...(runtime === undefined ? {} : { runtime: this.#options.aliases.get(runtime) ?? runtime }),
+      ...(credentialNamespace === undefined ? {} : { credentialNamespace }),
+    }
+    return page(limit, (item) => item.session_id, (cursor, count) => {
+      const records = this.#options.log.sessions(filter, cursor, count)
+      if (records === null) throw new Problem('invalid_cursor', 'The cursor names no session.', { members: { after: String(cursor).slice(0, 200) } })
+      return records.map((record) => this.get(record.sessionId))
+    }, after, (session) => phase === undefined || session.phase === phase)
+  }
+
+  async submit(sessionId: string, request: CreateTask, { requestId }: { requestId: string }): Promise<{ started: TaskStarted; replayed: boolean }> {
+    this.#refuseWork()
+    const session = this.#load(sessionId)
+    if (request.permission_mode !== undefined) this.#checkMode(request.permission_mode)
+    const { task_id = `task_${this.#options.newId()}`, ...body } = request
+    try {
+      this.#runtime(session.record.runtime).parseConfig?.({ ...session.record.runtimeConfig, ...body.runtime_config })
+      return await session.submit(request, task_id, this.#options.hash.contentHash(body), requestId)
+    } finally {
+      this.#unload(session)
+    }
+  }
+
+  task(sessionId: string, taskId: string): Task {
+    const task = this.#loaded.get(sessionId)?.task(taskId) ?? this.#options.log.task(sessionId, taskId)?.task
+    if (task !== undefined) return task
+    this.get(sessionId)
+    throw new Problem('task_not_found', 'The session has no task with this id.', { members: { session_id: sessionId, task_id: taskId.slice(0, 200) } })
+  }
+
+  tasks(sessionId: string, { after, limit }: PageRequest): Page<Task> {
+    this.get(sessionId)
+    return page(limit, (task) => task.task_id, (cursor, count) => {
+      const rows = this.#options.log.tasks(sessionId, cursor, count)
+      if (rows === null) throw new Problem('invalid_cursor', 'The cursor names no task of this session.', { members: { after: String(cursor).slice(0, 200) } })
+      return rows.map((row) => this.task(sessionId, row.task.task_id))
+    }, after)
+  }
+
+  async stop(sessionId: string, taskId: string, { requestId }: { requestId: string }): Promise<StopResponse> {
+    const session = this.#load(sessionId)
+    try {
+      return await session.stop(taskId, requestId)
+    } finally {
+      this.#unload(session)
+    }
+  }
+
+  async decide(sessionId: string, toolCallId: string, request: DecisionRequest, { requestId }: { requestId: string }): Promise<{ decision: 'approved' | 'denied' }> {
+    const session = this.#loaded.get(sessionId)
+    if (session?.knows(toolCallId) === true) return session.decide(toolCallId, request, requestId)
+    this.get(sessionId)
+    checkDecision(findPastDecision(this.#options.log, sessionId, toolCallId), request)
+    return { decision: request.decision }
+  }
+
+  approvals({ after, limit }: PageRequest): Page<Approval> {
+    const all = [...this.#loaded.values()].flatMap((session) => session.approvals)
+    all.sort((a, b) => (a.asked_at < b.asked_at ? -1 : a.asked_at > b.asked_at ? 1 : a.tool_call_id < b.tool_call_id ? -1 : 1))
+    const from = after === null ? 0 : all.findIndex((one) => one.tool_call_id === after) + 1
+    if (after !== null && from === 0) throw new Problem('invalid_cursor', 'The cursor names no pending approval.', { members: { after: after.slice(0, 200) } })
+    const items = all.slice(from, from + limit)
+    return { items, next_after: from + limit < all.length ? (items.at(-1)?.tool_call_id ?? null) : null }
+  }
+
+  idle(sessionId?: string): boolean {
+    const sessions = sessionId === undefined ? [...this.#loaded.values()] : [this.#loaded.get(sessionId)]
+    return sessions.every((session) => session === undefined || session.journal.state.tasks.size === 0)
+  }
+
+  counts(): SessionCounts {
+    const sessions = [...this.#loaded.values()]
+    const sum = (of: (session: Session) => number) => sessions.reduce((total, session) => total + of(session), 0)
+    return {
+      sessions_loaded: sessions.length,
+      tasks_running: sum((session) => session.openTasks.running),
+      tasks_queued: sum((session) => session.openTasks.queued),
+      approvals_pending: sum((session) => session.approvals.length),
+      agents_live: sum((session) => (session.agentLive ? 1 : 0)),
+    }
+  }
+
+  /** Refuses new work, ends every task with its terminal event and every agent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing = true
+    await Promise.all([...this.#loaded.values()].map((session) => session.close()))
+  }
+
+  async #create(request: CreateSession, requestId: string, idempotency: SessionRecord['idempotency']): Promise<SessionResource> {
+    this.#refuseWork()
+    const record = await this.#toRecord(request, idempotency)
+    const env = request.env ?? {}
+    this.#options.secrets.save(record.sessionId, env)
+    const session = this.#open(record)
+    await session.journal.commit([{ type: 'session.created', payload: toCreated(record, Object.keys(env)) }], { durability: 'synced', requestId, session: record })
+    const { resource } = session
+    this.#unload(session)
+    return resource
+  }
+
+  async #toRecord(request: CreateSession, idempotency: SessionRecord['idempotency']): Promise<SessionRecord> {
+    const { rules, clock, newId, checkCwd } = this.#options
+    const runtime = this.#runtime(request.runtime ?? rules.defaultRuntime)
+    const permissionMode = request.permission_mode ?? rules.defaultPermissionMode
+    this.#checkMode(permissionMode)
+    const credentialNamespace = request.credential_namespace ?? 'default'
+    const isolationLevel = this.#isolationLevel(request.isolation_level, credentialNamespace)
+    const { supported_isolation_modes: modes, recommended_isolation_mode, confinement } = runtime.capabilities
+    const isolationMode = request.isolation_mode ?? recommended_isolation_mode
+    if (!modes.includes(isolationMode)) {
+      throw new Problem('unsupported_isolation_mode', `The runtime ${runtime.name} does not run ${isolationMode}.`, { members: { runtime: runtime.name, allowed: modes } })
+    }
+    checkSessionEnv(request.env ?? {})
+    const runtimeConfig = request.runtime_config ?? {}
+    return {
+      sessionId: `sess_${newId()}`,
+      runtime: runtime.name,
+      createdAt: clock.now(),
+      model: request.model ?? null,
+      permissionMode,
+      escalation: request.escalation ?? 'deny',
+      cwd: await checkCwd(request.cwd ?? rules.defaultCwd),
+      credentialNamespace,
+      isolationLevel,
+      isolationMode,
+      confinement,
+      runtimeConfig: runtime.parseConfig?.(runtimeConfig) ?? runtimeConfig,
+      approvalTimeoutMs: request.approval_timeout_ms ?? null,
+      title: request.title ?? null,
+      metadata: request.metadata ?? {},
+      idempotency,
+    }
+  }
+
+  #isolationLevel(wish: IsolationLevel | undefined, namespace: string): IsolationLevel {
+    const { sharedAllowed } = this.#options.rules
+    const allowed: readonly IsolationLevel[] = sharedAllowed && namespace === 'default' ? ['shared', 'namespaced', 'ephemeral'] : ['namespaced', 'ephemeral']
+    if (wish === undefined) return allowed[0] ?? 'namespaced'
+    if (allowed.includes(wish)) return wish
+    if (!sharedAllowed) throw new Problem('isolation_not_allowed', 'This daemon keeps every namespace private.', { members: { allowed } })
+    throw new Problem('invalid_request', 'isolationLevel "shared" belongs to the namespace "default" alone.', { members: { field: 'isolation_level', allowed } })
+  }
+
+  #checkMode(mode: PermissionMode): void {
+    const { maxPermissionMode } = this.#options.rules
+    if (modeRank[mode] <= modeRank[maxPermissionMode]) return
+    const allowed = (Object.keys(modeRank) as PermissionMode[]).filter((one) => modeRank[one] <= modeRank[maxPermissionMode])
+    throw new Problem('permission_mode_not_allowed', `This daemon allows permission modes up to ${maxPermissionMode}.`, { members: { allowed } })
+  }
+
+  #runtime(name: string): Runtime {
+    const runtime = this.#options.runtimes.get(this.#options.aliases.get(name) ?? name)
+    if (runtime !== undefined) return runtime
+    throw new Problem('unknown_runtime', 'The daemon has no runtime of this name.', { members: { runtime: name.slice(0, 64), allowed: [...this.#options.runtimes.keys()] } })
+  }
+
+  #refuseWork(): void {
+    if (this.#closing) throw new Problem('shutting_down', 'The daemon is shutting down.')
+    if (!this.#options.log.writable) throw new Problem('storage_unavailable', 'The log cannot be written at the moment.', { retryAfter: 5 })
+  }
+
+  #load(sessionId: string): Session {
+    const live = this.#loaded.get(sessionId)
+    if (live !== undefined) return live
+    const stored = this.#options.log.session(sessionId)
+    if (stored === null) throw sessionNotFound(sessionId)
+    const session = this.#open(stored.record, stored.snapshot)
+    session.journal.replay()
+    return session
+  }
+
+  #open(record: SessionRecord, snapshot?: SessionSnapshot): Session {
+    const runtime = this.#runtime(record.runtime)
+    const session = new Session({
+      record,
+      runtime,
+      environment: () => this.#options.environment(record, runtime),
+      masker: this.#options.createMasker(Object.values(this.#options.secrets.load(record.sessionId))),
+      ...(snapshot === undefined ? {} : { snapshot }),
+    }, this.#world)
+    this.#loaded.set(record.sessionId, session)
+    return session
+  }
+
+  #unload(session: Session): void {
+    if (session.dormant) this.#loaded.delete(session.record.sessionId)
+  }
+}
+
+function sessionNotFound(sessionId: string): Problem {
+  return new Problem('session_not_found', 'There is no session with this id.', { members: { session_id: sessionId.slice(0, 200) } })
+}
+
+function toCreated(record: SessionRecord, envNames: readonly string[]): Extract<Event, { type: 'session.created' }>['payload'] {
+  return {
+    contract_version: 1,
+    runtime: record.runtime,
+    model: record.model,
+    permission_mode: record.permissionMode,
+    escalation: record.escalation,
+    cwd: record.cwd,
+    credential_namespace: record.credentialNamespace,
+    isolation_level: record.isolationLevel,
+    isolation_mode: record.isolationMode,
+    confinement: record.confinement,
+    env_names: envNames.toSorted(),
+    runtime_config: { ...record.runtimeConfig },
+    title: record.title,
+    metadata: { ...record.metadata },
+  }
+}

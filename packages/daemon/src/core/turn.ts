@@ -1,0 +1,245 @@
+import { findCall, toReceipt, type CallIdentity, type Message, type PermissionMode, type TaskError } from '@codesdkd/protocol'
+import type { Agent } from './agent.ts'
+import { bound, boundCall, type StoreText } from './bounds.ts'
+import { closeOpen, denyPending, evaluate, observe, openTask, request, terminal, type Inputs, type Verdict } from './decide.ts'
+import type { Draft, Journal } from './journal.ts'
+import { toOpenBlockTexts } from './open-blocks.ts'
+import {
+  RuntimeFailure, type Clock, type Decision, type EventLog, type NativeCall, type Observation, type Outcome, type RuntimeSession, type TaskHost,
+} from './ports.ts'
+import { toBriefing, type Briefing } from './briefing.ts'
+
+/** How long an agent may take to obey a stop before its process group is killed. Milliseconds. */
+export const STOP_GRACE = 8_000
+
+export interface TurnOptions {
+  readonly journal: Journal
+  readonly agent: Agent
+  readonly log: EventLog
+  readonly clock: Clock
+  readonly inputs: Inputs
+  readonly taskId: string
+  readonly messages: readonly Message[]
+  readonly permissionMode: PermissionMode
+  readonly runtimeConfig: Readonly<Record<string, unknown>>
+  readonly timeoutMs: number | null
+  readonly approvalTimeoutMs: number | null
+  /** Policy for one call; looks at the file system. Never rejects. */
+  readonly judge: (call: NativeCall, mode: PermissionMode) => Promise<Verdict>
+  /** Throws `Problem` when the working directory is not what it was. */
+  readonly checkCwd: () => Promise<void>
+  readonly store: StoreText
+  readonly report: (error: unknown) => void
+}
+
+type Cause = { readonly kind: 'stop' | 'shutdown' } | { readonly kind: 'deadline' }
+
+/** One task while it runs: the agent's way into the session, and the session's way to stop it. */
+export class Turn implements TaskHost {
+  readonly taskId: string
+  readonly #options: TurnOptions
+  readonly #abort = new AbortController()
+  readonly #waiting = new Map<string, { readonly call: CallIdentity; readonly resolve: (decision: Decision) => void; readonly timer: NodeJS.Timeout | undefined }>()
+  #cause: Cause | null = null
+
+  constructor(options: TurnOptions) {
+    this.#options = options
+    this.taskId = options.taskId
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  get stopping(): boolean {
+    return this.#cause !== null
+  }
+
+  /** Runs the task from its start to its one terminal event. Never rejects; resolves after that event is committed. */
+  async run(): Promise<void> {
+    const { timeoutMs, agent } = this.#options
+    const deadline = timeoutMs === null ? undefined : setTimeout(() => this.interrupt({ kind: 'deadline' }), timeoutMs)
+    const outcome = await this.#outcome()
+    clearTimeout(deadline)
+    await this.#end(this.#asCaused(outcome))
+    agent.release()
+  }
+
+  /** Asks the task to end. What waits for a decision is denied at once; the first cause stands. */
+  interrupt(cause: Cause): void {
+    if (this.#cause !== null) return
+    this.#cause = cause
+    const { journal, inputs } = this.#options
+    const task = openTask(journal.state, this.taskId)
+    if (task !== undefined) void this.#record(denyPending(task, reasonOf(cause), inputs), 'synced')
+    this.#abort.abort(new Error(reasonOf(cause)))
+  }
+
+  /** Lets what waits for a decision go on; called after any commit that may have decided something. */
+  settle(): void {
+    const task = this.#options.journal.state.tasks.get(this.taskId)
+    for (const [id, { call, resolve, timer }] of this.#waiting) {
+      const found = task === undefined ? undefined : findCall(task, id)
+      if (found !== undefined && found.attempt === call.attempt && (found.phase === 'requested' || found.phase === 'pending')) continue
+      this.#waiting.delete(id)
+      clearTimeout(timer)
+      const approved = found?.attempt === call.attempt && found.phase !== 'denied'
+      resolve(approved ? { decision: 'approved' } : { decision: 'denied', reason: found?.denied_reason ?? 'the task has ended' })
+    }
+  }
+
+  async observe(observations: readonly Observation[]): Promise<void> {
+    const { journal, inputs, store } = this.#options
+    for (const observation of observations) {
+      if (observation.kind === 'runtime_session') journal.runtimeSessionId = observation.id
+      else if (observation.kind !== 'call.asked') {
+        for (const bounded of bound(observation, store)) void journal.commit(observe(journal.state, this.taskId, bounded, inputs), { durability: 'lazy' })
+      }
+    }
+    await journal.flushed
+  }
+
+  async ask(native: NativeCall): Promise<Decision> {
+    const { journal, inputs, store, judge, permissionMode } = this.#options
+    const asked = request(journal.state, this.taskId, native, inputs)
+    if (asked === null || this.stopping) return { decision: 'denied', reason: 'the task is ending' }
+    const shown = boundCall(native, store)
+    const events = asked.events.map((event) =>
+      event.type === 'tool.call.requested' ? { ...event, payload: { ...event.payload, input: shown.input, ...(shown.diff === undefined ? {} : { diff: shown.diff }) } } : event)
+    await this.#record(events, 'lazy')
+    const verdict = await judge(native, permissionMode)
+    return this.#decided(asked.call, verdict)
+  }
+
+  /** Commits the verdict and resolves when policy, a person, a time limit or the end of the task has decided. */
+  #decided(call: CallIdentity, verdict: Verdict): Promise<Decision> {
+    const { journal, inputs, clock, approvalTimeoutMs } = this.#options
+    const limit = verdict.result === 'ask' ? approvalTimeoutMs : null
+    const expiresAt = limit === null ? null : new Date(Date.parse(clock.now()) + limit).toISOString()
+    return new Promise((resolve) => {
+      const timer = limit === null ? undefined : setTimeout(() => this.#expire(call), limit)
+      this.#waiting.set(call.tool_call_id, { call, resolve, timer })
+      void this.#record(evaluate(journal.state, this.taskId, call, verdict, inputs, expiresAt), 'synced').then(() => this.settle())
+    })
+  }
+
+  #expire(call: CallIdentity): void {
+    const { journal, inputs } = this.#options
+    const task = openTask(journal.state, this.taskId)
+    if (task !== undefined) void this.#record(denyPending(task, 'approval_timeout', inputs, call), 'synced')
+  }
+
+  async #record(drafts: readonly Draft[], durability: 'lazy' | 'synced'): Promise<void> {
+    await this.#options.journal.commit(drafts, { durability })
+    this.settle()
+  }
+
+  async #outcome(): Promise<Outcome> {
+    try {
+      await this.#options.checkCwd()
+      const { agent, spec } = await this.#prepare()
+      return await this.#withinGrace(agent.run({ ...spec, taskId: this.taskId, permissionMode: this.#options.permissionMode, runtimeConfig: this.#options.runtimeConfig }, this))
+    } catch (error) {
+      return { status: 'failed', reason: 'error', error: this.#failure(error) }
+    }
+  }
+
+  /** Opens the agent, hands the conversation over and says so in the log. */
+  async #prepare(): Promise<{ agent: RuntimeSession; spec: { messages: readonly Message[] } }> {
+    const { journal, agent, log, messages, permissionMode } = this.#options
+    const { record, runtimeSessionId } = journal
+    const { agent: live, opened } = await agent.acquire({
+      sessionId: record.sessionId,
+      cwd: record.cwd,
+      model: record.model,
+      permissionMode,
+      runtimeConfig: record.runtimeConfig,
+      resume: runtimeSessionId,
+      isolationLevel: record.isolationLevel,
+    }, this.signal)
+    const lost = opened && runtimeSessionId !== null && !live.resumed
+    if (live.nativeId !== null) journal.runtimeSessionId = live.nativeId
+    const briefing = toBriefing({ messages, log, sessionId: record.sessionId, opened, lost, known: journal.transcript.length })
+    await this.#record(this.#handover(briefing), 'lazy')
+    return { agent: live, spec: { messages: briefing.messages } }
+  }
+
+  #handover({ messages, restored }: Briefing): readonly Draft[] {
+    const { store, inputs, runtimeConfig, permissionMode } = this.#options
+    const input = { messages, tool_manifest: null, runtime_config: runtimeConfig, permission_mode: permissionMode }
+    const input_ref = store(JSON.stringify(input), { contentType: 'application/json', name: 'model-input.json' })
+    return [
+      ...(restored === null ? [] : [{ type: 'session.context_restored', task_id: this.taskId, payload: restored } as const]),
+      {
+        type: 'model.input',
+        task_id: this.taskId,
+        payload: { input_ref, input_hash: inputs.contentHash(input), context_window: null, implicit_sources_ref: null },
+      },
+    ]
+  }
+
+  /** An agent that does not obey a stop is killed with its process group. */
+  #withinGrace(running: Promise<Outcome>): Promise<Outcome> {
+    const { agent } = this.#options
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined
+      const kill = () => {
+        timer = setTimeout(() => void agent.close().then(() => resolve({ status: 'stopped', reason: 'killed' })), STOP_GRACE)
+      }
+      if (this.signal.aborted) kill()
+      else this.signal.addEventListener('abort', kill, { once: true })
+      running.then(resolve, reject).finally(() => {
+        clearTimeout(timer)
+        this.signal.removeEventListener('abort', kill)
+      })
+    })
+  }
+
+  #failure(error: unknown): TaskError {
+    if (error instanceof RuntimeFailure) return error.failure
+    if (isProblem(error, 'cwd_not_allowed')) return { code: 'cwd_not_allowed', message: error.message, retryable: false }
+    if (!this.stopping) this.#options.report(error)
+    return { code: 'daemon_error', message: 'The daemon could not run the task; its log says why.', retryable: true }
+  }
+
+  /** A task that was asked to end has ended for that reason, whatever the agent made of it. */
+  #asCaused(outcome: Outcome): Outcome {
+    const cause = this.#cause
+    if (cause === null) return outcome
+    if (cause.kind !== 'deadline') return { status: 'stopped', reason: reasonOf(cause) }
+    const error: TaskError = { code: 'deadline_exceeded', message: 'The task took longer than its timeout_ms.', retryable: true }
+    return { status: 'failed', reason: 'deadline_exceeded', error }
+  }
+
+  async #end(outcome: Outcome): Promise<void> {
+    const { journal, log, inputs } = this.#options
+    await journal.flushed
+    const task = openTask(journal.state, this.taskId)
+    if (task === undefined) return
+    const texts = toOpenBlockTexts(log, journal.record.sessionId, task)
+    await this.#record(endOf(journal, this.taskId, outcome, texts, inputs), 'synced')
+  }
+}
+
+/** What ends a task: everything open is closed, then the terminal event with the receipt. One atomic change. */
+export function endOf(journal: Journal, taskId: string, outcome: Outcome, texts: ReadonlyMap<string, string>, inputs: Inputs): readonly Draft[] {
+  const task = journal.state.tasks.get(taskId)
+  if (task === undefined) return []
+  return [
+    ...closeOpen(task, outcome.reason, texts, inputs),
+    (state, time) => terminal(taskId, outcome, toReceipt(state.tasks.get(taskId) ?? task, time)),
+  ]
+}
+
+function reasonOf(cause: Cause): string {
+  switch (cause.kind) {
+    case 'stop': return 'stopped_by_user'
+    case 'shutdown': return 'daemon_shutdown'
+    case 'deadline': return 'deadline_exceeded'
+    default: return cause satisfies never
+  }
+}
+
+function isProblem(error: unknown, code: string): error is Error {
+  return error instanceof Error && 'code' in error && error.code === code
+}
