@@ -286,14 +286,18 @@ export interface Workspace {
   realPath(path: string): Promise<string | null>
   /** True unless it is certain that `git status|diff|log|show` in this directory runs no program through configuration. */
   gitRunsPrograms(directory: string): Promise<boolean>
+  /** Real paths of the work tree and the stores that git reads in this directory; null when there is no repository or it cannot be told. */
+  gitDirectories(directory: string): Promise<readonly string[] | null>
 }
 
 /** Replaces known secrets before anything is stored. */
 export interface Masker {
   /** Adds exact values that must never be stored; values under 8 characters are ignored. */
   add(values: Iterable<string>): void
-  /** The JSON text with every known value masked; returns the same string when none occurs. */
+  /** An event's JSON with every known value in its payload masked; returns the same string when none occurs. */
   mask(json: string): string
+  /** Any other text with every known value masked. */
+  maskText(text: string): string
 }
 
 export type { Event, Session, SessionState, Task }

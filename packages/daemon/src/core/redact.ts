@@ -3,31 +3,35 @@ import { createKnownSecrets, toMark } from './known-secrets.ts'
 import type { Masker } from './ports.ts'
 
 /**
- * Masks known secrets in JSON texts. Only strings and keys are changed, so that the text stays JSON of the same shape;
- * of an event only its payload, since the envelope is the daemon's own. What is not JSON is masked as text.
+ * Masks known secrets. In JSON objects only strings and keys are changed, so that they keep their shape; of an event
+ * only the payload, since its envelope is the daemon's own and is what the log is read by.
  */
 export function createMasker(values: Iterable<string> = [], key: Uint8Array = randomBytes(32)): Masker {
   const known = createKnownSecrets(values)
   const maskText = (text: string) => known.replace(text, (secret) => toMark('known', secret, key))
   return {
     add: known.add,
+    maskText,
     mask: (json) => (known.has(json) ? maskJson(json, maskText) : json),
   }
 }
 
 function maskJson(json: string, maskText: (text: string) => string): string {
-  let value: unknown
-  try {
-    value = JSON.parse(json)
-  } catch {
-    return maskText(json)
-  }
-  const masked = isEnvelope(value) ? { ...value, payload: maskValue(value.payload, maskText) } : maskValue(value, maskText)
-  return JSON.stringify(masked)
+  const value = parseJson(json)
+  if (typeof value !== 'object' || value === null) return maskText(json)
+  return JSON.stringify(isEvent(value) ? { ...value, payload: maskValue(value.payload, maskText) } : maskValue(value, maskText))
 }
 
-function isEnvelope(value: unknown): value is { readonly payload: unknown } {
-  return typeof value === 'object' && value !== null && 'schema_version' in value && 'payload' in value
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isEvent(value: object): value is { readonly payload: unknown } {
+  return Object.keys(value).join() === 'schema_version,seq,time,type,trace,runtime,payload'
 }
 
 function maskValue(value: unknown, maskText: (text: string) => string): unknown {

@@ -1,5 +1,9 @@
 /** Why the daemon cannot start: code -> exit code, as sysexits.h has them. */
 export const startFailures = {
+  /** A flag, a variable or a key of the config file makes no sense, or the system is not supported. */
+  invalid_config: 2,
+  /** The address cannot be listened on: it is in use, or not ours. */
+  listen_failed: 69,
   /** The database is damaged, cut short or gone. It is never replaced by an empty one. */
   database_corrupt: 65,
   /** The data directory belongs to someone else, can be written by others, or cannot be written at all. */

@@ -1,0 +1,242 @@
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import * as z from 'zod'
+import { permissionMode } from '@codesdkd/protocol'
+import { StartFailure } from './core/start-failure.ts'
+import { readToken } from './token.ts'
+
+/** Names of runtimes that people type -> their names on the wire. */
+export const runtimeAliases: ReadonlyMap<string, string> = new Map([
+  ['codex', 'codex-sdk'],
+  ['claude', 'claude-agent-sdk'],
+  ['gemini', 'gemini-cli-core'],
+  ['opencode', 'opencode-server'],
+])
+
+const port = z.coerce.number().int().min(0).max(65_535)
+const seconds = z.coerce.number().positive().max(2_147_483)
+const count = z.coerce.number().int().min(1)
+const flag = z.union([z.boolean(), z.stringbool()])
+const list = z.union([z.array(z.string().min(1)), z.string().min(1).transform((text) => text.split(',').map((part) => part.trim()))])
+
+interface Option {
+  readonly schema: z.ZodType
+  /** Shown in the usage text; `null` for a switch. */
+  readonly value: string | null
+  readonly help: string
+  readonly many?: true
+}
+
+/**
+ * Every setting, once: flag `--name`, environment `CODESDKD_NAME`, key `name` of the config file (with _ for -).
+ * The usage text and the parser come from this table.
+ */
+export const options = {
+  host: { schema: z.string().min(1), value: '<address>', help: 'address to listen on (127.0.0.1)' },
+  port: { schema: port, value: '<n>', help: 'port to listen on; 0 lets the system choose (0)' },
+  listen: { schema: z.string().regex(/^unix:.+/, 'must be unix:<path>'), value: 'unix:<path>', help: 'listen on a Unix socket instead' },
+  'data-dir': { schema: z.string().min(1), value: '<dir>', help: 'where everything is kept ($XDG_STATE_HOME/codesdkd)' },
+  'workspace-root': { schema: list, value: '<dir>', help: 'confine sessions to this folder; repeatable', many: true },
+  runtimes: { schema: list, value: '<names>', help: 'runtimes to offer, separated by commas (all)', many: true },
+  'default-runtime': { schema: z.string().min(1), value: '<name>', help: 'runtime of sessions that name none (codex-sdk)' },
+  'default-permission-mode': { schema: permissionMode, value: '<mode>', help: 'auto, ask or yolo (auto)' },
+  'max-permission-mode': { schema: permissionMode, value: '<mode>', help: 'the most that a request may choose: ask < auto < yolo (yolo)' },
+  auth: { schema: z.enum(['same-user', 'token', 'none']), value: '<how>', help: 'who may connect: same-user, token or none' },
+  'token-file': { schema: z.string().min(1), value: '<file>', help: 'file (mode 0600) with the bearer token; switches token mode on' },
+  'allow-host': { schema: list, value: '<host>', help: 'further value of the Host header; repeatable', many: true },
+  'allow-origin': { schema: list, value: '<origin>', help: 'origin that may call from a browser; repeatable', many: true },
+  'base-path': { schema: z.string().regex(/^(\/[A-Za-z0-9._~-]+)*\/?$/, 'must be a path such as /codesdkd'), value: '<path>', help: 'path prefix under which a proxy shows the daemon' },
+  'approval-timeout': { schema: seconds, value: '<seconds>', help: 'deny what nobody decides for so long (never)' },
+  'agent-idle-timeout': { schema: seconds, value: '<seconds>', help: 'close an agent that has had no task for so long (300)' },
+  'max-running-tasks': { schema: count, value: '<n>', help: 'tasks that run at once; others wait (32)' },
+  'max-queued-tasks': { schema: count, value: '<n>', help: 'tasks that wait in one session; more are refused (64)' },
+  'max-sse-clients': { schema: count, value: '<n>', help: 'open event streams; more are refused (2000)' },
+  'max-body-bytes': { schema: count, value: '<n>', help: 'largest request body (1048576)' },
+  'max-task-body-bytes': { schema: count, value: '<n>', help: 'largest request body of a task (8388608)' },
+  'parent-watch': { schema: z.enum(['auto', 'stdin', 'off']), value: '<how>', help: 'end with the process that started this one: auto, stdin or off (auto)' },
+  metrics: { schema: flag, value: null, help: 'serve Prometheus metrics at /metrics' },
+  offline: { schema: flag, value: null, help: 'play the offline model to every agent: no login, no network' },
+  'offline-scenario': { schema: z.string().min(1), value: '<file>', help: 'scenario file for --offline (the demo)' },
+  'no-shared': { schema: flag, value: null, help: "never use the user's own logins: every namespace is private" },
+  'log-level': { schema: z.enum(['debug', 'info', 'warn', 'error', 'silent']), value: '<level>', help: 'debug, info, warn, error or silent (info)' },
+  'codex-bin': { schema: z.string().min(1), value: '<file>', help: 'the Codex executable' },
+} as const satisfies Record<string, Option>
+
+type OptionName = keyof typeof options
+type Settings = { readonly [N in OptionName]?: z.infer<(typeof options)[N]['schema']> }
+
+/** Everything the daemon was told, with defaults filled in. */
+export interface Config {
+  readonly listen: { readonly host: string; readonly port: number } | { readonly path: string }
+  readonly dataDir: string
+  readonly workspaceRoots: readonly string[]
+  /** Wire names; null = all there are. */
+  readonly runtimes: readonly string[] | null
+  readonly defaultRuntime: string
+  readonly defaultPermissionMode: 'auto' | 'ask' | 'yolo'
+  readonly maxPermissionMode: 'auto' | 'ask' | 'yolo'
+  readonly auth: 'same-user' | 'token' | 'none'
+  /** Given by file or environment; null in token mode = one is made. */
+  readonly token: string | null
+  readonly allowedHosts: readonly string[]
+  readonly allowedOrigins: readonly string[]
+  readonly basePath: string
+  readonly approvalTimeoutMs: number | null
+  readonly agentIdleTimeoutMs: number
+  readonly maxRunningTasks: number
+  readonly maxQueuedTasks: number
+  readonly maxSseClients: number
+  readonly bodyBytes: number
+  readonly taskBodyBytes: number
+  readonly parentWatch: 'auto' | 'stdin' | 'off'
+  readonly metrics: boolean
+  readonly offline: boolean
+  readonly offlineScenario: string | null
+  readonly sharedAllowed: boolean
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** Executables by wire name of the runtime. */
+  readonly executables: ReadonlyMap<string, string>
+}
+
+export const usage = `usage: codesdkd [serve] [options]
+
+One local HTTP daemon for coding agents. Prints {"url":"http://127.0.0.1:12345"} when it is ready; logs go to stderr.
+
+${Object.entries(options).map(([name, { value, help }]) => `  ${`--${name}${value === null ? '' : ` ${value}`}`.padEnd(38)} ${help}`).join('\n')}
+  --config <file>                        config file ($XDG_CONFIG_HOME/codesdkd/config.json)
+  --version                              print the version
+  --help                                 print this
+
+Each option is also an environment variable (--data-dir: CODESDKD_DATA_DIR) and a key of the config file ("data_dir").
+A flag wins over the environment, the environment over the file.
+`
+
+/** What the command line asks for. */
+export type Invocation = { readonly command: 'help' | 'version' } | { readonly command: 'serve'; readonly config: Config }
+
+/** Reads argv, environment and config file. Throws `StartFailure` (exit 2) with one clear line. */
+export function readInvocation(argv: readonly string[], env: NodeJS.ProcessEnv): Invocation {
+  const { values, positionals } = parseFlags(argv)
+  if (values['help'] === true) return { command: 'help' }
+  if (values['version'] === true) return { command: 'version' }
+  const [command = 'serve', extra] = positionals
+  if (command !== 'serve') fail(`unknown command ${JSON.stringify(command)}; try: codesdkd --help`)
+  if (extra !== undefined) fail(`unexpected argument ${JSON.stringify(extra)}; try: codesdkd --help`)
+  const { config, help: _help, version: _version, ...flags } = values
+  const file = readConfigFile(typeof config === 'string' ? config : env['CODESDKD_CONFIG'], env)
+  const settings = { ...check(file, 'config file key'), ...check(readEnvironment(env), 'environment'), ...check(flags, 'flag') }
+  return { command: 'serve', config: toConfig(settings, env) }
+}
+
+function parseFlags(argv: readonly string[]) {
+  const known = Object.entries(options).map(([name, option]) => [
+    name,
+    { type: option.value === null ? ('boolean' as const) : ('string' as const), multiple: 'many' in option },
+  ])
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: { ...Object.fromEntries(known), hostname: { type: 'string' }, config: { type: 'string' }, help: { type: 'boolean' }, version: { type: 'boolean' } },
+    }) as { values: Record<string, unknown>; positionals: string[] }
+  } catch (error) {
+    return fail(`${error instanceof Error ? error.message.split('. ')[0] : String(error)}; try: codesdkd --help`)
+  }
+}
+
+function readConfigFile(explicit: string | undefined, env: NodeJS.ProcessEnv): Record<string, unknown> {
+  const path = explicit ?? join(env['XDG_CONFIG_HOME'] ?? join(env['HOME'] ?? homedir(), '.config'), 'codesdkd', 'config.json')
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if (explicit === undefined && isMissing(error)) return {}
+    return fail(`cannot read the config file ${path}`)
+  }
+  try {
+    const parsed = z.record(z.string(), z.unknown()).parse(JSON.parse(text))
+    return Object.fromEntries(Object.entries(parsed).map(([key, value]) => [key.replaceAll('_', '-'), value]))
+  } catch {
+    return fail(`the config file ${path} is not a JSON object`)
+  }
+}
+
+function readEnvironment(env: NodeJS.ProcessEnv): Record<string, unknown> {
+  const found = Object.keys(options).map((name) => [name, env[`CODESDKD_${name.toUpperCase().replaceAll('-', '_')}`]] as const)
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined && value !== ''))
+}
+
+function check(values: Record<string, unknown>, source: string): Settings {
+  const checked: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(values)) {
+    const name = key === 'hostname' ? 'host' : key
+    if (!Object.hasOwn(options, name)) fail(`unknown ${source} ${JSON.stringify(key)}; try: codesdkd --help`)
+    const option: Option = options[name as OptionName]
+    const result = option.schema.safeParse(value)
+    if (!result.success) fail(`${source} ${key}: ${result.error.issues[0]?.message ?? 'is not valid'}`)
+    checked[name] = result.data
+  }
+  return checked as Settings
+}
+
+function toConfig(settings: Settings, env: NodeJS.ProcessEnv): Config {
+  const host = settings.host ?? '127.0.0.1'
+  const token = readToken(settings['token-file'], env)
+  const auth = settings.auth ?? (token !== null || !canTellUser() ? 'token' : 'same-user')
+  const listen = settings.listen === undefined ? { host, port: settings.port ?? 0 } : { path: resolve(settings.listen.slice('unix:'.length)) }
+  if (token !== null && auth !== 'token') fail(`a token was given, but --auth is ${auth}`)
+  if ('host' in listen && !isLoopback(host) && auth !== 'token') fail(`refusing to listen on ${host} without a token; use --token-file or --auth token`)
+  const toName = (name: string) => runtimeAliases.get(name) ?? name
+  const codex = settings['codex-bin']
+  return {
+    listen,
+    dataDir: resolve(settings['data-dir'] ?? join(env['XDG_STATE_HOME'] ?? join(env['HOME'] ?? homedir(), '.local', 'state'), 'codesdkd')),
+    workspaceRoots: (settings['workspace-root'] ?? []).map((root) => resolve(root)),
+    runtimes: settings.runtimes?.flatMap((names) => names.split(',')).map(toName) ?? null,
+    defaultRuntime: toName(settings['default-runtime'] ?? 'codex-sdk'),
+    defaultPermissionMode: settings['default-permission-mode'] ?? 'auto',
+    maxPermissionMode: settings['max-permission-mode'] ?? 'yolo',
+    auth,
+    token,
+    allowedHosts: settings['allow-host'] ?? [],
+    allowedOrigins: settings['allow-origin'] ?? [],
+    basePath: (settings['base-path'] ?? '').replace(/\/$/, ''),
+    approvalTimeoutMs: toMs(settings['approval-timeout']) ?? null,
+    agentIdleTimeoutMs: toMs(settings['agent-idle-timeout']) ?? 300_000,
+    maxRunningTasks: settings['max-running-tasks'] ?? 32,
+    maxQueuedTasks: settings['max-queued-tasks'] ?? 64,
+    maxSseClients: settings['max-sse-clients'] ?? 2_000,
+    bodyBytes: settings['max-body-bytes'] ?? 1024 ** 2,
+    taskBodyBytes: settings['max-task-body-bytes'] ?? 8 * 1024 ** 2,
+    parentWatch: settings['parent-watch'] ?? 'auto',
+    metrics: settings.metrics ?? false,
+    offline: settings.offline ?? false,
+    offlineScenario: settings['offline-scenario'] ?? null,
+    sharedAllowed: !(settings['no-shared'] ?? false),
+    logLevel: settings['log-level'] ?? 'info',
+    executables: new Map(codex === undefined ? [] : [['codex-sdk', resolve(codex)]]),
+  }
+}
+
+function toMs(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : Math.round(value * 1000)
+}
+
+/** Only Linux tells, for a TCP connection, which user holds the other end. */
+function canTellUser(): boolean {
+  return process.platform === 'linux'
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}
+
+function fail(message: string): never {
+  throw new StartFailure('invalid_config', message)
+}

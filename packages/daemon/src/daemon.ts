@@ -1,0 +1,206 @@
+import { randomBytes } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import type { Logger } from 'pino'
+import packageJson from '../package.json' with { type: 'json' }
+import { createAgentProcesses } from './agent-processes.ts'
+import { runtimeAliases, type Config } from './config.ts'
+import { canonicalHash, inputHash } from './core/input-hash.ts'
+import { evaluatePolicy, gatherFacts } from './core/policy.ts'
+import type { Clock, Runtime } from './core/ports.ts'
+import { createMasker } from './core/redact.ts'
+import { Sessions } from './core/sessions.ts'
+import { Slots } from './core/slots.ts'
+import { StartFailure } from './core/start-failure.ts'
+import { checkCwd } from './cwd.ts'
+import { defaultHttpLimits, type Issue } from './http/context.ts'
+import { createHttpServer } from './http/server.ts'
+import { createNamespaces, type Whose } from './namespaces.ts'
+import { createRuntimeDirectory } from './runtime-directory.ts'
+import { runtimes as supported, type RuntimeOptions } from './runtimes/index.ts'
+import { sweepLeftovers } from './runtimes/leftovers.ts'
+import { createSessionSecrets } from './session-secrets.ts'
+import type { SqliteEventLog } from './storage/event-log.ts'
+import { openStorage } from './storage/storage.ts'
+import { createLog } from './telemetry/log.ts'
+import { makeToken } from './token.ts'
+import { createWorkspace } from './workspace.ts'
+
+export const version: string = packageJson.version
+
+/** A daemon that serves. Disposing it refuses new work, ends tasks and agents, flushes the log and frees the port. */
+export interface Daemon extends AsyncDisposable {
+  readonly url: string
+  /** The bearer token, when it was made here and the host has to be told; else null. */
+  readonly madeToken: string | null
+  readonly logger: Logger
+}
+
+export interface DaemonParts {
+  readonly clock?: Clock
+  readonly environment?: NodeJS.ProcessEnv
+}
+
+const systemClock: Clock = { now: () => new Date().toISOString(), monotonic: () => performance.now() }
+
+/** Builds everything, in the order in which it must stand; what was built is undone when a later step fails. Rejects with `StartFailure`. */
+export async function createDaemon(config: Config, { clock = systemClock, environment = process.env }: DaemonParts = {}): Promise<Daemon> {
+  const begun = clock.monotonic()
+  const startup: Record<string, number> = {}
+  const lap = (name: string) => { startup[name] = Math.round(clock.monotonic() - begun) }
+  await using stack = new AsyncDisposableStack()
+  const newId = () => randomBytes(16).toString('hex')
+  const madeToken = config.auth === 'token' && config.token === null ? makeToken() : null
+  const token = config.token ?? madeToken
+  const masker = createMasker(token === null ? [] : [token])
+  const logger = createLog({ level: config.logLevel, masker })
+
+  const storage = stack.use(openStorage({
+    path: config.dataDir,
+    clock,
+    newId,
+    onFailure: (failure) => (failure === null ? logger.info('the log can be written again') : logger.error({ err: failure }, 'the log cannot be written')),
+  }))
+  const { dir, log, artifacts } = storage
+  const processes = createAgentProcesses(storage.processes)
+  lap('storage_ms')
+  const leftovers = await sweepLeftovers(storage.processes.leftovers().flatMap((one) => (one.startTime === null ? [] : [{ ...one, startTime: one.startTime }])))
+  storage.processes.clear()
+  lap('leftovers_ms')
+
+  const offline = config.offline ? stack.use(await startOffline(config.offlineScenario)) : null
+  const runtimes = createRuntimes(config, { ledger: processes, newId })
+  const namespaces = createNamespaces({
+    dataDir: dir.path,
+    environment,
+    executable: async ({ name }) => (await supported.get(name)?.findExecutable({ configured: config.executables.get(name) ?? null, searchPath: environment['PATH'] ?? '' })) ?? null,
+    offlineUrl: offline?.url ?? null,
+  })
+  const secrets = createSessionSecrets(dir)
+  const workspace = createWorkspace()
+  const metrics = { enabled: false, contentType: 'text/plain', render: async () => '', sseClients: () => undefined, denied: () => undefined, observe: () => undefined }
+  const roots = { roots: config.workspaceRoots, dataDir: dir.path }
+
+  const sessions = stack.use(new Sessions({
+    log,
+    artifacts,
+    clock,
+    newId,
+    slots: new Slots(config.maxRunningTasks),
+    hash: { inputHash, contentHash: canonicalHash },
+    queueLimit: config.maxQueuedTasks,
+    idleTimeoutMs: config.agentIdleTimeoutMs,
+    approvalTimeoutMs: config.approvalTimeoutMs,
+    judge: async (call, record, mode) => {
+      const facts = await gatherFacts(call, record.cwd, workspace)
+      return evaluatePolicy(call, { mode, escalation: record.escalation, confinement: record.confinement, facts })
+    },
+    checkCwd: (cwd) => checkCwd(cwd, roots),
+    observer: () => metrics.observe(),
+    report: (error, about) => logger.error({ err: error, ...about }, 'a task could not be run'),
+    rules: {
+      defaultRuntime: config.defaultRuntime,
+      defaultPermissionMode: config.defaultPermissionMode,
+      maxPermissionMode: config.maxPermissionMode,
+      defaultCwd: config.workspaceRoots[0] ?? process.cwd(),
+      sharedAllowed: config.sharedAllowed,
+    },
+    runtimes,
+    aliases: runtimeAliases,
+    environment: (record, runtime) => namespaces.toEnv(runtime, record, secrets.load(record.sessionId)),
+    secrets,
+    createMasker: (values) => createMasker(token === null ? values : [token, ...values]),
+  }))
+  const recovered = await sessions.recover()
+  lap('recovery_ms')
+
+  const directory = createRuntimeDirectory({
+    runtimes,
+    aliases: runtimeAliases,
+    defaultName: config.defaultRuntime,
+    environment: (runtime, namespace) => namespaces.toEnv(runtime, toWhose(namespace, config.sharedAllowed)),
+    clock,
+  })
+  let state: 'starting' | 'ready' | 'stopping' = 'starting'
+  const server = stack.use(await listen(() => createHttpServer({
+    listen: config.listen,
+    access: { auth: config.auth, token, allowedHosts: config.allowedHosts, allowedOrigins: config.allowedOrigins, basePath: config.basePath },
+    limits: { ...defaultHttpLimits, bodyBytes: config.bodyBytes, taskBodyBytes: config.taskBodyBytes, sseClients: config.maxSseClients },
+    daemon: {
+      version,
+      startedAt: clock.now(),
+      startup,
+      state: () => state,
+      limits: { max_running_tasks: config.maxRunningTasks, max_queued_tasks: config.maxQueuedTasks },
+      issues: () => toIssues(config, log, leftovers),
+    },
+    sessions,
+    runtimes: directory,
+    bundles: { build: () => Promise.reject(new Error('not wired yet')) },
+    log,
+    artifacts,
+    metrics,
+    agents: processes.known,
+    newId,
+    logger,
+  })))
+  lap('listening_ms')
+  state = 'ready'
+  logger.info({ url: server.url, version, auth: config.auth, recovered, leftovers, startup }, 'ready')
+  // Ends first: streams still show how the tasks end, while new work is refused.
+  stack.defer(async () => {
+    state = 'stopping'
+    await sessions[Symbol.asyncDispose]()
+  })
+  const parts = stack.move()
+  return { url: server.url, madeToken, logger, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+}
+
+async function listen<T>(open: () => Promise<T>): Promise<T> {
+  try {
+    return await open()
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error)) throw error
+    const why = error.code === 'EADDRINUSE' ? 'the address is in use' : error.message
+    throw new StartFailure('listen_failed', `cannot listen: ${why}`, { cause: error })
+  }
+}
+
+/** The runtimes that were asked for. Throws `StartFailure` for a name that is unknown, or a default that is not among them. */
+function createRuntimes({ runtimes: wanted, defaultRuntime }: Config, options: RuntimeOptions): ReadonlyMap<string, Runtime> {
+  const names = wanted ?? [...supported.keys()]
+  const made = names.map((name) => {
+    const one = supported.get(name)
+    if (one === undefined) throw new StartFailure('invalid_config', `unknown runtime ${JSON.stringify(name)}; there are: ${[...supported.keys()].join(', ')}`)
+    return [name, one.create(options)] as const
+  })
+  const runtimes = new Map(made)
+  if (!runtimes.has(defaultRuntime)) throw new StartFailure('invalid_config', `unknown default runtime ${JSON.stringify(defaultRuntime)}; there are: ${names.join(', ')}`)
+  return runtimes
+}
+
+/** The offline model on loopback; loaded only where it is asked for. Throws `StartFailure` for a scenario file that makes no sense. */
+async function startOffline(file: string | null): Promise<{ readonly url: string } & AsyncDisposable> {
+  const { readScenarioFile, ScenarioError, startOfflineModel } = await import('@codesdkd/offline-model')
+  try {
+    return await startOfflineModel(await readScenarioFile(file ?? fileURLToPath(import.meta.resolve('@codesdkd/offline-model/scenarios/demo.json'))))
+  } catch (error) {
+    if (error instanceof ScenarioError) throw new StartFailure('invalid_config', error.message, { cause: error })
+    throw error
+  }
+}
+
+/** Sessions that name no isolation level, as `Sessions` reads them. */
+function toWhose(namespace: string | null, sharedAllowed: boolean): Whose {
+  const credentialNamespace = namespace ?? 'default'
+  return { credentialNamespace, isolationLevel: sharedAllowed && credentialNamespace === 'default' ? 'shared' : 'namespaced' }
+}
+
+function toIssues(config: Config, log: SqliteEventLog, leftovers: readonly number[]): readonly Issue[] {
+  const issues: Issue[] = []
+  const add = (kind: Issue['kind'], severity: Issue['severity'], message: string, hint: string | null) => issues.push({ kind, severity, message, hint })
+  if (config.auth === 'none') add('auth_off', 'warning', 'Anybody who reaches the port may use the daemon.', 'Start it without --auth none.')
+  if (!log.writable) add('storage_failing', 'error', 'The log cannot be written at the moment.', 'Make room on the disk of the data directory.')
+  if (log.gap !== null) add('storage_gap', 'error', `The log ends at ${log.gap.found} and once went to ${log.gap.expected}.`, 'Restore the data directory from a copy, or go on without the lost events.')
+  if (leftovers.length > 0) add('leftovers_ended', 'info', `${leftovers.length} processes of an earlier daemon were still there and were ended.`, null)
+  return issues
+}

@@ -1,0 +1,56 @@
+import * as z from 'zod'
+import { approvalList, approveRequest, decisionResponse, denyRequest } from '@codesdkd/protocol'
+import type { DecisionRequest } from '../core/operations.ts'
+import type { HttpContext } from './context.ts'
+import { paging } from './query.ts'
+import { route } from './route.ts'
+
+const errors = ['session_not_found', 'tool_call_not_pending', 'attempt_mismatch', 'input_hash_mismatch', 'already_decided'] as const
+
+export const approvalRoutes = [
+  route({
+    method: 'GET',
+    path: '/approvals',
+    operationId: 'listApprovals',
+    tag: 'approvals',
+    summary: 'Everything that waits for a person, oldest first',
+    errors: ['invalid_cursor'],
+    query: z.object(paging),
+    returns: approvalList,
+    handle({ query, context }) {
+      const { items, next_after } = context.sessions.approvals({ after: query.after ?? null, limit: query.limit })
+      return { value: { approvals: [...items], next_after } }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/sessions/{session_id}/tool-calls/{tool_call_id}/approve',
+    operationId: 'approveToolCall',
+    tag: 'approvals',
+    summary: 'Approve a tool call',
+    description: '`attempt` and `input_hash` are those of the event `tool.call.requested`: what is approved is exactly what was shown.',
+    errors,
+    body: approveRequest,
+    returns: decisionResponse,
+    handle: ({ params, body, exchange, context }) => decide(context, params, { ...body, decision: 'approved' }, exchange.id),
+  }),
+  route({
+    method: 'POST',
+    path: '/sessions/{session_id}/tool-calls/{tool_call_id}/deny',
+    operationId: 'denyToolCall',
+    tag: 'approvals',
+    summary: 'Deny a tool call',
+    description: '`reason` reaches the model where the runtime has a channel for it (`supports_deny_reason`).',
+    errors,
+    body: denyRequest,
+    returns: decisionResponse,
+    handle({ params, body: { reason, ...identity }, exchange, context }) {
+      return decide(context, params, { ...identity, decision: 'denied', ...(reason === undefined ? {} : { reason }) }, exchange.id)
+    },
+  }),
+]
+
+async function decide(context: HttpContext, params: { session_id: string; tool_call_id: string }, request: DecisionRequest, requestId: string) {
+  const { decision } = await context.sessions.decide(params.session_id, params.tool_call_id, request, { requestId })
+  return { value: { ok: true as const, tool_call_id: params.tool_call_id, decision } }
+}

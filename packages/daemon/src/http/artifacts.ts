@@ -1,0 +1,98 @@
+import { createReadStream } from 'node:fs'
+import * as z from 'zod'
+import { Problem, taskId } from '@codesdkd/protocol'
+import type { ArtifactMeta } from '../core/ports.ts'
+import { attachment } from './disposition.ts'
+import type { HttpContext } from './context.ts'
+import type { Exchange } from './exchange.ts'
+import { toRange } from './range.ts'
+import type { Reply } from './reply.ts'
+import { rawRoute, type Route } from './route.ts'
+
+/** What a browser may show in place: none of these can run anything. */
+const inlineTypes = new Set(['text/plain', 'application/json', 'image/png', 'image/jpeg', 'image/gif', 'image/webp'])
+
+const bytes = { '*/*': null }
+const errors = ['artifact_not_found', 'artifact_corrupt', 'range_not_satisfiable'] as const
+
+export const artifactRoutes: readonly Route[] = [
+  rawRoute({
+    method: 'GET',
+    path: '/artifacts/{artifact_id}',
+    operationId: 'getArtifact',
+    tag: 'artifacts',
+    summary: 'The bytes of an artifact, with the stored content type',
+    description: 'One `Range` of bytes and `If-None-Match` are honoured. What a browser would run is sent as attachment.',
+    errors,
+    success: { status: 200, description: 'The bytes', content: bytes },
+    handle: ({ params, exchange, context }) => artifactReply(params.artifact_id, exchange, context, (meta) => !inlineTypes.has(mediaType(meta))),
+  }),
+  rawRoute({
+    method: 'GET',
+    path: '/artifacts/{artifact_id}/download',
+    operationId: 'downloadArtifact',
+    tag: 'artifacts',
+    summary: 'The same, always as attachment',
+    errors,
+    success: { status: 200, description: 'The bytes', content: bytes },
+    handle: ({ params, exchange, context }) => artifactReply(params.artifact_id, exchange, context, () => true),
+  }),
+  rawRoute({
+    method: 'GET',
+    path: '/sessions/{session_id}/support-bundle',
+    operationId: 'getSupportBundle',
+    tag: 'artifacts',
+    summary: 'A tar.gz with what support needs to know of a session',
+    description: 'Artifacts are capped, the environment is sanitized, no secrets. `task_id` only names the bundle.',
+    errors: ['session_not_found', 'rate_limited'],
+    query: z.object({ task_id: taskId.optional() }),
+    success: { status: 200, description: 'The archive', content: { 'application/gzip': null } },
+    async handle({ params, query, exchange, context }) {
+      const bundle = await context.bundles.build(params.session_id, { taskId: query.task_id ?? null, signal: exchange.signal })
+      return {
+        status: 200,
+        headers: {
+          'content-type': 'application/gzip',
+          'content-length': String(bundle.size),
+          'content-disposition': attachment(bundle.fileName),
+        },
+        body: exchange.method === 'HEAD' ? null : createReadStream(bundle.path),
+        dispose: () => bundle[Symbol.asyncDispose](),
+      }
+    },
+  }),
+]
+
+async function artifactReply(id: string, { headers }: Exchange, { artifacts }: HttpContext, download: (meta: ArtifactMeta) => boolean): Promise<Reply> {
+  const meta = /^[0-9a-f]{32}$/.test(id) ? artifacts.meta(id) : null
+  if (meta === null) throw new Problem('artifact_not_found', 'There is no such artifact.', { members: { artifact_id: id.slice(0, 64) } })
+  const etag = `"${meta.sha256}"`
+  if (matches(headers['if-none-match'], etag)) return { status: 304, headers: { etag }, body: null }
+  const content = await artifacts.content(id)
+  const about = {
+    etag,
+    'accept-ranges': 'bytes',
+    'content-type': storedType(meta),
+    ...(download(meta) ? { 'content-disposition': attachment(meta.name ?? id) } : {}),
+  }
+  const range = headers['if-range'] === undefined || headers['if-range'] === etag ? toRange(headers.range, content.length) : null
+  if (range === null) return { status: 200, headers: about, body: content }
+  return {
+    status: 206,
+    headers: { ...about, 'content-range': `bytes ${range.first}-${range.last}/${content.length}` },
+    body: content.subarray(range.first, range.last + 1),
+  }
+}
+
+function matches(header: string | undefined, etag: string): boolean {
+  return header !== undefined && header.split(',').some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === etag)
+}
+
+function mediaType(meta: ArtifactMeta): string {
+  return meta.contentType.split(';')[0]?.trim().toLowerCase() ?? ''
+}
+
+/** The stored type, unless a header cannot carry it. */
+function storedType(meta: ArtifactMeta): string {
+  return /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;\s*[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[\w !#$&^.+-]*"))*$/.test(meta.contentType) ? meta.contentType : 'application/octet-stream'
+}

@@ -1,0 +1,119 @@
+import type { EventLog, StoredEvent } from '../core/ports.ts'
+import type { EventFilter } from './event-filter.ts'
+
+/** A stretch of the log that can be followed: one session, or all of them. */
+export interface Followable {
+  read(after: number, limit: number): readonly StoredEvent[]
+  changed(after: number, signal: AbortSignal): Promise<void>
+  /** Position of the last committed event. */
+  tip(): number
+  position(event: StoredEvent): number
+  /** What stands in the frame's `id:`, and comes back as `Last-Event-ID`. */
+  frameId(event: StoredEvent): string
+  /** True when no task is open, as of what is committed. */
+  idle(): boolean
+  /** Data of the control frames at a position. */
+  control(tip: number): Readonly<Record<string, unknown>>
+}
+
+export interface FollowOptions {
+  /** Position after which to start. */
+  readonly after: number
+  /** Set when the client's cursor cannot be gone on from; the stream then starts at the tip. */
+  readonly resync: 'cursor_ahead' | 'log_changed' | null
+  readonly untilIdle: boolean
+  readonly filter: EventFilter
+  readonly keepAliveMs: number
+  /** The client is gone: the stream just ends. */
+  readonly signal: AbortSignal
+  /** The daemon closes: the stream ends with what is committed and a last comment. */
+  readonly closing: AbortSignal
+}
+
+const PAGE = 1_000
+
+/**
+ * The frames of an event stream. Catch-up and live are one loop over the log: nothing is queued for a client, who is slow simply reads
+ * later. Yields about 1 MB at a time, and only when asked, so that the client's pace is the pace of the reading.
+ */
+export async function* eventStream(source: Followable, options: FollowOptions): AsyncGenerator<string, void, void> {
+  const ended = AbortSignal.any([options.signal, options.closing])
+  let position = options.resync === null ? options.after : source.tip()
+  let caughtUp = false
+  yield `retry: 1000\n${control('ready', source)}`
+  if (options.resync !== null) yield control('resync', source, { reason: options.resync })
+  while (!options.signal.aborted) {
+    // Told before the log is read, so that everything committed until then is sent before the end.
+    const end = options.closing.aborted ? 'closing' : options.untilIdle && source.idle() ? 'idle' : null
+    const page = source.read(position, PAGE)
+    const last = page.at(-1)
+    if (last !== undefined) {
+      position = source.position(last)
+      const frames = page.filter((event) => options.filter(event.type)).map((event) => toFrame(source, event)).join('')
+      if (frames !== '') yield frames
+    } else if (!caughtUp) {
+      caughtUp = true
+      yield control('caught_up', source)
+    } else if (end !== null) {
+      return yield `: ${end}\n\n`
+    } else yield* waitForChange(source, position, options.keepAliveMs, ended)
+  }
+}
+
+/** Yields a comment for every quiet interval until there is more to read or the stream is to end. */
+async function* waitForChange(source: Followable, position: number, keepAliveMs: number, ended: AbortSignal): AsyncGenerator<string, void, void> {
+  const changed = source.changed(position, ended).then(() => true, () => true)
+  while (!(await within(changed, keepAliveMs))) yield ': keep-alive\n\n'
+}
+
+/** Resolves to the promise's value when it settles first, to false after the time. */
+async function within(promise: Promise<boolean>, milliseconds: number): Promise<boolean> {
+  const { promise: elapsed, resolve } = Promise.withResolvers<false>()
+  const timer = setTimeout(resolve, milliseconds, false)
+  return Promise.race([promise, elapsed]).finally(() => clearTimeout(timer))
+}
+
+/** An event is unnamed, so that `EventSource.onmessage` sees it; its JSON is one line by contract of the log. */
+function toFrame(source: Followable, event: StoredEvent): string {
+  return `id: ${source.frameId(event)}\ndata: ${event.json}\n\n`
+}
+
+function control(name: 'ready' | 'resync' | 'caught_up', source: Followable, members: Readonly<Record<string, unknown>> = {}): string {
+  return `event: ${name}\ndata: ${JSON.stringify({ ...source.control(source.tip()), ...members })}\n\n`
+}
+
+export function followSession(log: EventLog, sessionId: string): Followable {
+  return {
+    read: (after, limit) => log.read(sessionId, after, limit),
+    changed: (after, signal) => log.changed(sessionId, after, signal),
+    tip: () => log.lastSeq(sessionId),
+    position: (event) => event.seq,
+    frameId: (event) => String(event.seq),
+    idle: () => !log.sessionsWithOpenTasks().includes(sessionId),
+    control: (tip) => ({ session_id: sessionId, last_seq: tip, log_id: log.logId }),
+  }
+}
+
+export function followAll(log: EventLog): Followable {
+  return {
+    read: (after, limit) => log.readAll(after, limit),
+    changed: (after, signal) => log.changedAll(after, signal),
+    tip: () => log.lastCursor(),
+    position: (event) => event.cursor,
+    frameId: (event) => toCursor(log, event.cursor),
+    idle: () => log.sessionsWithOpenTasks().length === 0,
+    control: (tip) => ({ last_cursor: toCursor(log, tip), log_id: log.logId }),
+  }
+}
+
+/** The global cursor as clients keep it: it names its log, because a number alone would fit any. */
+export function toCursor(log: EventLog, cursor: number): string {
+  return `${log.logId}.${cursor}`
+}
+
+/** The parts of a global cursor; null when it is none. */
+export function fromCursor(text: string): { readonly logId: string; readonly cursor: number } | null {
+  const [, logId, digits] = /^(.{1,64})\.([0-9]{1,16})$/.exec(text) ?? []
+  const cursor = Number(digits)
+  return logId === undefined || !Number.isSafeInteger(cursor) ? null : { logId, cursor }
+}

@@ -1,0 +1,95 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { Problem } from '@codesdkd/protocol'
+import type { AccessRules } from './context.ts'
+
+/** What of a request the gates look at: as it came, before anything is parsed or routed. */
+export interface RequestHead {
+  readonly httpVersion: string
+  readonly method: string
+  readonly url: string
+  readonly rawHeaders: readonly string[]
+  /** The daemon's end of the connection; null on a Unix socket. */
+  readonly local: { readonly address: string; readonly port: number } | null
+}
+
+export const MAX_HEADERS = 100
+
+const loopbackNames = ['127.0.0.1', 'localhost', '[::1]']
+
+/**
+ * Where does the request come from: Host, then Origin, then Sec-Fetch-Site, then Referer. Returns why it is refused, or null.
+ * Every header is judged by all its values, so a second one cannot hide behind the first.
+ */
+export function refuseOrigin(head: RequestHead, rules: AccessRules): Problem | null {
+  if (head.rawHeaders.length > MAX_HEADERS * 2) return new Problem('invalid_request', `At most ${MAX_HEADERS} headers are accepted.`, { members: { limit: MAX_HEADERS } })
+  return refuseHost(head, rules) ?? refuseTarget(head) ?? refuseSite(head, rules)
+}
+
+/** Who is asking, as far as the request itself says: the bearer token. Returns why it is refused, or null. */
+export function refuseToken(head: RequestHead, rules: AccessRules): Problem | null {
+  const values = headerValues(head, 'authorization')
+  if (values.length > 1) return new Problem('invalid_request', 'The Authorization header must occur once.')
+  if (rules.auth !== 'token') return null
+  const given = /^bearer +(\S+) *$/i.exec(values[0] ?? '')?.[1]
+  if (given !== undefined && rules.token !== null && sameSecret(given, rules.token)) return null
+  return new Problem('unauthorized', 'Send the token of this daemon as "Authorization: Bearer <token>".')
+}
+
+/** The request's Origin, if it is one that may call from a browser page of another site. */
+export function allowedOrigin(head: RequestHead, rules: AccessRules): string | null {
+  const origins = headerValues(head, 'origin')
+  const [origin] = origins
+  return origins.length === 1 && origin !== undefined && rules.allowedOrigins.includes(origin) ? origin : null
+}
+
+function refuseHost(head: RequestHead, rules: AccessRules): Problem | null {
+  const values = headerValues(head, 'host')
+  const [host] = values
+  if (host === undefined) return new Problem('host_required', 'Send the Host header, once.')
+  if (values.length > 1) return new Problem('invalid_request', 'The Host header must occur once.')
+  if (hostNames(head, rules).includes(host.toLowerCase())) return null
+  return new Problem('host_not_allowed', 'The Host header does not name this daemon; --allow-host admits others.')
+}
+
+/** The names under which this daemon may be called. A name that another party could point here is not among them. */
+function hostNames({ local }: RequestHead, rules: AccessRules): readonly string[] {
+  const allowed = rules.allowedHosts.map((host) => host.toLowerCase())
+  if (local === null) return [...allowed, 'localhost']
+  const address = local.address.replace(/^::ffff:/i, '')
+  const names = [...loopbackNames, address.includes(':') ? `[${address}]` : address]
+  const ours = names.flatMap((name) => (local.port === 80 ? [name, `${name}:80`] : [`${name}:${local.port}`]))
+  return [...allowed, ...ours]
+}
+
+function refuseTarget(head: RequestHead): Problem | null {
+  if (head.url.startsWith('/')) return null
+  return new Problem('invalid_request', 'The request target must be a path.')
+}
+
+function refuseSite(head: RequestHead, rules: AccessRules): Problem | null {
+  const origins = headerValues(head, 'origin')
+  const trusted = (origin: string) => origin === `http://${headerValues(head, 'host')[0]?.toLowerCase()}` || rules.allowedOrigins.includes(origin)
+  if (!origins.every(trusted)) return new Problem('origin_not_allowed', 'This Origin may not call the daemon; --allow-origin admits others.')
+  if (allowedOrigin(head, rules) !== null) return null
+  if (!headerValues(head, 'sec-fetch-site').every((site) => site === 'same-origin' || site === 'none')) {
+    return new Problem('cross_site_blocked', 'Pages of other sites may not call the daemon.')
+  }
+  if (!headerValues(head, 'referer').every((referer) => referer === '' || trusted(originOf(referer)))) {
+    return new Problem('origin_not_allowed', 'Pages of other sites may not link into the daemon.', { members: { header: 'referer' } })
+  }
+  return null
+}
+
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : url
+}
+
+function headerValues(head: RequestHead, name: string): readonly string[] {
+  return head.rawHeaders.filter((_value, index) => index % 2 === 1 && head.rawHeaders[index - 1]?.toLowerCase() === name)
+}
+
+/** Takes the same time wherever the two differ, and whatever their lengths. */
+function sameSecret(a: string, b: string): boolean {
+  const [left, right] = [a, b].map((text) => createHash('sha256').update(text).digest())
+  return left !== undefined && right !== undefined && timingSafeEqual(left, right)
+}

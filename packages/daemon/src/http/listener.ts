@@ -1,0 +1,129 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Problem } from '@codesdkd/protocol'
+import { readBody } from './body.ts'
+import type { HttpContext } from './context.ts'
+import type { Exchange } from './exchange.ts'
+import { allowedOrigin, refuseOrigin, refuseToken, type RequestHead } from './gates.ts'
+import { createPeerCheck, type PeerCheck } from './peer.ts'
+import { toProblemReply } from './problem-reply.ts'
+import { securityHeaders, send, type Reply } from './reply.ts'
+import { createRouter, type Match, type Router } from './router.ts'
+import { routes } from './routes.ts'
+import { createStreamGauge } from './stream-gauge.ts'
+
+/** What all requests share. */
+interface Edge {
+  readonly context: HttpContext
+  readonly closing: AbortSignal
+  readonly route: Router
+  readonly peer: PeerCheck
+  readonly openStream: () => () => void
+}
+
+/** The request listener: gates, then route, then handler, then answer. It never throws. */
+export function createListener(context: HttpContext, closing: AbortSignal) {
+  const sameUser = context.access.auth === 'same-user'
+  const edge: Edge = {
+    context,
+    closing,
+    route: createRouter(routes),
+    // The mode of a Unix socket keeps other users out, and the system does not tell who is at its other end.
+    peer: 'path' in context.listen ? async () => null : createPeerCheck({ sameUser, uid: process.getuid?.() ?? -1, agents: context.agents }),
+    openStream: createStreamGauge(context),
+  }
+  return (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    const id = context.newId()
+    answer(edge, id, incoming, outgoing).catch((error: unknown) => {
+      context.logger.error({ err: error, request_id: id }, 'an answer broke off')
+      outgoing.destroy()
+    })
+  }
+}
+
+async function answer(edge: Edge, id: string, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  const { context } = edge
+  const head = toHead(incoming)
+  const reply = await toReply(edge, id, head, incoming, outgoing).catch((error: unknown) => toProblemReply(error, id, context.logger))
+  await send(reply, incoming, outgoing, { ...securityHeaders, 'x-request-id': id, ...corsHeaders(head, context) })
+}
+
+/** Rejects with the `Problem` that refuses the request, wherever it is found. */
+async function toReply(edge: Edge, id: string, head: RequestHead, incoming: IncomingMessage, outgoing: ServerResponse): Promise<Reply> {
+  const { context } = edge
+  const { access } = context
+  admit(refuseOrigin(head, access), context)
+  if (isPreflight(head, incoming, access)) return preflight
+  const [path = '', ...query] = head.url.split('?')
+  const match = edge.route(head.method, withoutBase(path, access.basePath))
+  const open = !(match instanceof Problem) && match.route.open === true
+  if (!open) admit(refuseToken(head, access) ?? (await edge.peer(incoming.socket)), context)
+  if (match instanceof Problem) throw match
+  return run(match, toExchange(edge, id, query.join('?'), incoming, outgoing), context)
+}
+
+async function run({ route, params }: Match, exchange: Exchange, context: HttpContext): Promise<Reply> {
+  if (route.startsWork === true && context.daemon.state() === 'stopping') throw new Problem('shutting_down', 'The daemon is shutting down.')
+  return route.run(params, exchange, context)
+}
+
+function admit(problem: Problem | null, context: HttpContext): void {
+  if (problem === null) return
+  context.metrics.denied(problem.code)
+  throw problem
+}
+
+function toHead(incoming: IncomingMessage): RequestHead {
+  const { localAddress, localPort } = incoming.socket
+  return {
+    httpVersion: incoming.httpVersion,
+    method: incoming.method ?? '',
+    url: incoming.url ?? '',
+    rawHeaders: incoming.rawHeaders,
+    local: localAddress === undefined || localPort === undefined ? null : { address: localAddress, port: localPort },
+  }
+}
+
+function toExchange(edge: Edge, id: string, query: string, incoming: IncomingMessage, outgoing: ServerResponse): Exchange {
+  const gone = new AbortController()
+  outgoing.once('close', () => gone.abort())
+  return {
+    id,
+    method: incoming.method ?? '',
+    headers: incoming.headers,
+    query,
+    signal: gone.signal,
+    closing: edge.closing,
+    readBody: (limit) => readBody(incoming, outgoing, limit),
+    openStream: edge.openStream,
+  }
+}
+
+/** The path behind the prefix of a proxy that does not strip it. */
+function withoutBase(path: string, base: string): string {
+  if (base === '' || (path !== base && !path.startsWith(`${base}/`))) return path
+  return path.slice(base.length) || '/'
+}
+
+function isPreflight(head: RequestHead, incoming: IncomingMessage, access: HttpContext['access']): boolean {
+  return head.method === 'OPTIONS' && incoming.headers['access-control-request-method'] !== undefined && allowedOrigin(head, access) !== null
+}
+
+/** A browser asks before it sends; it shows no credentials yet, and learns only what the API document says. */
+const preflight: Reply = {
+  status: 204,
+  headers: {
+    'access-control-allow-methods': 'GET, HEAD, POST',
+    'access-control-allow-headers': 'authorization, content-type, idempotency-key, last-event-id, range, if-none-match',
+    'access-control-max-age': '600',
+  },
+  body: null,
+}
+
+function corsHeaders(head: RequestHead, context: HttpContext): Record<string, string> {
+  const origin = allowedOrigin(head, context.access)
+  if (origin === null) return {}
+  return {
+    'access-control-allow-origin': origin,
+    'access-control-expose-headers': 'x-request-id, x-codesdkd-ignored-fields, idempotent-replay, retry-after, etag, content-disposition, content-range',
+  }
+}

@@ -1,0 +1,98 @@
+import * as z from 'zod'
+import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject, type ZodOpenApiResponseObject } from 'zod-openapi'
+import { eventSchema, eventTypes, problemBody, problems } from '@codesdkd/protocol'
+import { toCamelCase } from './casing.ts'
+import { errorsByStatus, type Route } from './route.ts'
+
+export interface DocumentOptions {
+  readonly version: string
+  readonly basePath: string
+}
+
+/** The OpenAPI document of the routes. Every event type is a component of it, although no answer refers to them one by one. */
+export function toOpenApi(routes: readonly Route[], options: DocumentOptions): ReturnType<typeof createDocument> {
+  const paths: ZodOpenApiPathsObject = {}
+  for (const one of routes) paths[one.path] = { ...paths[one.path], [one.method.toLowerCase()]: toOperation(one) }
+  return createDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'CodeSDK Daemon API',
+      version: options.version,
+      description: 'One local HTTP daemon for every coding agent: sessions, tasks, durable events, approvals.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: options.basePath === '' ? '/' : options.basePath }],
+    security: [{ bearer: [] }, {}],
+    paths,
+    components: {
+      schemas: Object.fromEntries(eventTypes.map((type) => [toEventName(type), eventSchema(type)])),
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'In mode `--auth token`.' } },
+    },
+  })
+}
+
+/** `task.started` -> `Event.task.started`. */
+function toEventName(type: string): string {
+  return `Event.${type}`
+}
+
+function toOperation(one: Route): ZodOpenApiOperationObject {
+  return {
+    operationId: one.operationId,
+    tags: [one.tag],
+    summary: one.summary,
+    ...(one.description === undefined ? {} : { description: one.description }),
+    ...(one.open === true ? { security: [{}] } : {}),
+    requestParams: {
+      ...(one.path.includes('{') ? { path: pathSchema(one.path) } : {}),
+      ...(one.query === undefined ? {} : { query: one.query }),
+    },
+    ...(one.body === undefined ? {} : { requestBody: { required: isRequired(one.body), content: { 'application/json': { schema: withCamelCase(one.body) } } } }),
+    responses: { [one.success.status]: toSuccess(one), ...toFailures(one) },
+  }
+}
+
+const parameters: Readonly<Record<string, string>> = {
+  session_id: 'id of a session',
+  task_id: 'id of a task of the session',
+  tool_call_id: '`tool_call_id` of the event `tool.call.requested`',
+  artifact_id: '32 hexadecimal digits, as events name it',
+}
+
+function pathSchema(path: string): z.ZodObject {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
+  return z.object(Object.fromEntries(names.map((name) => [name, z.string().meta({ description: parameters[name] ?? name })])))
+}
+
+function isRequired(body: z.ZodObject): boolean {
+  return !body.safeParse({}).success
+}
+
+/** Requests are read in both spellings; the document shows the second one as what it is. */
+function withCamelCase(body: z.ZodObject): z.ZodObject {
+  const twins = Object.entries(body.shape).filter(([name]) => toCamelCase(name) !== name)
+  const shape = Object.fromEntries(twins.map(([name, schema]) => [toCamelCase(name), twin(schema, name)]))
+  const { id, ...meta } = body.meta() ?? {}
+  return body.extend(shape).meta({ ...meta, ...(id === undefined ? {} : { id }) })
+}
+
+function twin(schema: z.core.$ZodType, name: string): z.ZodType {
+  return (schema instanceof z.ZodType ? schema : z.unknown()).meta({ description: `Another spelling of \`${name}\`.` })
+}
+
+function toSuccess({ success }: Route): ZodOpenApiResponseObject {
+  return {
+    description: success.description,
+    content: Object.fromEntries(Object.entries(success.content).map(([type, schema]) => [type, schema === null ? {} : { schema }])),
+    ...(success.headers === undefined
+      ? {}
+      : { headers: Object.fromEntries(Object.entries(success.headers).map(([name, description]) => [name, { description, schema: { type: 'string' as const } }])) }),
+  }
+}
+
+function toFailures(one: Route): Record<string, ZodOpenApiResponseObject> {
+  return Object.fromEntries([...errorsByStatus(one)].map(([status, codes]) => [status, {
+    description: codes.map((code) => `\`${code}\`: ${problems[code].title}`).join('; '),
+    content: { 'application/problem+json': { schema: problemBody } },
+  }]))
+}

@@ -1,0 +1,39 @@
+import type * as z from 'zod'
+import { Problem } from '@codesdkd/protocol'
+import { toField } from './body.ts'
+import type { HttpContext } from './context.ts'
+import { json, type Reply } from './reply.ts'
+
+/** Answers a failure: a `Problem` as it is, anything else as a 500 that says nothing while the log says all. */
+export function toProblemReply(error: unknown, requestId: string, logger: HttpContext['logger']): Reply {
+  const problem = error instanceof Problem ? error : new Problem('server_error', 'The daemon failed. Its log tells more under this request_id.')
+  if (problem.status >= 500) logger.error({ err: error, request_id: requestId }, problem.code)
+  return json(problem.status, problem.toBody(requestId), headersOf(problem))
+}
+
+function headersOf(problem: Problem): Record<string, string> {
+  const { allowed } = problem.members
+  return {
+    'content-type': 'application/problem+json',
+    ...(problem.retryAfter === undefined ? {} : { 'retry-after': String(problem.retryAfter) }),
+    ...(problem.code === 'unauthorized' ? { 'www-authenticate': 'Bearer' } : {}),
+    ...(problem.code === 'method_not_allowed' && Array.isArray(allowed) ? { allow: allowed.join(', ') } : {}),
+    ...(problem.code === 'payload_too_large' ? { connection: 'close' } : {}),
+    ...(problem.code === 'range_not_satisfiable' ? { 'content-range': `bytes */${String(problem.members['size'])}` } : {}),
+  }
+}
+
+/** What a schema found wrong: which field, why, and what is allowed there. */
+export function toInvalid(error: z.ZodError): Problem {
+  const issues = error.issues.slice(0, 10).map((issue) => ({ field: toField(issue.path), message: issue.message.slice(0, 200) }))
+  const [first] = error.issues
+  const field = issues[0]?.field ?? ''
+  return new Problem('invalid_request', `${field}${field === '' ? '' : ': '}${issues[0]?.message ?? 'The request is not valid.'}`, {
+    members: {
+      field,
+      issues,
+      ...(first?.code === 'invalid_value' ? { allowed: first.values } : {}),
+      ...(first?.code === 'invalid_type' ? { expected: first.expected } : {}),
+    },
+  })
+}

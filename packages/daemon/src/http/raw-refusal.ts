@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import { STATUS_CODES } from 'node:http'
+import { Problem, type ProblemCode } from '@codesdkd/protocol'
+import { securityHeaders } from './reply.ts'
+
+/** Answers what Node's parser refuses, or what asks for another protocol, on the bare socket and closes it. */
+export function refuseRaw(error: Error | null, socket: Duplex): void {
+  if (!socket.writable || (error !== null && 'code' in error && error.code === 'ECONNRESET') || hasAnswer(socket)) {
+    socket.destroy()
+    return
+  }
+  const problem = toProblem(error)
+  const requestId = randomUUID()
+  const body = JSON.stringify(problem.toBody(requestId))
+  const headers = {
+    ...securityHeaders,
+    'content-type': 'application/problem+json',
+    'content-length': String(Buffer.byteLength(body)),
+    'x-request-id': requestId,
+    connection: 'close',
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${lines}\r\n${body}`, () => socket.destroy())
+}
+
+/** True while an answer is being written to the socket: a second status line would be taken for a part of it. */
+function hasAnswer(socket: Duplex): boolean {
+  return '_httpMessage' in socket && socket._httpMessage !== null
+}
+
+function toProblem(error: Error | null): Problem {
+  const code = error !== null && 'code' in error ? error.code : null
+  const details: Record<string, readonly [ProblemCode, string]> = {
+    HPE_HEADER_OVERFLOW: ['headers_too_large', 'The request line and the headers may have 16 KB.'],
+    HPE_CHUNK_EXTENSIONS_OVERFLOW: ['payload_too_large', 'The chunk extensions are too large.'],
+    ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request took too long to arrive.'],
+  }
+  const [name, detail] = (typeof code === 'string' ? details[code] : undefined) ?? ['invalid_request', 'The request is not valid HTTP/1.1, or asks for another protocol.']
+  return new Problem(name, detail)
+}

@@ -1,0 +1,76 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { once } from 'node:events'
+
+type Chunk = string | Uint8Array
+
+/** An answer as a value. `dispose` runs once, whether the answer was sent, cut off or only asked for by HEAD. */
+export interface Reply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** A stream is pulled only as fast as the client takes it. */
+  readonly body: Chunk | AsyncIterable<Chunk> | null
+  readonly dispose?: () => void | PromiseLike<void>
+}
+
+export function json(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Reply {
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(value) }
+}
+
+/** Headers of every answer: no browser may run, embed, sniff, keep or leak what the daemon says. */
+export const securityHeaders = {
+  'x-content-type-options': 'nosniff',
+  'cross-origin-resource-policy': 'same-origin',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+  'cache-control': 'no-store',
+  'referrer-policy': 'no-referrer',
+  vary: 'Origin',
+} as const
+
+/** Bytes of a refused body that are still read, so that its sender gets to see the answer. */
+const DRAIN_LIMIT = 1024 ** 2
+const DRAIN_MS = 2_000
+
+/** Writes the answer. Resolves when it is handed to the system or the client is gone; rejects when the body's stream fails. */
+export async function send(reply: Reply, incoming: IncomingMessage, outgoing: ServerResponse, headers: Readonly<Record<string, string>>): Promise<void> {
+  try {
+    const { body } = reply
+    const length = isChunk(body) ? { 'content-length': String(Buffer.byteLength(body)) } : {}
+    outgoing.writeHead(reply.status, { ...securityHeaders, ...headers, ...length, ...reply.headers })
+    if (incoming.method !== 'HEAD' && body !== null) {
+      if (isChunk(body)) outgoing.write(body)
+      else await pump(body, outgoing)
+    }
+    if (!incoming.complete) await drain(incoming)
+    outgoing.end()
+  } finally {
+    await reply.dispose?.()
+  }
+}
+
+function isChunk(body: Reply['body']): body is Chunk {
+  return typeof body === 'string' || body instanceof Uint8Array
+}
+
+async function pump(chunks: AsyncIterable<Chunk>, outgoing: ServerResponse): Promise<void> {
+  const gone = new AbortController()
+  outgoing.once('close', () => gone.abort())
+  outgoing.flushHeaders()
+  for await (const chunk of chunks) {
+    if (gone.signal.aborted) return
+    if (!outgoing.write(chunk)) await once(outgoing, 'drain', { signal: gone.signal }).catch(() => {})
+  }
+}
+
+/** Takes the rest of a body nobody wants, within bounds; what is longer loses its connection. */
+async function drain(incoming: IncomingMessage): Promise<void> {
+  const rest = new AbortController()
+  const timer = setTimeout(() => rest.abort(), DRAIN_MS)
+  let seen = 0
+  incoming.on('data', (chunk: Buffer) => {
+    seen += chunk.length
+    if (seen > DRAIN_LIMIT) rest.abort()
+  })
+  incoming.resume()
+  await Promise.race([once(incoming, 'end', { signal: rest.signal }), once(incoming, 'close', { signal: rest.signal })]).catch(() => incoming.socket.destroySoon())
+  clearTimeout(timer)
+}

@@ -1,0 +1,15 @@
+import { aboutRoutes } from './about.ts'
+import { approvalRoutes } from './approvals.ts'
+import { artifactRoutes } from './artifacts.ts'
+import { documentRoutes } from './documents.ts'
+import { eventRoutes } from './events.ts'
+import type { Route } from './route.ts'
+import { runtimeRoutes } from './runtimes.ts'
+import { sessionRoutes } from './sessions.ts'
+import { taskRoutes } from './tasks.ts'
+
+/** Every endpoint, in the order of the document. */
+export const routes: readonly Route[] = [
+  ...runtimeRoutes, ...sessionRoutes, ...eventRoutes, ...taskRoutes, ...approvalRoutes, ...artifactRoutes, ...aboutRoutes,
+  ...documentRoutes(() => routes),
+]

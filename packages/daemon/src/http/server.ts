@@ -1,0 +1,67 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { HttpContext } from './context.ts'
+import { MAX_HEADERS } from './gates.ts'
+import { createListener } from './listener.ts'
+import { refuseRaw } from './raw-refusal.ts'
+import { bindUnixSocket } from './unix-socket.ts'
+
+/** A listening server. Disposing it ends the streams with a last comment, then every connection. */
+export interface HttpServer extends AsyncDisposable {
+  /** `http://127.0.0.1:12345`, or `unix:/path`. */
+  readonly url: string
+}
+
+const CLOSE_GRACE_MS = 2_000
+
+/** Starts to listen. Rejects when the address cannot be bound. */
+export async function createHttpServer(context: HttpContext): Promise<HttpServer> {
+  const closing = new AbortController()
+  const listener = createListener(context, closing.signal)
+  const server = createServer({
+    headersTimeout: 10_000,
+    requestTimeout: 30_000,
+    // How often the two are looked at; with the default a timeout fires up to 30 s late.
+    connectionsCheckingInterval: 1_000,
+    keepAliveTimeout: 60_000,
+    keepAlive: true,
+    keepAliveInitialDelay: 15_000,
+  }, listener)
+  // One more than is allowed, so that the gate sees when there are too many: Node drops the rest silently.
+  server.maxHeadersCount = MAX_HEADERS + 1
+  server.timeout = context.limits.stallMs
+  server.on('timeout', closeIfStalled)
+  server.on('checkContinue', listener)
+  server.on('checkExpectation', listener)
+  server.on('clientError', refuseRaw)
+  for (const event of ['upgrade', 'connect'] as const) server.on(event, (_request, socket) => refuseRaw(null, socket))
+  return {
+    url: await bind(server, context),
+    async [Symbol.asyncDispose]() {
+      closing.abort()
+      const closed = new Promise((resolve) => server.close(resolve))
+      const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
+      await closed
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** A socket without traffic: closed if something waits to be taken, left alone while a handler still works. */
+function closeIfStalled(socket: Socket): void {
+  if (socket.writableLength > 0) socket.destroy()
+}
+
+async function bind(server: Server, { listen }: HttpContext): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.once('listening', resolve)
+  if ('path' in listen) await bindUnixSocket(server, listen.path)
+  else server.listen(listen.port, listen.host)
+  await promise
+  server.off('error', reject)
+  if ('path' in listen) return `unix:${listen.path}`
+  // A TCP server that listens has an address of this form.
+  const { port } = server.address() as AddressInfo
+  return `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${port}`
+}

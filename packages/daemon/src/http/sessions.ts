@@ -1,0 +1,82 @@
+import * as z from 'zod'
+import { createSession, credentialNamespace, Problem, session, sessionList, sessionPhaseName } from '@codesdkd/protocol'
+import type { Exchange } from './exchange.ts'
+import { paging } from './query.ts'
+import { route } from './route.ts'
+
+export const sessionRoutes = [
+  route({
+    method: 'GET',
+    path: '/sessions',
+    operationId: 'listSessions',
+    tag: 'sessions',
+    summary: 'Sessions, oldest first',
+    description: 'Those created since the start of the daemon; `scope=all` lists every session of the data directory.',
+    errors: ['invalid_cursor'],
+    query: z.object({
+      ...paging,
+      scope: z.enum(['daemon', 'all']).default('daemon'),
+      runtime: z.string().max(64).optional(),
+      credential_namespace: credentialNamespace.optional(),
+      phase: sessionPhaseName.optional(),
+    }),
+    returns: sessionList,
+    handle({ query, context }) {
+      const { items, next_after } = context.sessions.list({
+        scope: query.scope,
+        after: query.after ?? null,
+        limit: query.limit,
+        ...(query.runtime === undefined ? {} : { runtime: query.runtime }),
+        ...(query.credential_namespace === undefined ? {} : { credentialNamespace: query.credential_namespace }),
+        ...(query.phase === undefined ? {} : { phase: query.phase }),
+      })
+      return { value: { sessions: [...items], next_after } }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/sessions',
+    operationId: 'createSession',
+    tag: 'sessions',
+    summary: 'Create a session',
+    description: 'Starts no agent; the first task does. With an `Idempotency-Key` header the same request can be sent again safely.',
+    errors: [
+      'unknown_runtime', 'invalid_env', 'cwd_not_allowed', 'isolation_not_allowed', 'unsupported_isolation_mode', 'permission_mode_not_allowed',
+      'idempotency_key_reused', 'shutting_down',
+    ],
+    startsWork: true,
+    body: createSession,
+    status: 201,
+    returns: session,
+    responseHeaders: replayHeaders(),
+    async handle({ body, exchange, context }) {
+      const options = { requestId: exchange.id, idempotencyKey: idempotencyKey(exchange) }
+      const { session: created, replayed } = await context.sessions.create(body, options)
+      return { value: created, headers: replayed ? { 'idempotent-replay': 'true' } : {} }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/sessions/{session_id}',
+    operationId: 'getSession',
+    tag: 'sessions',
+    summary: 'One session',
+    errors: ['session_not_found'],
+    returns: session,
+    handle: ({ params, context }) => ({ value: context.sessions.get(params.session_id) }),
+  }),
+]
+
+function replayHeaders() {
+  return { 'Idempotent-Replay': '`true` when the same request was accepted before and nothing new was done' }
+}
+
+/** The key as a structured-field string (`"abc"`) or bare; null without one. */
+function idempotencyKey({ headers }: Exchange): string | null {
+  const given = headers['idempotency-key']
+  if (given === undefined) return null
+  const key = typeof given === 'string' ? /^(?:"([\x20-\x7e]{1,255})"|([\x21-\x7e]{1,255}))$/.exec(given.trim()) : null
+  const value = key?.[1] ?? key?.[2]
+  if (value === undefined) throw new Problem('invalid_request', 'Idempotency-Key must be 1 to 255 printable ASCII characters.', { members: { field: 'Idempotency-Key' } })
+  return value
+}

@@ -1,0 +1,51 @@
+import * as z from 'zod'
+import { issueKinds, type HttpContext } from './context.ts'
+
+/** Tags that a client can test for before it relies on what daemon-api.md does not promise. */
+export const features = [
+  'after_seq', 'approvals_list', 'artifact_range', 'camel_case_requests', 'event_filter', 'global_events', 'idempotency_key', 'idempotent_task_id',
+  'problem_json', 'sse_id', 'sse_resync', 'task_list', 'task_phase', 'task_receipt', 'task_timeout', 'until_idle',
+] as const
+
+export const status = z
+  .object({
+    ok: z.literal(true),
+    name: z.literal('codesdkd'),
+    version: z.string(),
+    state: z.enum(['starting', 'ready', 'stopping']),
+    features: z.array(z.string()).describe('tags to test for'),
+    auth: z.enum(['same-user', 'token', 'none']),
+    started_at: z.string(),
+    startup_ms: z.record(z.string(), z.number()),
+    limits: z.record(z.string(), z.number()),
+    counts: z.object({
+      sessions_loaded: z.int(),
+      tasks_running: z.int(),
+      tasks_queued: z.int(),
+      approvals_pending: z.int(),
+      agents_live: z.int(),
+    }),
+    storage: z.object({ ok: z.boolean(), log_id: z.string(), last_cursor: z.int(), sessions: z.int(), events: z.int(), bytes: z.int() }),
+    issues: z.array(
+      z.object({ kind: z.enum(issueKinds), severity: z.enum(['info', 'warning', 'error']), message: z.string(), hint: z.string().nullable() }),
+    ),
+  })
+  .meta({ id: 'Status' })
+
+export function toStatus({ daemon, access, limits, sessions, log }: HttpContext): z.infer<typeof status> {
+  const { sessions_loaded, tasks_running, tasks_queued, approvals_pending, agents_live } = sessions.counts()
+  return {
+    ok: true,
+    name: 'codesdkd',
+    version: daemon.version,
+    state: daemon.state(),
+    features: [...features],
+    auth: access.auth,
+    started_at: daemon.startedAt,
+    startup_ms: { ...daemon.startup },
+    limits: { max_body_bytes: limits.bodyBytes, max_task_body_bytes: limits.taskBodyBytes, max_sse_clients: limits.sseClients, ...daemon.limits },
+    counts: { sessions_loaded, tasks_running, tasks_queued, approvals_pending, agents_live },
+    storage: { ok: log.writable, log_id: log.logId, last_cursor: log.lastCursor(), ...log.stats() },
+    issues: daemon.issues().map((issue) => ({ ...issue })),
+  }
+}

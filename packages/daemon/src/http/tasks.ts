@@ -1,0 +1,77 @@
+import * as z from 'zod'
+import { createTask, Problem, stopResponse, task, taskList, taskStarted, toText, type CreateTask } from '@codesdkd/protocol'
+import { paging } from './query.ts'
+import { route } from './route.ts'
+
+export const taskRoutes = [
+  route({
+    method: 'POST',
+    path: '/sessions/{session_id}/tasks',
+    operationId: 'startTask',
+    tag: 'tasks',
+    summary: 'Start a task',
+    description:
+      'One task of a session runs at a time; more are queued. `task_id` makes the request idempotent: the same id with the same body is accepted again and nothing runs twice. '
+      + 'A leading run of `messages` that equals the transcript of the session is dropped; the last message never is.',
+    errors: ['session_not_found', 'task_exists', 'permission_mode_not_allowed', 'tool_manifest_unsupported', 'backpressure', 'shutting_down'],
+    startsWork: true,
+    body: createTask,
+    bodyLimit: 'taskBodyBytes',
+    status: 202,
+    returns: taskStarted,
+    responseHeaders: { 'Idempotent-Replay': '`true` when this task was accepted before' },
+    async handle({ params, body, exchange, context }) {
+      checkTask(body)
+      const { started, replayed } = await context.sessions.submit(params.session_id, body, { requestId: exchange.id })
+      return { value: started, headers: replayed ? { 'idempotent-replay': 'true' } : {} }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/sessions/{session_id}/tasks',
+    operationId: 'listTasks',
+    tag: 'tasks',
+    summary: 'Tasks of a session, oldest first',
+    errors: ['session_not_found', 'invalid_cursor'],
+    query: z.object(paging),
+    returns: taskList,
+    handle({ params, query, context }) {
+      const { items, next_after } = context.sessions.tasks(params.session_id, { after: query.after ?? null, limit: query.limit })
+      return { value: { tasks: [...items], next_after } }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/sessions/{session_id}/tasks/{task_id}',
+    operationId: 'getTask',
+    tag: 'tasks',
+    summary: 'One task',
+    errors: ['session_not_found', 'task_not_found'],
+    returns: task,
+    handle: ({ params, context }) => ({ value: context.sessions.task(params.session_id, params.task_id) }),
+  }),
+  route({
+    method: 'POST',
+    path: '/sessions/{session_id}/tasks/{task_id}/stop',
+    operationId: 'stopTask',
+    tag: 'tasks',
+    summary: 'Stop a task',
+    description: 'Idempotent. A queued task ends at once; a running one is interrupted, and ends with `task.stopped` at the latest 15 s later.',
+    errors: ['session_not_found', 'task_not_found'],
+    body: z.object({}).meta({ id: 'StopTask', description: 'Nothing is asked for; the body may be left out.' }),
+    returns: stopResponse,
+    handle: async ({ params, exchange, context }) => ({
+      value: await context.sessions.stop(params.session_id, params.task_id, { requestId: exchange.id }),
+    }),
+  }),
+]
+
+/** What the schema cannot say. */
+function checkTask(body: CreateTask): void {
+  if (body.tool_manifest !== undefined && Object.keys(body.tool_manifest).length > 0) {
+    throw new Problem('tool_manifest_unsupported', 'The daemon has no tools of its own yet; leave tool_manifest out or empty.', { members: { field: 'tool_manifest' } })
+  }
+  // Agents get prompts as arguments, lines or JSON; NUL survives none of these ways.
+  const index = body.messages.findIndex(({ content }) => toText(content).includes('\0'))
+  if (index >= 0) throw new Problem('invalid_request', `messages[${index}]: text must not contain NUL.`, { members: { field: `messages[${index}].content` } })
+}

@@ -1,0 +1,37 @@
+import type { EventLog, SessionRecord } from '../../core/ports.ts'
+
+export function someRecord(sessionId: string): SessionRecord {
+  return {
+    sessionId, runtime: 'codex-sdk', createdAt: '2026-11-22T00:00:00.000Z', model: null, permissionMode: 'auto', escalation: 'deny', cwd: '/tmp',
+    credentialNamespace: 'default', isolationLevel: 'shared', isolationMode: 'subprocess', confinement: 'sandbox', runtimeConfig: {}, approvalTimeoutMs: null,
+    title: null, metadata: {}, idempotency: null,
+  }
+}
+
+/** Commits `count` events after those that a session has; types take turns. */
+export async function appendEvents(log: EventLog, sessionId: string, count: number, types: readonly string[] = ['runtime.notice']): Promise<void> {
+  const from = log.lastSeq(sessionId)
+  const events = Array.from({ length: count }, (_unused, index) => {
+    const seq = from + index + 1
+    const type = types[index % types.length] ?? 'runtime.notice'
+    return { sessionId, seq, type, json: JSON.stringify({ seq, type, payload: { text: `\u2028 ${seq}` } }) }
+  })
+  await log.append({ sessionId, events, durability: 'lazy', ...(from === 0 ? { session: someRecord(sessionId) } : {}) })
+}
+
+/** Marks a task of a session as open or ended, in one commit with an event. */
+export async function setTask(log: EventLog, sessionId: string, taskId: string, status: 'running' | 'completed'): Promise<void> {
+  const seq = log.lastSeq(sessionId) + 1
+  const type = status === 'running' ? 'task.started' : 'task.completed'
+  await log.append({
+    sessionId,
+    durability: 'synced',
+    events: [{ sessionId, seq, type, json: JSON.stringify({ seq, type }) }],
+    tasks: [{
+      bodyHash: 'h',
+      task: {
+        session_id: sessionId, task_id: taskId, status, last_seq: seq, phase: status, created_at: '2026-11-22T00:00:00.000Z', started_at: null, ended_at: null, usage: null,
+      },
+    }],
+  })
+}

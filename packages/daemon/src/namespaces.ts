@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Runtime, RuntimeEnv, SessionRecord } from './core/ports.ts'
+
+/** What an agent may see of the daemon's own environment. */
+const passed = /^(PATH|LANG|LANGUAGE|LC_[A-Z]+|TERM|COLORTERM|TZ|TMPDIR|USER|LOGNAME|SHELL|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy|SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS)$/
+
+export interface NamespaceOptions {
+  readonly dataDir: string
+  /** The daemon's own environment. */
+  readonly environment: Readonly<NodeJS.ProcessEnv>
+  readonly executable: (runtime: Runtime) => Promise<string | null>
+  readonly offlineUrl: string | null
+}
+
+/** Whose directories and login: a session's, or those that sessions of a namespace will have. */
+export type Whose = Pick<SessionRecord, 'credentialNamespace' | 'isolationLevel'> & { readonly sessionId?: string }
+
+export interface Namespaces {
+  toEnv(runtime: Runtime, whose: Whose, sessionEnv?: Readonly<Record<string, string>>): Promise<RuntimeEnv>
+}
+
+/** Directories and variables of the agents: one set for each credential namespace and isolation level. */
+export function createNamespaces({ dataDir, environment, executable, offlineUrl }: NamespaceOptions): Namespaces {
+  /** Made when an agent first needs it (0700), never when a session merely names it. */
+  async function toEnv(runtime: Runtime, whose: Whose, sessionEnv: Readonly<Record<string, string>> = {}): Promise<RuntimeEnv> {
+    const shared = whose.isolationLevel === 'shared'
+    const base = join(dataDir, 'namespaces', directoryName(whose))
+    const home = join(base, 'agents', runtime.name)
+    mkdirSync(home, { recursive: true, mode: 0o700 })
+    return {
+      executable: await executable(runtime),
+      home,
+      shared,
+      variables: { ...inherited(runtime, shared), ...(shared ? userHome(environment) : ownHome(base)), ...sessionEnv },
+      offlineUrl,
+    }
+  }
+
+  function inherited(runtime: Runtime, shared: boolean): Record<string, string> {
+    const names = new Set(shared ? runtime.credentialVariables : [])
+    const found = Object.entries(environment).filter(([name]) => passed.test(name) || names.has(name))
+    const all = Object.fromEntries(found.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])))
+    // A relative part of PATH would look for programs in the workspace.
+    return { ...all, PATH: (all['PATH'] ?? '/usr/local/bin:/usr/bin:/bin').split(':').filter((part) => part.startsWith('/')).join(':') }
+  }
+
+  return { toEnv }
+}
+
+/** Injective and the same on file systems that ignore case: names differ exactly where namespaces differ. */
+function directoryName({ credentialNamespace, isolationLevel, sessionId }: Whose): string {
+  const key = isolationLevel === 'ephemeral' ? ['ephemeral', sessionId ?? 'none'] : [isolationLevel, credentialNamespace]
+  return createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 32)
+}
+
+function ownHome(base: string): Record<string, string> {
+  const home = join(base, 'home')
+  const xdg = {
+    XDG_CONFIG_HOME: join(home, '.config'),
+    XDG_DATA_HOME: join(home, '.local', 'share'),
+    XDG_STATE_HOME: join(home, '.local', 'state'),
+    XDG_CACHE_HOME: join(home, '.cache'),
+  }
+  for (const path of Object.values(xdg)) mkdirSync(path, { recursive: true, mode: 0o700 })
+  return { HOME: home, ...xdg }
+}
+
+function userHome(environment: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
+  const names = ['HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME', 'CODEX_HOME']
+  return Object.fromEntries(names.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]] as const])))
+}

@@ -1,0 +1,70 @@
+import { Problem, type AuthStatus, type Capabilities, type Health } from '@codesdkd/protocol'
+import type { RuntimeOperations } from './core/operations.ts'
+import type { Clock, Runtime, RuntimeEnv } from './core/ports.ts'
+
+const PROBE_LIMIT = 5_000
+const PROBE_LIFE = 10_000
+
+export interface RuntimeDirectoryOptions {
+  readonly runtimes: ReadonlyMap<string, Runtime>
+  readonly aliases: ReadonlyMap<string, string>
+  readonly defaultName: string
+  /** Environment of a credential namespace, null = the default one. */
+  readonly environment: (runtime: Runtime, credentialNamespace: string | null) => Promise<RuntimeEnv>
+  readonly clock: Clock
+}
+
+/** What can be asked of the runtimes without a session. */
+export function createRuntimeDirectory({ runtimes, aliases, defaultName, environment, clock }: RuntimeDirectoryOptions): RuntimeOperations {
+  const probes = new Map<string, { readonly at: number; readonly result: Promise<Health> }>()
+
+  function named(name: string | null): Runtime {
+    const runtime = runtimes.get(aliases.get(name ?? defaultName) ?? name ?? defaultName)
+    if (runtime !== undefined) return runtime
+    throw new Problem('unknown_runtime', 'The daemon has no runtime of this name.', { members: { runtime: (name ?? '').slice(0, 64), allowed: [...runtimes.keys()] } })
+  }
+
+  async function probe(runtime: Runtime): Promise<Health> {
+    const limit = new AbortController()
+    const failed = (reason: string, message: string): Health => ({
+      ok: false,
+      runtime: runtime.name,
+      version: null,
+      installed: false,
+      checked_at: clock.now(),
+      auth: { logged_in: false, auth_model: runtime.capabilities.auth_model },
+      error: { reason, message },
+    })
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<Health>((resolve) => {
+      timer = setTimeout(() => {
+        limit.abort()
+        resolve(failed('timeout', 'The agent did not tell its version in time.'))
+      }, PROBE_LIMIT)
+    })
+    const answer = (async () => ({ ...(await runtime.health(await environment(runtime, null), limit.signal)), checked_at: clock.now() }))()
+    try {
+      return await Promise.race([answer.catch(() => failed('probe_failed', 'The agent could not be asked.')), late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  return {
+    names: [...runtimes.keys()],
+    defaultName,
+    async health(name) {
+      const runtime = named(name)
+      const known = probes.get(runtime.name)
+      if (known !== undefined && clock.monotonic() - known.at < PROBE_LIFE) return known.result
+      const result = probe(runtime)
+      probes.set(runtime.name, { at: clock.monotonic(), result })
+      return result
+    },
+    capabilities: (name): Capabilities => named(name).capabilities,
+    async authStatus(name, credentialNamespace): Promise<AuthStatus> {
+      const runtime = named(name)
+      return runtime.authStatus(await environment(runtime, credentialNamespace))
+    },
+  }
+}

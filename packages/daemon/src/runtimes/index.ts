@@ -1,0 +1,15 @@
+import type { Runtime } from '../core/ports.ts'
+import { createCodexRuntime } from './codex.ts'
+import type { CodexOptions } from './codex.ts'
+import { findCodex } from './executable.ts'
+import type { ExecutableOptions } from './executable.ts'
+
+export type RuntimeOptions = CodexOptions
+
+interface Supported {
+  readonly create: (options: RuntimeOptions) => Runtime
+  readonly findExecutable: (options: ExecutableOptions) => Promise<string | null>
+}
+
+/** The runtimes that are supported: name -> how to make it, and where its executable may be. */
+export const runtimes: ReadonlyMap<string, Supported> = new Map([['codex-sdk', { create: createCodexRuntime, findExecutable: findCodex }]])

@@ -1,0 +1,126 @@
+import * as z from 'zod'
+import type { Line } from './lines.ts'
+
+export type RpcId = string | number
+
+/** What the peer sends by itself, in the order it was sent. */
+export type Incoming =
+  | { readonly kind: 'notification'; readonly method: string; readonly params: unknown }
+  | { readonly kind: 'request'; readonly id: RpcId; readonly method: string; readonly params: unknown }
+  | { readonly kind: 'invalid'; readonly reason: string; readonly line: string }
+
+/** The peer answered a request with an error. */
+export class RpcError extends Error {
+  override readonly name = 'RpcError'
+  readonly code: number
+
+  constructor(code: number, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** No answer can come any more: the peer's output has ended. */
+export class RpcClosed extends Error {
+  override readonly name = 'RpcClosed'
+}
+
+export interface RpcOptions {
+  readonly lines: AsyncIterable<Line>
+  readonly send: (line: string) => void
+  /** Called one after the other; the next line is read when it has resolved. It must not await an answer of the peer, which would come on a later line. */
+  readonly receive: (message: Incoming) => Promise<void>
+}
+
+export interface JsonRpc {
+  /** Rejects with RpcError, RpcClosed, or the signal's reason; an answer that comes after that is ignored. */
+  request(method: string, params: unknown, signal: AbortSignal): Promise<unknown>
+  notify(method: string, params?: unknown): void
+  respond(id: RpcId, result: unknown): void
+  refuse(id: RpcId, code: number, message: string): void
+  /** Resolves when the lines have ended and all of them are handled; rejects with what `receive` threw. */
+  readonly done: Promise<void>
+}
+
+const id = z.union([z.string(), z.number()])
+const request = z.object({ id: id.optional(), method: z.string(), params: z.unknown().optional() })
+const response = z.object({
+  id,
+  result: z.unknown().optional(),
+  error: z.object({ code: z.number().catch(0), message: z.string().catch('no reason was given') }).nullish(),
+})
+type Response = z.infer<typeof response>
+
+interface Pending {
+  readonly resolve: (result: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+/** Speaks JSON-RPC over lines. The `jsonrpc` member is neither sent nor needed. */
+export function createJsonRpc({ lines, send, receive }: RpcOptions): JsonRpc {
+  const pending = new Map<RpcId, Pending>()
+  let lastId = 0
+  let closed = false
+
+  const settle = ({ id, result, error }: Response): void => {
+    const waiting = pending.get(id)
+    pending.delete(id)
+    if (error) waiting?.reject(new RpcError(error.code, error.message))
+    else waiting?.resolve(result)
+  }
+
+  const read = async (): Promise<void> => {
+    try {
+      for await (const line of lines) {
+        const message = toMessage(line)
+        if (message.kind === 'response') settle(message.response)
+        else await receive(message)
+      }
+    } finally {
+      closed = true
+      for (const { reject } of pending.values()) reject(new RpcClosed('the agent has ended'))
+      pending.clear()
+    }
+  }
+
+  return {
+    async request(method, params, signal) {
+      signal.throwIfAborted()
+      if (closed) throw new RpcClosed('the agent has ended')
+      const own = (lastId += 1)
+      const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+      const abort = (): void => reject(signal.reason)
+      pending.set(own, { resolve, reject })
+      signal.addEventListener('abort', abort, { once: true })
+      send(JSON.stringify({ id: own, method, params }))
+      try {
+        return await promise
+      } finally {
+        signal.removeEventListener('abort', abort)
+        pending.delete(own)
+      }
+    },
+    notify: (method, params) => send(JSON.stringify({ method, params })),
+    respond: (to, result) => send(JSON.stringify({ id: to, result })),
+    refuse: (to, code, message) => send(JSON.stringify({ id: to, error: { code, message } })),
+    done: read(),
+  }
+}
+
+function toMessage({ text, truncated }: Line): Incoming | { readonly kind: 'response'; readonly response: Response } {
+  const invalid = (reason: string): Incoming => ({ kind: 'invalid', reason, line: text.slice(0, 2000) })
+  if (truncated) return invalid('the line is too long')
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    return invalid('the line is not JSON')
+  }
+  const asked = request.safeParse(json)
+  if (asked.success) {
+    const { id, method, params } = asked.data
+    return id === undefined ? { kind: 'notification', method, params } : { kind: 'request', id, method, params }
+  }
+  const answered = response.safeParse(json)
+  return answered.success ? { kind: 'response', response: answered.data } : invalid('the line is not a JSON-RPC message')
+}

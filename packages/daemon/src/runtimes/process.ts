@@ -1,0 +1,175 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcessWithoutNullStreams } from 'node:child_process'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { stripVTControlCharacters } from 'node:util'
+import type { ProcessLedger } from '../core/ports.ts'
+import { toLines } from './lines.ts'
+import type { Line } from './lines.ts'
+
+/** The environment variable that marks every process of an agent, so that strays can be told from other people's. */
+export const processMark = 'CODESDKD_PROCESS'
+
+const maxLineBytes = 8 * 1024 * 1024
+const stderrBytes = 64 * 1024
+
+export interface ProcessOptions {
+  readonly executable: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+  /** Value of `CODESDKD_PROCESS`. */
+  readonly mark: string
+  readonly ledger: ProcessLedger
+  /** Milliseconds between SIGTERM and SIGKILL; default 5000. */
+  readonly stopGraceMs?: number
+  /** Milliseconds that a dead agent's output may stay open and empty; default 2000. */
+  readonly exitGraceMs?: number
+}
+
+export interface ProcessEnd {
+  readonly exitCode: number | null
+  readonly signal: string | null
+  /** The last 64 KB of stderr, without terminal control sequences. */
+  readonly stderrTail: string
+}
+
+/** Why a process did not come to life; `code` is the system's (`ENOENT`, `EACCES` …). */
+export class SpawnFailure extends Error {
+  override readonly name = 'SpawnFailure'
+  readonly code: string
+
+  constructor(code: string, options?: ErrorOptions) {
+    super(`the process could not be started: ${code}`, options)
+    this.code = code
+  }
+}
+
+/** Starts a program as leader of its own process group; never through a shell. Rejects with SpawnFailure. */
+export async function openProcess(options: ProcessOptions): Promise<AgentProcess> {
+  try {
+    const child = spawn(options.executable, [...options.args], {
+      cwd: options.cwd,
+      env: { ...options.env, [processMark]: options.mark },
+      detached: true,
+      stdio: 'pipe',
+    })
+    await once(child, 'spawn')
+    return new AgentProcess(child, options)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN'
+    throw new SpawnFailure(code, { cause: error })
+  }
+}
+
+/** A running agent. Disposing it ends the whole process group and resolves when that is gone. */
+export class AgentProcess implements AsyncDisposable {
+  readonly pid: number
+  /** stdout. Reading slowly slows the agent down. Ends when the agent is gone, even if a stray child keeps the pipe. Read it once. */
+  readonly lines: AsyncIterable<Line>
+  /** Resolves when the process is gone and its stderr is read; does not wait for `lines`. Never rejects. */
+  readonly ended: Promise<ProcessEnd>
+  readonly #child: ChildProcessWithoutNullStreams
+  readonly #exited: Promise<void>
+  readonly #stopGraceMs: number
+
+  constructor(child: ChildProcessWithoutNullStreams, options: ProcessOptions) {
+    // Known since `spawn` was emitted.
+    this.pid = child.pid ?? 0
+    this.#child = child
+    this.#stopGraceMs = options.stopGraceMs ?? 5000
+    const exitGraceMs = options.exitGraceMs ?? 2000
+    options.ledger.started({ pid: this.pid, mark: options.mark })
+    // A pipe whose reader is gone is no news: the exit tells it.
+    child.stdin.on('error', () => {})
+    child.on('error', () => {})
+    this.#exited = new Promise((resolve) => {
+      child.once('exit', () => {
+        // What the agent left behind in its group must not outlive it.
+        this.#signal('SIGKILL')
+        options.ledger.ended(this.pid)
+        resolve()
+      })
+    })
+    this.lines = toLines(readUntilGone(child.stdout, this.#exited, exitGraceMs), maxLineBytes)
+    const stderr = toTail(readUntilGone(child.stderr, this.#exited, exitGraceMs))
+    this.ended = Promise.all([stderr, this.#exited]).then(([stderrTail]) => ({
+      exitCode: child.exitCode,
+      signal: child.signalCode,
+      stderrTail,
+    }))
+  }
+
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Writes one line; a process that is gone takes none. Lines arrive in the order of the calls. */
+  write(line: string): void {
+    if (this.#child.stdin.writable) this.#child.stdin.write(`${line}\n`)
+  }
+
+  /** Kills the whole group at once. */
+  kill(): void {
+    this.#signal('SIGKILL')
+  }
+
+  /** Closes stdin, asks the group to end, and kills it after the grace period. Resolves when the agent is gone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.stdin.end()
+    this.#signal('SIGTERM')
+    const late = new AbortController()
+    const kill = delay(this.#stopGraceMs, undefined, { signal: late.signal }).then(() => this.kill(), () => {})
+    await this.#exited
+    late.abort()
+    await kill
+    // Nobody reads what is left; an unread pipe would keep the descriptor.
+    this.#child.stdout.destroy()
+    await this.ended
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    try {
+      process.kill(-this.pid, signal)
+    } catch {
+      // The group is gone already.
+    }
+  }
+}
+
+/** Chunks until the stream ends, or until it stayed open and empty for a while after the exit. */
+async function* readUntilGone(stream: Readable, exited: Promise<void>, graceMs: number): AsyncGenerator<Uint8Array> {
+  const closed = new AbortController()
+  stream.once('close', () => closed.abort())
+  void exited.then(() => destroyWhenEmpty(stream, graceMs, closed.signal))
+  try {
+    yield* stream as AsyncIterable<Uint8Array>
+  } catch (error) {
+    // Destroyed on purpose, or broken: either way there is nothing more to read.
+    if (!stream.destroyed) throw error
+  }
+}
+
+// A reader that is merely slow leaves something in the buffer; an empty one means that only a stray holds the pipe.
+// A stray that goes on writing is not listened to for more than a few periods.
+async function destroyWhenEmpty(stream: Readable, graceMs: number, signal: AbortSignal): Promise<void> {
+  for (let period = 0; period < 5 && !signal.aborted; period += 1) {
+    await delay(graceMs, undefined, { signal, ref: false }).catch(() => {})
+    if (stream.readableLength === 0) break
+  }
+  stream.destroy()
+}
+
+async function toTail(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  let kept: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of chunks) {
+    kept.push(chunk)
+    size += chunk.length
+    if (size <= 2 * stderrBytes) continue
+    kept = [Buffer.concat(kept).subarray(-stderrBytes)]
+    size = stderrBytes
+  }
+  return stripVTControlCharacters(Buffer.concat(kept).subarray(-stderrBytes).toString('utf8'))
+}

@@ -1,0 +1,244 @@
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { Problem } from '@codesdkd/protocol'
+import type { Append, Durability, EventLog, NewId, SessionFilter, SessionRecord, SessionSnapshot, StoredEvent, TaskRecord } from '../core/ports.ts'
+import { Ballast } from './ballast.ts'
+import { toChange, type Change } from './change.ts'
+import type { DataDir } from './data-dir.ts'
+import { EventRows } from './event-rows.ts'
+import { GroupCommit } from './group-commit.ts'
+import { HighWaterMark } from './high-water-mark.ts'
+import { LiveSessions, toLiveSession, type LiveSession } from './live-sessions.ts'
+import { closeIdentity, openIdentity, type LogGap } from './log-identity.ts'
+import { LogWriter, type Rows, type Written } from './log-writer.ts'
+import { toPage } from './page.ts'
+import { SessionRows } from './session-rows.ts'
+import { isOutOfRoom } from './sqlite.ts'
+import { Tail } from './tail.ts'
+import { TaskRows } from './task-rows.ts'
+import { Waiters } from './waiters.ts'
+
+export interface EventLogOptions {
+  readonly dir: DataDir
+  readonly database: DatabaseSync
+  readonly newId: NewId
+  /** Names the time since the machine was started. */
+  readonly bootId: string
+  /** Told when writes begin to fail, with the cause, and with null when all is well again. */
+  readonly onFailure?: (failure: Error | null) => void
+}
+
+/** The log in SQLite. Disposing commits what waits and notes the clean stop; the database stays open. */
+export class SqliteEventLog implements EventLog {
+  readonly logId: string
+  /** Set when events are missing that were known to be on the disk. */
+  readonly gap: LogGap | null
+  readonly #database: DatabaseSync
+  readonly #rows: Rows
+  readonly #writer: LogWriter
+  readonly #commits: GroupCommit<Change>
+  readonly #mark: HighWaterMark
+  readonly #ballast: Ballast
+  readonly #live = new LiveSessions()
+  readonly #tail = new Tail({ position: (event) => event.cursor })
+  readonly #followers = new Waiters<string>()
+  readonly #allFollowers = new Waiters<null>()
+  readonly #onFailure: (failure: Error | null) => void
+  #lastCursor: number
+  #failure: Error | null = null
+  #closed = false
+
+  /** Throws what SQLite and the file system throw. */
+  constructor({ dir, database, newId, bootId, onFailure = () => {} }: EventLogOptions) {
+    this.#database = database
+    this.#rows = { events: new EventRows(database), sessions: new SessionRows(database), tasks: new TaskRows(database) }
+    this.#writer = new LogWriter(database, this.#rows)
+    this.#commits = new GroupCommit({ commit: (changes, durability) => this.#commit(changes, durability) })
+    this.#lastCursor = this.#rows.events.lastCursor()
+    this.#mark = new HighWaterMark(dir)
+    const identity = openIdentity(database, { newId, bootId, mark: this.#mark.read(), lastCursor: this.#lastCursor })
+    this.logId = identity.logId
+    this.gap = identity.gap
+    this.#mark.write(this.#lastCursor)
+    this.#onFailure = onFailure
+    this.#ballast = new Ballast(join(dir.path, 'ballast'), {
+      onRestored: () => {
+        if (!this.#commits.failing) this.#recover()
+      },
+    })
+    if (!this.#ballast.held) this.#fail(new Error('the disk is full'))
+  }
+
+  /** Also false while only the last reserve of a full disk is left: what is queued is written, but no new work should begin. */
+  get writable(): boolean {
+    return this.#failure === null
+  }
+
+  /** Why the log is not writable. */
+  get failure(): Error | null {
+    return this.#failure
+  }
+
+  /** Also rejects, and queues nothing, when the events do not follow on those before them: the caller's mistake. */
+  async append(append: Append): Promise<void> {
+    if (this.#closed) throw new Problem('shutting_down', 'The log is closed.')
+    const change = toChange(append)
+    const live = this.#accept(change)
+    live.pending += 1
+    await this.#commits.push(change).finally(() => (live.pending -= 1))
+  }
+
+  read(sessionId: string, after: number, limit: number): readonly StoredEvent[] {
+    const recent = this.#live.get(sessionId)?.tail.after(after)
+    return recent == null ? this.#reading(() => this.#rows.events.ofSession(sessionId, after, limit)) : toPage(recent, limit)
+  }
+
+  readAll(after: number, limit: number): readonly StoredEvent[] {
+    const recent = this.#tail.after(after)
+    return recent === null ? this.#reading(() => this.#rows.events.all(after, limit)) : toPage(recent, limit)
+  }
+
+  lastSeq(sessionId: string): number {
+    return this.#live.get(sessionId)?.committed ?? this.#reading(() => this.#load(sessionId).committed)
+  }
+
+  lastCursor(): number {
+    return this.#lastCursor
+  }
+
+  async changed(sessionId: string, after: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (this.lastSeq(sessionId) <= after) await this.#followers.wait(sessionId, after, signal)
+  }
+
+  async changedAll(after: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (this.#lastCursor <= after) await this.#allFollowers.wait(null, after, signal)
+  }
+
+  session(sessionId: string): { readonly record: SessionRecord; readonly snapshot: SessionSnapshot } | null {
+    return this.#reading(() => this.#rows.sessions.find(sessionId))
+  }
+
+  sessions(filter: SessionFilter, after: string | null, limit: number): readonly SessionRecord[] | null {
+    return this.#reading(() => this.#rows.sessions.list(filter, after, limit))
+  }
+
+  sessionByIdempotencyKey(key: string): SessionRecord | null {
+    return this.#reading(() => this.#rows.sessions.byIdempotencyKey(key))
+  }
+
+  task(sessionId: string, taskId: string): TaskRecord | null {
+    return this.#reading(() => this.#rows.tasks.find(sessionId, taskId))
+  }
+
+  tasks(sessionId: string, after: string | null, limit: number): readonly TaskRecord[] | null {
+    return this.#reading(() => this.#rows.tasks.list(sessionId, after, limit))
+  }
+
+  sessionsWithOpenTasks(): readonly string[] {
+    return this.#reading(() => this.#rows.tasks.sessionsWithOpenTasks())
+  }
+
+  stats(): { readonly sessions: number; readonly events: number; readonly bytes: number } {
+    return this.#reading(() => {
+      const size = this.#database.prepare('SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size').get() as { bytes: number }
+      return { sessions: this.#rows.sessions.count(), events: this.#lastCursor, bytes: size.bytes }
+    })
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#commits[Symbol.dispose]()
+    this.#ballast[Symbol.dispose]()
+    const reason = new Problem('shutting_down', 'The log is closed.')
+    this.#followers.rejectAll(reason)
+    this.#allFollowers.rejectAll(reason)
+    this.#stopCleanly()
+    this.#mark[Symbol.dispose]()
+  }
+
+  /** Checks that a change follows on what is queued, and counts it as queued. */
+  #accept({ sessionId, session, events }: Change): LiveSession {
+    const live = this.#live.get(sessionId) ?? this.#reading(() => this.#load(sessionId))
+    const known = live.no !== null || live.pending > 0
+    if (known === (session !== null)) throw new Error(`session ${sessionId} ${known ? 'exists already' : 'is not known'}`)
+    let seq = live.queued
+    for (const event of events) {
+      seq += 1
+      if (event.seq !== seq || event.sessionId !== sessionId) throw new Error(`seq ${event.seq} of ${event.sessionId} where ${seq} of ${sessionId} is next`)
+    }
+    live.queued = seq
+    this.#live.keep(sessionId, live)
+    return live
+  }
+
+  #load(sessionId: string): LiveSession {
+    const no = this.#rows.sessions.number(sessionId)
+    return toLiveSession(no === null ? null : { no, lastSeq: this.#rows.events.lastSeq(no) })
+  }
+
+  #commit(changes: readonly Change[], durability: Durability): void {
+    try {
+      this.#write(changes, durability)
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)))
+      if (!isOutOfRoom(error) || !this.#ballast.release()) throw error
+      this.#write(changes, durability)
+    }
+    this.#recover()
+  }
+
+  #write(changes: readonly Change[], durability: Durability): void {
+    for (const written of this.#writer.write(changes, durability, this.#lastCursor)) this.#publish(written)
+    if (durability === 'synced') this.#mark.note(this.#lastCursor)
+    this.#allFollowers.wake(null, this.#lastCursor)
+  }
+
+  /** From here on the events can be seen. */
+  #publish({ sessionId, sessionNo, events }: Written): void {
+    const live = this.#live.get(sessionId)
+    if (live !== undefined) live.no = sessionNo
+    for (const event of events) {
+      this.#lastCursor = event.cursor
+      this.#tail.push(event)
+      if (live === undefined) continue
+      live.committed = event.seq
+      live.tail.push(event)
+    }
+    const last = events.at(-1)
+    if (last !== undefined) this.#followers.wake(sessionId, last.seq)
+  }
+
+  #fail(failure: Error): void {
+    const first = this.#failure === null
+    this.#failure = failure
+    if (first) this.#onFailure(failure)
+  }
+
+  /** All is well only when the reserve is there again too. */
+  #recover(): void {
+    if (this.#failure === null || !this.#ballast.held) return
+    this.#failure = null
+    this.#onFailure(null)
+  }
+
+  #reading<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (cause) {
+      throw new Problem('storage_unavailable', 'The log cannot be read.', { cause })
+    }
+  }
+
+  /** Where the disk does not let it, the next start treats this as a crash, which is safe. */
+  #stopCleanly(): void {
+    try {
+      this.#database.exec('PRAGMA synchronous = FULL')
+      closeIdentity(this.#database)
+      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      this.#mark.write(this.#lastCursor)
+    } catch {}
+  }
+}

@@ -1,0 +1,74 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { Durability, PendingEvent, StoredEvent } from '../core/ports.ts'
+import type { Change } from './change.ts'
+import type { EventRows } from './event-rows.ts'
+import type { SessionRows } from './session-rows.ts'
+import { transaction } from './sqlite.ts'
+import type { TaskRows } from './task-rows.ts'
+
+export interface Rows {
+  readonly events: EventRows
+  readonly sessions: SessionRows
+  readonly tasks: TaskRows
+}
+
+/** A change after its commit. */
+export interface Written {
+  readonly sessionId: string
+  readonly sessionNo: number
+  readonly events: readonly StoredEvent[]
+}
+
+/**
+ * Puts changes into the tables. Every statement may be run twice, because the fate of a commit that failed with an
+ * I/O error is open: the rows may be there although nobody was told.
+ */
+export class LogWriter {
+  readonly #database: DatabaseSync
+  readonly #rows: Rows
+  readonly #touch: StatementSync
+  #durability: Durability | null = null
+
+  constructor(database: DatabaseSync, rows: Rows) {
+    this.#database = database
+    this.#rows = rows
+    this.#touch = database.prepare("INSERT INTO meta (name, value) VALUES ('synced', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+  }
+
+  /** Writes the changes as one transaction; cursors follow on `lastCursor`. Throws SQLite's error, and then nothing happened or what happened is in doubt. */
+  write(changes: readonly Change[], durability: Durability, lastCursor: number): readonly Written[] {
+    this.#setDurability(durability)
+    return transaction(this.#database, () => {
+      // A transaction that writes nothing would not sync what was committed lazily before it.
+      if (durability === 'synced') this.#touch.run(String(lastCursor))
+      let cursor = lastCursor
+      return changes.map((change) => {
+        const sessionNo = this.#writeRows(change)
+        const events = change.events.map((event) => this.#writeEvent(sessionNo, (cursor += 1), event))
+        return { sessionId: change.sessionId, sessionNo, events }
+      })
+    })
+  }
+
+  #writeRows({ sessionId, session, snapshot, tasks }: Change): number {
+    const { sessions, tasks: taskRows } = this.#rows
+    if (session !== null) sessions.insert(sessionId, session)
+    const sessionNo = sessions.number(sessionId)
+    if (sessionNo === null) throw new Error(`session ${sessionId} has no row`)
+    if (snapshot !== null) sessions.setSnapshot(sessionNo, snapshot)
+    for (const task of tasks) taskRows.put(sessionNo, task)
+    return sessionNo
+  }
+
+  #writeEvent(sessionNo: number, cursor: number, event: PendingEvent): StoredEvent {
+    const { sessionId, seq, type, json } = event
+    return { cursor: this.#rows.events.insert(sessionNo, cursor, event), sessionId, seq, type, json }
+  }
+
+  /** In WAL mode FULL syncs with every commit, NORMAL with none. */
+  #setDurability(durability: Durability): void {
+    if (durability === this.#durability) return
+    this.#database.exec(`PRAGMA synchronous = ${durability === 'synced' ? 'FULL' : 'NORMAL'}`)
+    this.#durability = durability
+  }
+}

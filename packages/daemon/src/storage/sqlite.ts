@@ -1,0 +1,157 @@
+import { closeSync, lstatSync, openSync, readSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { StartFailure } from '../core/start-failure.ts'
+import { createPrivate, isSystemError } from './durable-file.ts'
+import { markName } from './high-water-mark.ts'
+
+/** Primary result codes of SQLite that mean something here. */
+export const sqliteCodes = { error: 1, busy: 5, corrupt: 11, notADatabase: 26 } as const
+
+export interface DatabaseOptions {
+  /** SQL of every schema version, oldest first. The file's version is the number of those it has been through. */
+  readonly migrations: readonly string[]
+  /** An earlier run is known to have written a database here: if it is missing, that is damage. */
+  readonly expected: boolean
+}
+
+/**
+ * Opens a database in WAL mode for this connection alone, and brings its schema up to date in one transaction.
+ * Throws `StartFailure`: schema_too_new (the file is not touched), database_corrupt (nor is that one), data_dir_unusable.
+ */
+export function openDatabase(path: string, { migrations, expected }: DatabaseOptions): DatabaseSync {
+  return startable(path, () => {
+    const header = readHeader(path)
+    if (header === null && (expected || sizeOf(`${path}-wal`) > 0)) throw corrupt(path, 'is missing or empty')
+    if (header !== null && header.version > migrations.length) throw tooNew(path, header.version, migrations.length)
+    createPrivate(path)
+    const database = new DatabaseSync(path, { enableForeignKeyConstraints: false })
+    try {
+      configure(database)
+      migrate(database, path, migrations)
+      return database
+    } catch (error) {
+      database.close()
+      throw error
+    }
+  })
+}
+
+/** Runs `body` as one transaction. What it throws, the transaction never happened, unless the disk failed in the very act of committing. */
+export function transaction<T>(database: DatabaseSync, body: () => T): T {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    const result = body()
+    database.exec('COMMIT')
+    return result
+  } catch (error) {
+    // Some failures end the transaction by themselves.
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
+  }
+}
+
+/** Translates what SQLite and the system throw while the database at `path` is being opened. */
+export function startable<T>(path: string, open: () => T): T {
+  try {
+    return open()
+  } catch (error) {
+    if (isSqliteError(error, sqliteCodes.error, sqliteCodes.corrupt, sqliteCodes.notADatabase)) throw corrupt(path, `is damaged (${error.message})`, error)
+    if (isSqliteError(error) || isSystemError(error)) {
+      throw new StartFailure('data_dir_unusable', `${path} cannot be used: ${error.message}.`, { members: { path }, cause: error })
+    }
+    throw error
+  }
+}
+
+const maxCheckedSize = 256 * 1024 * 1024
+
+/**
+ * Looks for damage in every page. That takes a second for some hundred MB, so it is for databases that were not closed,
+ * and a larger one is not checked at all. Throws `StartFailure('database_corrupt')`.
+ */
+export function checkPages(database: DatabaseSync, path: string): void {
+  if (sizeOf(path) > maxCheckedSize) return
+  const found = startable(path, () => database.prepare('PRAGMA quick_check(1)').get()) as { quick_check: string } | undefined
+  if (found?.quick_check !== 'ok') throw corrupt(path, `is damaged (${found?.quick_check ?? 'unreadable'})`)
+}
+
+/** With codes: true for those primary result codes only. */
+export function isSqliteError(error: unknown, ...codes: readonly number[]): error is Error & { errcode: number } {
+  if (!(error instanceof Error && 'errcode' in error && typeof error.errcode === 'number')) return false
+  return codes.length === 0 || codes.includes(error.errcode & 0xff)
+}
+
+/** SQLite reports a full disk as such (SQLITE_FULL), but an exhausted quota as any write that failed (SQLITE_IOERR_WRITE). */
+export function isOutOfRoom(error: unknown): boolean {
+  return isSqliteError(error) && (error.errcode === 13 || error.errcode === 778)
+}
+
+function configure(database: DatabaseSync): void {
+  database.exec(`
+    -- One daemon, one connection: the index of the WAL then lives on the heap, and there is no shared memory file to lose.
+    PRAGMA locking_mode = EXCLUSIVE;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    -- macOS: without it a sync stops at the drive's cache.
+    PRAGMA fullfsync = ON;
+    PRAGMA journal_size_limit = 16777216;
+    PRAGMA temp_store = MEMORY;
+  `)
+}
+
+function migrate(database: DatabaseSync, path: string, migrations: readonly string[]): void {
+  const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
+  if (version > migrations.length) throw tooNew(path, version, migrations.length)
+  if (version === migrations.length) return
+  transaction(database, () => {
+    for (const migration of migrations.slice(version)) database.exec(migration)
+    database.exec(`PRAGMA user_version = ${migrations.length}`)
+  })
+  // From here on the schema is in the main file, whatever becomes of the WAL.
+  database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+}
+
+interface Header {
+  readonly version: number
+}
+
+/** What the file says of itself before SQLite, which may write even to read, gets to see it. Null: no file, or an empty one. */
+function readHeader(path: string): Header | null {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  if (stats === undefined) return null
+  if (!stats.isFile()) throw corrupt(path, 'is not a regular file')
+  if (stats.size === 0) return null
+  const header = readStart(path, 100)
+  if (header.length < 100 || header.toString('latin1', 0, 16) !== 'SQLite format 3\0') throw corrupt(path, 'is not a database')
+  const pageSize = header.readUInt16BE(16)
+  const expectedSize = header.readUInt32BE(28) * (pageSize === 1 ? 65_536 : pageSize)
+  // While there is a WAL, the pages that are missing may be in there.
+  if (stats.size < expectedSize && sizeOf(`${path}-wal`) === 0) throw corrupt(path, `was cut short (${stats.size} of ${expectedSize} bytes)`)
+  return { version: header.readUInt32BE(60) }
+}
+
+function readStart(path: string, bytes: number): Buffer {
+  const file = openSync(path, 'r')
+  try {
+    const buffer = Buffer.alloc(bytes)
+    return buffer.subarray(0, readSync(file, buffer, 0, bytes, 0))
+  } finally {
+    closeSync(file)
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
+}
+
+function corrupt(path: string, what: string, cause?: unknown): StartFailure {
+  const name = basename(path)
+  const advice = `Restore it from a backup, or move ${name}, ${name}-wal and ${markName} out of ${dirname(path)} to begin with an empty log`
+  return new StartFailure('database_corrupt', `${path} ${what}. ${advice}.`, { members: { path }, cause })
+}
+
+function tooNew(path: string, found: number, known: number): StartFailure {
+  const message = `${path} has schema version ${found}; this daemon knows versions up to ${known}. Start the newer daemon, or choose another --data-dir.`
+  return new StartFailure('schema_too_new', message, { members: { path, found, known } })
+}

@@ -1,0 +1,59 @@
+import type { StoredEvent } from '../core/ports.ts'
+import { weigh } from './page.ts'
+
+export interface TailOptions {
+  /** What numbers the events; it grows by one from event to event. */
+  readonly position: (event: StoredEvent) => number
+  /** Default 2048. */
+  readonly maxEvents?: number
+  /** Default 1 MiB. */
+  readonly maxLength?: number
+}
+
+/** The latest stretch of a log, in memory and bounded. */
+export class Tail {
+  readonly #position: (event: StoredEvent) => number
+  readonly #maxEvents: number
+  readonly #maxLength: number
+  #events: StoredEvent[] = []
+  #length = 0
+
+  constructor({ position, maxEvents = 2048, maxLength = 1024 * 1024 }: TailOptions) {
+    this.#position = position
+    this.#maxEvents = maxEvents
+    this.#maxLength = maxLength
+  }
+
+  /** Adds the next event and forgets what is beyond the bounds; the event itself always stays. */
+  push(event: StoredEvent): void {
+    const last = this.#events.at(-1)
+    if (last !== undefined && this.#position(event) !== this.#position(last) + 1) {
+      this.#events = []
+      this.#length = 0
+    }
+    this.#events.push(event)
+    this.#length += weigh(event)
+    while (this.#events.length > 1 && (this.#events.length > this.#maxEvents || this.#length > this.#maxLength)) {
+      const oldest = this.#events.shift()
+      if (oldest !== undefined) this.#length -= weigh(oldest)
+    }
+  }
+
+  get size(): number {
+    return this.#events.length
+  }
+
+  /** The events after a position, oldest first; to be used at once. Null when some of them are not here (any more). */
+  after(position: number): Iterable<StoredEvent> | null {
+    const first = this.#events[0]
+    if (first === undefined || position + 1 < this.#position(first)) return null
+    return this.#from(position + 1 - this.#position(first))
+  }
+
+  *#from(index: number): Generator<StoredEvent> {
+    for (let at = index; at < this.#events.length; at++) {
+      const event = this.#events[at]
+      if (event !== undefined) yield event
+    }
+  }
+}

@@ -1,0 +1,15 @@
+// Appends to session `s` of the data directory, from where it stands, and says so after every commit. Runs until it is killed.
+import { writeSync } from 'node:fs'
+import { openSample, sampleAppend } from './samples.ts'
+
+const [path = ''] = process.argv.slice(2)
+const { log } = openSample(path)
+let seq = log.lastSeq('s')
+for (let round = 1; round <= 10_000; round++) {
+  const several = Array.from({ length: 1 + (round % 5) }, () => {
+    seq += 1
+    return log.append(sampleAppend('s', seq, seq, { durability: round % 3 === 0 ? 'synced' : 'lazy' }))
+  })
+  await Promise.all(several)
+  writeSync(1, `${seq}\n`)
+}

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs'
+import { glob } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+/** Room -> the rooms it may import. What is not listed is forbidden; a room may always import itself. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  'packages/protocol/src': [],
+  'packages/offline-model/src': [],
+  'packages/daemon/src/core': ['packages/protocol/src'],
+  'packages/daemon/src/runtimes': ['packages/protocol/src', 'packages/daemon/src/core'],
+  'packages/daemon/src/storage': ['packages/protocol/src', 'packages/daemon/src/core'],
+  'packages/daemon/src/http': ['packages/protocol/src', 'packages/daemon/src/core'],
+  'packages/daemon/src/telemetry': ['packages/protocol/src', 'packages/daemon/src/core'],
+  // The edges and the composition root: the only place that knows every room.
+  'packages/daemon/src': [
+    'packages/protocol/src', 'packages/offline-model/src', 'packages/daemon/src/core', 'packages/daemon/src/runtimes',
+    'packages/daemon/src/storage', 'packages/daemon/src/http', 'packages/daemon/src/telemetry',
+  ],
+}
+
+/** Modules from outside that a room may import; null = any that its package declares. */
+const outside: Readonly<Record<string, readonly string[] | null>> = {
+  'packages/protocol/src': ['zod'],
+  // Hashes and character sets are computation; everything that touches the world comes through a port.
+  'packages/daemon/src/core': ['@codesdkd/protocol', 'canonicalize', 'zod', 'node:buffer', 'node:crypto', 'node:path', 'node:util'],
+}
+
+const packages: Readonly<Record<string, string>> = { '@codesdkd/protocol': 'packages/protocol/src', '@codesdkd/offline-model': 'packages/offline-model/src' }
+const root = resolve(import.meta.dirname, '..')
+const files = await Array.fromAsync(glob('packages/*/src/**/*.ts', { cwd: root, exclude: (name) => name.endsWith('.test.ts') || name.endsWith('/testing') }))
+
+function roomOf(file: string): string {
+  return Object.keys(allowed).filter((room) => file.startsWith(`${room}/`)).toSorted((a, b) => b.length - a.length)[0] ?? file
+}
+
+function importsOf(file: string): readonly string[] {
+  const source = readFileSync(join(root, file), 'utf8')
+  return [...source.matchAll(/^(?:import|export)\b[^'"]*?from '([^']+)'|\bimport\('([^']+)'\)/gm)].map((match) => match[1] ?? match[2] ?? '')
+}
+
+describe('the layering', () => {
+  test('covers every source file', () => {
+    expect(files.length).toBeGreaterThan(50)
+    expect(files.map(roomOf).filter((room) => !Object.hasOwn(allowed, room))).toEqual([])
+  })
+
+  test.each(Object.keys(allowed))('%s imports only the rooms below it', (room) => {
+    const wrong = files.filter((file) => roomOf(file) === room).flatMap((file) => importsOf(file).flatMap((target) => {
+      const other = target.startsWith('.') && target.endsWith('.ts') ? roomOf(relative(root, join(root, dirname(file), target))) : packages[target.split('/').slice(0, 2).join('/')]
+      return other === undefined || other === room || allowed[room]?.includes(other) === true ? [] : [`${file} -> ${target}`]
+    }))
+    expect(wrong).toEqual([])
+  })
+
+  test.each(Object.entries(outside))('%s stays pure', (room, modules) => {
+    const foreign = files.filter((file) => roomOf(file) === room).flatMap((file) => importsOf(file)
+      .filter((target) => !target.startsWith('.') && modules?.includes(target) === false)
+      .map((target) => `${file} -> ${target}`))
+    expect(foreign).toEqual([])
+  })
+
+  test('runtimes do not import each other', () => {
+    const names = ['codex', 'claude', 'gemini', 'opencode']
+    const familyOf = (file: string) => names.find((name) => file.split('/').at(-1)?.startsWith(name) === true)
+    const wrong = files.filter((file) => roomOf(file) === 'packages/daemon/src/runtimes').flatMap((file) => importsOf(file).flatMap((target) => {
+      const [from, to] = [familyOf(file), familyOf(target)]
+      return from !== undefined && to !== undefined && from !== to ? [`${file} -> ${target}`] : []
+    }))
+    expect(wrong).toEqual([])
+  })
+})
