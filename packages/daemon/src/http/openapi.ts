@@ -28,6 +28,11 @@ export function toOpenApi(routes: readonly Route[], options: DocumentOptions): R
       schemas: Object.fromEntries(eventTypes.map((type) => [toEventName(type), eventSchema(type)])),
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'In mode `--auth token`.' } },
     },
+  }, {
+    // A newer daemon may answer more: a client that validates must not be told otherwise.
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+    },
   })
 }
 

@@ -5,9 +5,13 @@ import type { PermissionMode } from '@codesdkd/protocol'
 import * as z from 'zod'
 import type { RuntimeEnv } from '../core/ports.ts'
 import type { ApprovalPolicy } from './codex-map.ts'
+import { processMark } from './process.ts'
 
 /** The model provider that a session of the daemon uses when it does not use Codex's own. */
 export const providerId = 'codesdkd'
+
+/** The environment variable that only the agent's commands carry, not the agent itself. */
+export const commandMark = 'CODESDKD_COMMAND'
 
 export const credentialVariables = ['OPENAI_API_KEY', 'CODEX_API_KEY'] as const
 
@@ -124,12 +128,12 @@ export interface LaunchOptions {
   readonly config: CodexConfig
   /** Whether the home holds a login; without one a key of the environment is used. */
   readonly loggedIn: boolean
-  /** Value of the mark that the agent's commands carry. */
-  readonly commandMark: string
+  /** Names this agent in the environment of its commands. */
+  readonly mark: string
 }
 
 /** The arguments of one app-server: what depends on the session. They are visible to all, so no secret is among them. */
-export function toArguments({ env, cwd, model, config, loggedIn, commandMark }: LaunchOptions): readonly string[] {
+export function toArguments({ env, cwd, model, config, loggedIn, mark }: LaunchOptions): readonly string[] {
   const provider = toProvider(env, config, loggedIn)
   const hidden = [...credentialVariables, ...(config.env_key === undefined ? [] : [config.env_key]), 'CODEX_*']
   const settings: Record<string, unknown> = {
@@ -140,7 +144,7 @@ export function toArguments({ env, cwd, model, config, loggedIn, commandMark }: 
     'shell_environment_policy.inherit': 'all',
     'shell_environment_policy.ignore_default_excludes': true,
     'shell_environment_policy.exclude': hidden,
-    'shell_environment_policy.set.CODESDKD_PROCESS': commandMark,
+    'shell_environment_policy.set': { [processMark]: mark, [commandMark]: mark },
     ...(provider === null ? {} : { model_provider: providerId, ...prefixed(`model_providers.${providerId}`, provider) }),
   }
   const flags = Object.entries(settings).flatMap(([key, value]) => (value === undefined ? [] : ['-c', `${key}=${toToml(value)}`]))

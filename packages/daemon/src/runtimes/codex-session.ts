@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskError } from '@codesdkd/protocol'
 import type { Outcome, RuntimeSession, SessionSpec, TaskHost, TaskSpec } from '../core/ports.ts'
-import { parseCodexConfig, toPermissions } from './codex-config.ts'
+import { commandMark, parseCodexConfig, toPermissions } from './codex-config.ts'
 import { toSafeMessage, toTaskError } from './codex-errors.ts'
 import type { TurnEnd } from './codex-map.ts'
 import { CodexTurn } from './codex-turn.ts'
@@ -19,8 +19,8 @@ export interface CodexSessionOptions {
   readonly resumed: boolean
   /** What the agent said before the first turn. */
   readonly backlog: readonly Incoming[]
-  /** The mark that the agent's commands carry in their environment. */
-  readonly commandMark: string
+  /** Names this agent in the environment of its commands. */
+  readonly mark: string
   /** Milliseconds that an interrupted turn has to end; then the agent is killed. Default 5000. */
   readonly interruptGraceMs?: number
 }
@@ -80,7 +80,7 @@ export class CodexSession implements RuntimeSession {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#usable = false
     await this.#options.process[Symbol.asyncDispose]()
-    await killMarked(this.#options.commandMark)
+    await killMarked(commandMark, this.#options.mark)
   }
 
   async #follow(turn: CodexTurn, signal: AbortSignal): Promise<Outcome> {
@@ -112,18 +112,18 @@ export class CodexSession implements RuntimeSession {
 
   // An interrupt leaves commands running, and so does a turn that ends before its commands do.
   async #clean(turn: CodexTurn): Promise<void> {
-    const { rpc, threadId, commandMark } = this.#options
+    const { rpc, threadId, mark } = this.#options
     const deadline = AbortSignal.timeout(cleanGraceMs)
     await rpc.request('thread/backgroundTerminals/clean', { threadId }, deadline).catch(() => {})
     await Promise.race([turn.quiet, aborted(deadline), this.#silence])
-    await killMarked(commandMark)
+    await killMarked(commandMark, mark)
   }
 
   async #kill(): Promise<void> {
     this.#usable = false
     this.#options.process.kill()
     await this.#options.process.ended
-    await killMarked(this.#options.commandMark)
+    await killMarked(commandMark, this.#options.mark)
   }
 
   async #fail(error: unknown): Promise<Outcome> {

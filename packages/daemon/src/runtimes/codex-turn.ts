@@ -75,7 +75,7 @@ export class CodexTurn {
   // Codex tells the model only that the call was rejected. What is steered in before the answer stands in the model's next request.
   async #tellReason(call: NativeCall, decision: Extract<Decision, { decision: 'denied' }>): Promise<void> {
     const { rpc, threadId } = this.#options
-    const text = `The call of ${call.name} (${call.title.slice(0, 200)}) was denied: ${decision.reason}`
+    const text = `Denied: \`${call.title.slice(0, 200)}\`. ${decision.reason}`
     const params = { threadId, expectedTurnId: this.#state.turnId, input: [{ type: 'text', text, text_elements: [] }] }
     await rpc.request('turn/steer', params, AbortSignal.timeout(steerTimeoutMs)).catch(() => {})
   }

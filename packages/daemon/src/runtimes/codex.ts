@@ -53,12 +53,11 @@ async function openCodex(spec: SessionSpec, env: RuntimeEnv, options: CodexOptio
   if (env.executable === null) throw new RuntimeFailure({ code: 'agent_not_installed', message: 'Codex is not installed.', retryable: false })
   const config = parseCodexConfig(spec.runtimeConfig)
   const mark = newId()
-  const commandMark = `${mark}/command`
   await prepareHome(env)
   const deadline = AbortSignal.timeout(startTimeoutMs)
   await using stack = new AsyncDisposableStack()
   const process = stack.use(await start(env.executable, {
-    args: toArguments({ env, cwd: spec.cwd, model: spec.model, config, loggedIn: await hasLogin(env), commandMark }),
+    args: toArguments({ env, cwd: spec.cwd, model: spec.model, config, loggedIn: await hasLogin(env), mark }),
     cwd: spec.cwd,
     env: { ...env.variables, CODEX_HOME: env.home },
     mark,
@@ -78,7 +77,7 @@ async function openCodex(spec: SessionSpec, env: RuntimeEnv, options: CodexOptio
   try {
     const thread = await converse(rpc, { spec, config, signal: AbortSignal.any([signal, deadline]) })
     const { interruptGraceMs } = options
-    session = new CodexSession({ spec, process, rpc, ...thread, backlog, commandMark, ...(interruptGraceMs === undefined ? {} : { interruptGraceMs }) })
+    session = new CodexSession({ spec, process, rpc, ...thread, backlog, mark, ...(interruptGraceMs === undefined ? {} : { interruptGraceMs }) })
   } catch (error) {
     signal.throwIfAborted()
     throw new RuntimeFailure(await toFailure(error, process), { cause: error })

@@ -1,73 +1,68 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { processMark } from './process.ts'
 
-/** A process group that a daemon started and did not see end. */
+/** A process group that an earlier daemon started and did not see end. */
 export interface Leftover {
   readonly pid: number
-  /** What `startTimeOf` said when it was started. */
+  /** Field 22 of /proc/<pid>/stat when it was started. */
   readonly startTime: string
   readonly bootId: string
+  /** Value of `CODESDKD_PROCESS` in its environment. */
   readonly mark: string
 }
 
-/** When a process started, in the system's own terms; null when there is no such process. With the pid it names a process for good, until the next boot. */
-export async function startTimeOf(pid: number): Promise<string | null> {
-  if (process.platform !== 'linux') return await psStartTime(pid)
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null)
-  // The name in parentheses may hold anything, also spaces and parentheses; the start time is field 22.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
-}
-
-/** Names this boot of the machine; empty where the system does not tell. */
-export async function readBootId(): Promise<string> {
-  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim()
-}
-
-/** Ends what an earlier daemon left running: recorded groups that are provably still the same, and strays that carry their marks. Returns the pids that were ended. */
+/**
+ * Ends what an earlier daemon left running: recorded groups that are provably still the same, and strays that carry their
+ * marks. Never by name, never by a bare pid. Returns the pids that were ended. Does nothing where there is no /proc.
+ */
 export async function sweepLeftovers(leftovers: readonly Leftover[]): Promise<readonly number[]> {
-  const bootId = await readBootId()
+  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim()
   const ended: number[] = []
-  for (const { pid, startTime, bootId: bootedAs, mark } of leftovers) {
-    if (bootedAs !== bootId) continue
-    if ((await startTimeOf(pid)) === startTime && kill(-pid)) ended.push(pid)
-    ended.push(...(await killMarked(mark)))
+  for (const leftover of leftovers) {
+    if (leftover.bootId !== bootId) continue
+    if ((await readStartTime(leftover.pid)) === leftover.startTime && kill(-leftover.pid)) ended.push(leftover.pid)
+    ended.push(...(await killMarked(processMark, leftover.mark)))
   }
   return ended
 }
 
 /**
- * Kills the processes of this user whose environment carries the mark, or a mark below it (`mark/…`). Repeats until none is left,
- * since they may fork meanwhile; gives up after a few rounds. Does nothing where the system shows no environments.
+ * Kills the processes of this user that have `name=value` in their environment, and resolves when none is found any more;
+ * gives up after a few rounds with what forks faster. Returns the pids that were killed.
  */
-export async function killMarked(mark: string): Promise<readonly number[]> {
+export async function killMarked(name: string, value: string): Promise<readonly number[]> {
   const ended = new Set<number>()
   for (let round = 0; round < 5; round += 1) {
-    const found = await findMarked(mark)
+    const found = await findMarked(`${name}=${value}`)
     if (found.length === 0) break
     for (const pid of found) if (kill(pid)) ended.add(pid)
   }
   return [...ended]
 }
 
-async function findMarked(mark: string): Promise<readonly number[]> {
+async function findMarked(entry: string): Promise<readonly number[]> {
   const names = await readdir('/proc').catch(() => [])
   const pids = names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number)
-  const marked = await Promise.all(pids.map(async (pid) => ((await carries(pid, mark)) ? [pid] : [])))
-  return marked.flat()
+  const found = await Promise.all(pids.map(async (pid) => ((await carries(pid, entry)) ? [pid] : [])))
+  return found.flat()
 }
 
-async function carries(pid: number, mark: string): Promise<boolean> {
+async function carries(pid: number, entry: string): Promise<boolean> {
   const directory = `/proc/${pid}`
   try {
     if (pid === process.pid || (await stat(directory)).uid !== process.getuid?.()) return false
-    const environment = `\0${await readFile(`${directory}/environ`, 'latin1')}`
-    return environment.includes(`\0${processMark}=${mark}\0`) || environment.includes(`\0${processMark}=${mark}/`)
+    // Empty for one that has ended and was not reaped yet.
+    return (await readFile(`${directory}/environ`, 'latin1')).split('\0').includes(entry)
   } catch {
     // It ended meanwhile, or is not ours to look at.
     return false
   }
+}
+
+async function readStartTime(pid: number): Promise<string | null> {
+  const line = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => null)
+  // The second field is the name in parentheses, with whatever characters the process likes.
+  return line?.slice(line.lastIndexOf(')') + 2).split(' ')[19] ?? null
 }
 
 function kill(pid: number): boolean {
@@ -76,9 +71,4 @@ function kill(pid: number): boolean {
   } catch {
     return false
   }
-}
-
-async function psStartTime(pid: number): Promise<string | null> {
-  const found = await promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)]).catch(() => null)
-  return found?.stdout.trim() || null
 }

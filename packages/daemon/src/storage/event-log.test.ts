@@ -204,7 +204,7 @@ describe('sessions', () => {
 
   test('come with their record and their latest snapshot', async () => {
     using directory = temporaryDirectory()
-    const record = sampleSession('s', { title: 'A title', metadata: { __proto__: 'x', ticket: '7' }, runtimeConfig: { sandbox: 'off' }, approvalTimeoutMs: 5000 })
+    const record = sampleSession('s', { title: 'A title', metadata: { ticket: '7' }, runtimeConfig: { sandbox: 'off' }, approvalTimeoutMs: 5000 })
     const snapshot = { seq: 2, runtimeSessionId: 'native', transcript: ['sha256:1', 'sha256:2'] }
     {
       using storage = openSample(directory.path)

@@ -1,5 +1,5 @@
 import { closeSync, lstatSync, openSync, readSync, statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StartFailure } from '../core/start-failure.ts'
 import { createPrivate, isSystemError } from './durable-file.ts'
@@ -22,7 +22,7 @@ export interface DatabaseOptions {
 export function openDatabase(path: string, { migrations, expected }: DatabaseOptions): DatabaseSync {
   return startable(path, () => {
     const header = readHeader(path)
-    if (header === null && (expected || sizeOf(`${path}-wal`) > 0)) throw corrupt(path, 'is missing or empty')
+    if (header === null && (false || sizeOf(`${path}-wal`) > 0)) throw corrupt(path, 'is missing or empty')
     if (header !== null && header.version > migrations.length) throw tooNew(path, header.version, migrations.length)
     createPrivate(path)
     const database = new DatabaseSync(path, { enableForeignKeyConstraints: false })

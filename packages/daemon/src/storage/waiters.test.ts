@@ -21,7 +21,8 @@ test('only those are woken whose number was passed', async () => {
 
 test('who gives up leaves nothing behind, neither here nor on the signal', async () => {
   const waiters = new Waiters<string>()
-  const { signal, ...controller } = abortable()
+  const controller = new AbortController()
+  const { signal } = controller
   const reason = new Error('enough')
   const aborted = waiters.wait('a', 0, signal)
   controller.abort(reason)
@@ -45,8 +46,3 @@ test('the end rejects everyone', async () => {
   expect(await Promise.allSettled(waits)).toEqual(waits.map(() => ({ status: 'rejected', reason })))
   expect(waiters.size).toBe(0)
 })
-
-function abortable(): { signal: AbortSignal; abort: (reason: unknown) => void } {
-  const controller = new AbortController()
-  return { signal: controller.signal, abort: (reason) => controller.abort(reason) }
-}

@@ -1,11 +1,11 @@
-// Appends to session `s` of the data directory, from where it stands, and says so after every commit. Runs until it is killed.
+// Appends to session `s` of the data directory, from where it stands, and says so after every commit. Then waits to be killed.
 import { writeSync } from 'node:fs'
 import { openSample, sampleAppend } from './samples.ts'
 
-const [path = ''] = process.argv.slice(2)
+const [path = '', rounds = ''] = process.argv.slice(2)
 const { log } = openSample(path)
 let seq = log.lastSeq('s')
-for (let round = 1; round <= 10_000; round++) {
+for (let round = 1; round <= Number(rounds); round++) {
   const several = Array.from({ length: 1 + (round % 5) }, () => {
     seq += 1
     return log.append(sampleAppend('s', seq, seq, { durability: round % 3 === 0 ? 'synced' : 'lazy' }))
@@ -13,3 +13,4 @@ for (let round = 1; round <= 10_000; round++) {
   await Promise.all(several)
   writeSync(1, `${seq}\n`)
 }
+setInterval(() => {}, 60_000)
