@@ -1,9 +1,9 @@
-import type { Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from './ports.ts'
+import { RuntimeFailure, type Runtime, type RuntimeEnv, type RuntimeSession, type SessionSpec } from './ports.ts'
 
 export interface AgentOptions {
-  readonly runtime: Runtime
+  readonly runtime: Runtime | null
   /** The environment is made anew for each start, so that a changed login is seen. */
-  readonly environment: () => Promise<RuntimeEnv>
+  readonly environment: (runtime: Runtime) => Promise<RuntimeEnv>
   /** Milliseconds without a task after which the agent's process is closed. */
   readonly idleTimeoutMs: number
   /** Told whenever the number of live agents may have changed. */
@@ -34,9 +34,11 @@ export class Agent implements AsyncDisposable {
     await this.#closing
     if (this.#live !== null && !this.#live.alive) await this.close()
     if (this.#live !== null) return { agent: this.#live, opened: false }
-    const environment = await this.#options.environment()
+    const { runtime } = this.#options
+    if (runtime === null) throw new RuntimeFailure({ code: 'agent_not_installed', message: 'This daemon does not offer the runtime of the session.', retryable: false })
+    const environment = await this.#options.environment(runtime)
     signal.throwIfAborted()
-    const agent = await this.#options.runtime.open(spec, environment, signal)
+    const agent = await runtime.open(spec, environment, signal)
     this.#live = agent
     this.#options.onChange()
     return { agent, opened: true }

@@ -34,6 +34,7 @@ export class Journal {
   readonly #options: JournalOptions
   readonly #bodyHashes = new Map<string, string>()
   #state: SessionState
+  #shown: SessionState
   #transcript: string[]
   #turn: TaskTranscript = emptyTaskTranscript
   #runtimeSessionId: string | null = null
@@ -48,10 +49,17 @@ export class Journal {
     this.#runtimeSessionId = snapshot?.runtimeSessionId ?? null
     const base = emptyState(record.sessionId)
     this.#state = { ...base, last_seq: snapshot?.seq ?? 0, runtime_session_id: this.#runtimeSessionId, permission_mode: record.permissionMode }
+    this.#shown = this.#state
   }
 
+  /** The state as of the last event that was numbered: what the next decision is based on. */
   get state(): SessionState {
     return this.#state
+  }
+
+  /** The state as of the last event that is committed: what others may see. */
+  get shown(): SessionState {
+    return this.#shown
   }
 
   /** Canonical hashes of the messages that the session holds. */
@@ -90,6 +98,7 @@ export class Journal {
       if (row !== null) this.#bodyHashes.set(task.task_id, row.bodyHash)
     }
     this.#runtimeSessionId = this.#state.runtime_session_id
+    this.#shown = this.#state
   }
 
   /** Numbers, folds and queues the events in one atomic change. Resolves when they are committed; rejects only when the log is closed. */
@@ -107,7 +116,8 @@ export class Journal {
       ...(session !== undefined || events.some((event) => isTerminal(event.type)) ? { snapshot: this.#snapshot() } : {}),
       ...(touched.size === 0 ? {} : { tasks: [...touched].flatMap((taskId) => this.#taskRow(taskId)) }),
     })
-    this.#flushed = appended.then(() => this.#shown(events))
+    const state = this.#state
+    this.#flushed = appended.then(() => this.#show(events, state))
     return this.#flushed
   }
 
@@ -116,9 +126,9 @@ export class Journal {
     return this.#flushed
   }
 
-  /** The resource of an open task. */
-  task(taskId: string): Task | undefined {
-    const task = this.#state.tasks.get(taskId)
+  /** The resource of an open task, in the given state. */
+  task(taskId: string, state = this.#state): Task | undefined {
+    const task = state.tasks.get(taskId)
     return task === undefined ? undefined : toTask(this.record.sessionId, task)
   }
 
@@ -159,7 +169,8 @@ export class Journal {
   }
 
   /** After the commit: ended tasks live on in their rows alone. */
-  #shown(events: readonly Event[]): void {
+  #show(events: readonly Event[], state: SessionState): void {
+    this.#shown = forgetEnded(state)
     if (events.some((event) => isTerminal(event.type))) {
       this.#state = forgetEnded(this.#state)
       for (const taskId of this.#bodyHashes.keys()) if (!this.#state.tasks.has(taskId)) this.#bodyHashes.delete(taskId)

@@ -3,7 +3,12 @@ import { createHmac } from 'node:crypto'
 const MIN_LENGTH = 8
 
 /** What stands for a secret. Equal secrets under one key have equal marks; a mark is never masked again. */
-export const markPattern = /\[REDACTED:[a-z_]+:[0-9a-f]{6}\]/
+const markPattern = /\[REDACTED:[a-z_]+:[0-9a-f]{6}\]/
+const wholeMark = new RegExp(`^${markPattern.source}$`)
+
+export function isMark(text: string): boolean {
+  return wholeMark.test(text)
+}
 
 export function toMark(rule: string, secret: string, key: Uint8Array): string {
   return `[REDACTED:${rule}:${createHmac('sha256', key).update(secret).digest('hex').slice(0, 6)}]`

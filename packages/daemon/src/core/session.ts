@@ -33,8 +33,9 @@ export interface SessionWorld {
 
 export interface SessionParts {
   readonly record: SessionRecord
-  readonly runtime: Runtime
-  readonly environment: () => Promise<RuntimeEnv>
+  /** Null when this daemon does not offer the session's runtime: then it can be read, and what is open can be closed. */
+  readonly runtime: Runtime | null
+  readonly environment: (runtime: Runtime) => Promise<RuntimeEnv>
   readonly masker: Masker
   readonly snapshot?: SessionSnapshot
 }
@@ -84,20 +85,20 @@ export class Session {
   get resource(): SessionResource {
     return toSession(this.record, {
       runtimeSessionId: this.#journal.runtimeSessionId,
-      phase: this.#turn?.turn.stopping === true ? 'stopping' : sessionPhase(this.#journal.state),
-      lastSeq: this.#journal.state.last_seq,
+      phase: this.#stopping(sessionPhase(this.#journal.shown)),
+      lastSeq: this.#journal.shown.last_seq,
     })
   }
 
+  /** An open task, as far as its events are committed. */
   task(taskId: string): Task | undefined {
-    const task = this.#journal.task(taskId)
-    const stopping = task?.status === 'running' && this.#turn?.turn.taskId === taskId && this.#turn.turn.stopping
-    return task !== undefined && stopping ? { ...task, phase: 'stopping' } : task
+    const task = this.#journal.task(taskId, this.#journal.shown)
+    return task !== undefined && this.#turn?.turn.taskId === taskId ? { ...task, phase: this.#stopping(task.phase) } : task
   }
 
   get approvals(): readonly Approval[] {
     const { record } = this
-    return pendingCalls(this.#journal.state).map(({ task, call }) => ({
+    return pendingCalls(this.#journal.shown).map(({ task, call }) => ({
       tool_call_id: call.tool_call_id,
       attempt: call.attempt,
       input_hash: call.input_hash,
@@ -186,12 +187,18 @@ export class Session {
     await this.#journal.flushed
   }
 
+  /** That a stop is under way is no event: it shows in the phase alone. */
+  #stopping<Phase extends SessionResource['phase'] | Task['phase']>(phase: Phase): Phase | 'stopping' {
+    const open = phase !== 'idle' && phase !== 'completed' && phase !== 'failed' && phase !== 'stopped'
+    return open && this.#turn?.turn.stopping === true ? 'stopping' : phase
+  }
+
   #taskOf(toolCallId: string): TaskState | undefined {
     return [...this.#journal.state.tasks.values()].find((task) => findCall(task, toolCallId) !== undefined)
   }
 
   #earlier(taskId: string): { readonly task: Task; readonly bodyHash: string } | null {
-    const task = this.task(taskId)
+    const task = this.#journal.task(taskId)
     const bodyHash = this.#journal.bodyHash(taskId)
     if (task !== undefined && bodyHash !== undefined) return { task, bodyHash }
     return this.#world.log.task(this.record.sessionId, taskId)

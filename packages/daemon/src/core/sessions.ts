@@ -31,6 +31,9 @@ export interface SessionsOptions extends Omit<SessionWorld, 'onChange'> {
   readonly createMasker: (values: Iterable<string>) => Masker
 }
 
+/** Milliseconds that a request waits for its commit. */
+const ACKNOWLEDGE_LIMIT = 10_000
+
 const modeRank: Readonly<Record<PermissionMode, number>> = { ask: 0, auto: 1, yolo: 2 }
 
 /** All sessions of the data directory. Those with something open, or with a live agent, are in memory; the others are rows. */
@@ -105,7 +108,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     const { task_id = `task_${this.#options.newId()}`, ...body } = request
     try {
       this.#runtime(session.record.runtime).parseConfig?.({ ...session.record.runtimeConfig, ...body.runtime_config })
-      return await session.submit(request, task_id, this.#options.hash.contentHash(body), requestId)
+      return await acknowledge(session.submit(request, task_id, this.#options.hash.contentHash(body), requestId))
     } finally {
       this.#unload(session)
     }
@@ -130,7 +133,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   async stop(sessionId: string, taskId: string, { requestId }: { requestId: string }): Promise<StopResponse> {
     const session = this.#load(sessionId)
     try {
-      return await session.stop(taskId, requestId)
+      return await acknowledge(session.stop(taskId, requestId))
     } finally {
       this.#unload(session)
     }
@@ -138,7 +141,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
 
   async decide(sessionId: string, toolCallId: string, request: DecisionRequest, { requestId }: { requestId: string }): Promise<{ decision: 'approved' | 'denied' }> {
     const session = this.#loaded.get(sessionId)
-    if (session?.knows(toolCallId) === true) return session.decide(toolCallId, request, requestId)
+    if (session?.knows(toolCallId) === true) return acknowledge(session.decide(toolCallId, request, requestId))
     this.get(sessionId)
     checkDecision(findPastDecision(this.#options.log, sessionId, toolCallId), request)
     return { decision: request.decision }
@@ -182,7 +185,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     const env = request.env ?? {}
     this.#options.secrets.save(record.sessionId, env)
     const session = this.#open(record)
-    await session.journal.commit([{ type: 'session.created', payload: toCreated(record, Object.keys(env)) }], { durability: 'synced', requestId, session: record })
+    await acknowledge(session.journal.commit([{ type: 'session.created', payload: toCreated(record, Object.keys(env)) }], { durability: 'synced', requestId, session: record }))
     const { resource } = session
     this.#unload(session)
     return resource
@@ -260,11 +263,10 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   }
 
   #open(record: SessionRecord, snapshot?: SessionSnapshot): Session {
-    const runtime = this.#runtime(record.runtime)
     const session = new Session({
       record,
-      runtime,
-      environment: () => this.#options.environment(record, runtime),
+      runtime: this.#options.runtimes.get(record.runtime) ?? null,
+      environment: (one) => this.#options.environment(record, one),
       masker: this.#options.createMasker(Object.values(this.#options.secrets.load(record.sessionId))),
       ...(snapshot === undefined ? {} : { snapshot }),
     }, this.#world)
@@ -274,6 +276,22 @@ export class Sessions implements SessionOperations, AsyncDisposable {
 
   #unload(session: Session): void {
     if (session.dormant) this.#loaded.delete(session.record.sessionId)
+  }
+}
+
+/**
+ * A disk that refuses writes delays what was asked for; a client is told so instead of being left to wait. It may
+ * still happen: the same request again, with the same ids, tells.
+ */
+async function acknowledge<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Problem('storage_unavailable', 'The log cannot be written at the moment; what was asked for may still happen.', { retryAfter: 5 })), ACKNOWLEDGE_LIMIT)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

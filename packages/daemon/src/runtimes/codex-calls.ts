@@ -29,9 +29,13 @@ export function toMcpCall(id: string, server: string, tool: string, input: unkno
   return { id, name: `mcp__${server}__${tool}`, kind: 'other', title: `${server}: ${tool}`, input: input ?? {} }
 }
 
-export function toPermissionsCall(id: string, params: NativeOf<'item/permissions/requestApproval'>): NativeCall {
-  const { cwd, permissions } = params
-  return { id, name: 'request_permissions', kind: 'other', title: 'more permissions for this turn', input: { permissions, cwd }, escalated: true }
+/** Text for the standard input of a command that runs. */
+export function toStdinCall(id: string, chars: string): NativeCall {
+  return { id, name: 'write_stdin', kind: 'execute', title: chars.trim() || 'input', input: { chars } }
+}
+
+export function toPermissionsCall({ itemId, cwd, permissions }: NativeOf<'item/permissions/requestApproval'>): NativeCall {
+  return { id: itemId, name: 'request_permissions', kind: 'other', title: 'more permissions for this turn', input: { permissions, cwd }, escalated: true }
 }
 
 /** Calls that Codex shows only as a whole: what they are called, and what kind they are. */

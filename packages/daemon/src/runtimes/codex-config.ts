@@ -4,7 +4,7 @@ import { Problem } from '@codesdkd/protocol'
 import type { PermissionMode } from '@codesdkd/protocol'
 import * as z from 'zod'
 import type { RuntimeEnv } from '../core/ports.ts'
-import type { ApprovalPolicy } from './codex-map.ts'
+import type { ApprovalPolicy } from './codex-state.ts'
 import { processMark } from './process.ts'
 
 /** The model provider that a session of the daemon uses when it does not use Codex's own. */
@@ -111,6 +111,8 @@ hooks = false
 goals = false
 memories = false
 skill_mcp_dependency_install = false
+# What is typed into a running terminal is never asked about.
+unified_exec_tty = false
 # Otherwise a refused connection is retried for ever.
 unbounded_connection_retries = false
 

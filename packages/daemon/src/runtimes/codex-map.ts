@@ -1,102 +1,50 @@
 import type { Payload } from '@codesdkd/protocol'
-import type { CallResult, NativeCall, Observation } from '../core/ports.ts'
+import type { Observation } from '../core/ports.ts'
 import {
-  leavesWorkspace, toFileChanges, toMcpCall, toMcpResult, toOtherCall, toOtherResult, toPatchCall, toPatchResult, toPermissionsCall,
-  toShellCall, toShellResult,
-} from './codex-calls.ts'
-import { toSafeMessage } from './codex-errors.ts'
+  askCommand, askMcp, askPatch, askPermissions, completeCall, completeOther, resolveRequest, startCall, streamOutput, typeInput,
+} from './codex-call-flow.ts'
 import { noise, toNative, toSandboxWish } from './codex-native.ts'
-import type { CommandItem, Item, McpItem, Native, NativeError, NativeOf, PatchItem } from './codex-native.ts'
+import type { Item, Native, NativeOf } from './codex-native.ts'
+import { event, notice, without } from './codex-state.ts'
+import type { CodexState, Mapped } from './codex-state.ts'
 import type { Incoming, RpcId } from './json-rpc.ts'
 
-export type ApprovalPolicy = 'untrusted' | 'on-request' | 'never'
-
-/** How Codex says a turn ended. */
-export interface TurnEnd {
-  readonly status: string
-  readonly error: NativeError | null
-}
-
-type CallItem = CommandItem | PatchItem | McpItem
-
-/**
- * Where a call stands. `held`: Codex announced it, and whether it will ask is not known yet. `asked`: it waits for an answer.
- * `running`: it runs. `declined`: it was answered with no, so nothing ran.
- */
-interface CallState {
-  readonly phase: 'held' | 'asked' | 'running' | 'declined'
-  readonly escalated: boolean
-  readonly asked: boolean
-  readonly item: CallItem | null
-}
-
-/** What the mapper remembers of one turn. */
-export interface CodexState {
-  readonly cwd: string
-  readonly policy: ApprovalPolicy
-  readonly turnId: string | null
-  readonly end: TurnEnd | null
-  /** Open output blocks: native block -> block id. */
-  readonly blocks: ReadonlyMap<string, string>
-  /** How often each native block id was used; an agent that starts over may use one again. */
-  readonly blockUses: ReadonlyMap<string, number>
-  readonly calls: ReadonlyMap<string, CallState>
-  /** Requests that wait for an answer or its effect: their id -> the call. */
-  readonly requests: ReadonlyMap<RpcId, string>
-  readonly wishes: ReadonlyMap<string, 'stay' | 'leave' | 'unknown'>
-  readonly rateLimits: string
-  readonly invalidLines: number
-}
-
-export type Mapped = readonly [state: CodexState, observations: readonly Observation[]]
-
+/** Notices of unreadable lines in one turn; a flood of them tells nothing more. */
 const maxInvalidLines = 20
 
-export function createCodexState(about: { readonly cwd: string; readonly policy: ApprovalPolicy }): CodexState {
-  return {
-    ...about, turnId: null, end: null, blocks: new Map(), blockUses: new Map(), calls: new Map(), requests: new Map(), wishes: new Map(),
-    rateLimits: '', invalidLines: 0,
-  }
-}
-
-/** True while a call runs whose result Codex has not told. */
-export function hasRunningCalls(state: CodexState): boolean {
-  return state.calls.values().some(({ phase, item }) => phase === 'running' && item !== null)
-}
-
-/** What one message of Codex means. Total: never throws, whatever the message is. */
+/** What one message of Codex means to the turn. Pure and total: never throws, whatever the message is. */
 export function mapCodex(state: CodexState, message: Incoming): Mapped {
   if (message.kind === 'invalid') return mapInvalid(state, message)
   const native = toNative(message.method, message.params)
   if (native === null) return [state, toUnknown(message)]
-  if (native.method === 'turn/started') return [state.turnId === null ? { ...state, turnId: native.params.turn.id } : state, []]
+  if (native.method === 'turn/started') return [{ ...state, turnId: state.turnId ?? native.params.turn.id }, []]
   if (isForeign(state, native)) return [state, []]
-  return mapNative(state, native, message.kind === 'request' ? message.id : null)
+  return message.kind === 'request' ? mapRequest(state, native, message.id) : mapNotification(state, native)
 }
 
-/** Takes note of the answer that a request of Codex gets. */
-export function answered(state: CodexState, request: RpcId, approved: boolean): CodexState {
-  const id = state.requests.get(request)
-  const call = id === undefined ? undefined : state.calls.get(id)
-  if (id === undefined || call === undefined) return state
-  return withCall(state, id, { ...call, phase: approved ? 'running' : 'declined' })
-}
-
-// Messages of an earlier turn may still be under way; what ran in this turn may still end after it.
+// Messages of an earlier turn may still be under way; and a command of this turn may still end after it.
 function isForeign(state: CodexState, native: Native): boolean {
   if (native.method === 'turn/completed') return native.params.turn.id !== state.turnId || state.end !== null
-  const turnId = 'turnId' in native.params ? native.params.turnId : undefined
+  const turnId = 'turnId' in native.params ? native.params.turnId : null
   if (turnId == null) return false
-  if (turnId !== state.turnId) return true
-  return state.end !== null && native.method !== 'item/completed'
+  return turnId !== state.turnId || (state.end !== null && native.method !== 'item/completed')
 }
 
-function mapNative(state: CodexState, native: Native, request: RpcId | null): Mapped {
+function mapRequest(state: CodexState, native: Native, request: RpcId): Mapped {
   switch (native.method) {
-    case 'turn/started': return [state, []]
+    case 'item/commandExecution/requestApproval': return askCommand(state, request, native.params)
+    case 'item/fileChange/requestApproval': return askPatch(state, request, native.params)
+    case 'item/permissions/requestApproval': return askPermissions(state, request, native.params)
+    case 'mcpServer/elicitation/request': return askMcp(state, request, native.params)
+    default: return [state, []]
+  }
+}
+
+function mapNotification(state: CodexState, native: Native): Mapped {
+  switch (native.method) {
     case 'turn/completed': return [{ ...state, end: { status: native.params.turn.status, error: native.params.turn.error ?? null } }, []]
     case 'turn/plan/updated': return [state, [toPlan(native.params)]]
-    case 'item/started': return startItem(state, native.params.item)
+    case 'item/started': return isCall(native.params.item) ? startCall(state, native.params.item) : [state, []]
     case 'item/completed': return completeItem(state, native.params.item)
     case 'item/agentMessage/delta':
     case 'item/plan/delta': return streamBlock(state, native.params.itemId, 'text_delta', native.params.delta)
@@ -105,19 +53,37 @@ function mapNative(state: CodexState, native: Native, request: RpcId | null): Ma
     case 'item/reasoning/textDelta':
       return streamBlock(state, partOf(native.params.itemId, 'content', native.params.contentIndex), 'reasoning_delta', native.params.delta)
     case 'item/commandExecution/outputDelta': return streamOutput(state, native.params)
+    case 'item/commandExecution/terminalInteraction': return [{ ...state, typed: state.typed + 1 }, typeInput(state, native.params)]
     case 'thread/tokenUsage/updated': return [state, [toUsage(native.params)]]
-    case 'account/rateLimits/updated': return mapRateLimits(state, native.params.rateLimits)
+    case 'account/rateLimits/updated': return mapRateLimits(state, native.params)
     case 'error': return mapError(state, native.params)
     case 'warning': return [state, [notice('warning', 'warning', native.params.message)]]
     case 'configWarning': return [state, toConfigWarning(native.params)]
     case 'mcpServer/startupStatus/updated': return [state, toMcpStatus(native.params)]
     case 'rawResponseItem/completed': return mapRawItem(state, native.params.item)
-    case 'serverRequest/resolved': return mapResolved(state, native.params.requestId)
-    case 'item/commandExecution/requestApproval': return request === null ? [state, []] : askCommand(state, request, native.params)
-    case 'item/fileChange/requestApproval': return request === null ? [state, []] : askPatch(state, request, native.params)
-    case 'item/permissions/requestApproval': return request === null ? [state, []] : askPermissions(state, request, native.params)
-    case 'mcpServer/elicitation/request': return request === null ? [state, []] : askMcp(state, request, native.params)
+    case 'serverRequest/resolved': return resolveRequest(state, native.params.requestId)
+    case 'turn/started':
+    case 'item/commandExecution/requestApproval':
+    case 'item/fileChange/requestApproval':
+    case 'item/permissions/requestApproval':
+    case 'mcpServer/elicitation/request': return [state, []]
     default: return native satisfies never
+  }
+}
+
+function isCall(item: Item): item is Parameters<typeof startCall>[1] {
+  return item.type === 'commandExecution' || item.type === 'fileChange' || item.type === 'mcpToolCall'
+}
+
+function completeItem(state: CodexState, item: Item): Mapped {
+  if (isCall(item)) return completeCall(state, item)
+  if (state.end !== null) return [state, []]
+  switch (item.type) {
+    case 'agentMessage':
+    case 'plan': return completeBlock(state, item.id, 'text', item.text)
+    case 'reasoning': return completeReasoning(state, item)
+    case 'other': return [state, completeOther(item.item)]
+    default: return item satisfies never
   }
 }
 
@@ -134,252 +100,62 @@ function openBlock(state: CodexState, native: string): readonly [CodexState, str
 }
 
 function streamBlock(state: CodexState, native: string, kind: 'text_delta' | 'reasoning_delta', delta: string): Mapped {
+  if (delta === '') return [state, []]
   const [next, block_id] = openBlock(state, native)
-  return [next, delta === '' ? [] : [event({ type: 'model.output.delta', payload: { kind, block_id, delta } })]]
+  return [next, [event({ type: 'model.output.delta', payload: { kind, block_id, delta } })]]
 }
 
 function completeBlock(state: CodexState, native: string, type: 'text' | 'reasoning', text: string): Mapped {
   if (text === '' && !state.blocks.has(native)) return [state, []]
   const [open, block_id] = openBlock(state, native)
-  const blocks = new Map(open.blocks)
-  blocks.delete(native)
-  return [{ ...open, blocks }, [event({ type: 'model.output.completed', payload: { block_id, content: [{ type, text }] } })]]
+  return [{ ...open, blocks: without(open.blocks, native) }, [event({ type: 'model.output.completed', payload: { block_id, content: [{ type, text }] } })]]
 }
 
-function completeReasoning(state: CodexState, item: Extract<Item, { type: 'reasoning' }>): Mapped {
+// Each part of a reasoning is a block of its own, so that the deltas of a block are exactly its text.
+function completeReasoning(state: CodexState, { id, summary, content }: Extract<Item, { type: 'reasoning' }>): Mapped {
   const parts = [
-    ...item.summary.map((text, index) => [partOf(item.id, 'summary', index), text] as const),
-    ...item.content.map((text, index) => [partOf(item.id, 'content', index), text] as const),
+    ...summary.map((text, index) => ({ native: partOf(id, 'summary', index), text })),
+    ...content.map((text, index) => ({ native: partOf(id, 'content', index), text })),
   ]
-  return chain(state, parts.map(([native, text]) => (current: CodexState) => completeBlock(current, native, 'reasoning', text)))
-}
-
-// ---------------------------------------------------------------- items
-
-function startItem(state: CodexState, item: Item): Mapped {
-  switch (item.type) {
-    case 'commandExecution':
-    case 'fileChange':
-    case 'mcpToolCall': {
-      if (state.calls.has(item.id)) return [state, []]
-      const held = withCall(state, item.id, { phase: 'held', escalated: false, asked: false, item })
-      return runsUnasked(state, item) ? release(held, item.id) : [held, []]
-    }
-    case 'agentMessage':
-    case 'plan':
-    case 'reasoning':
-    case 'other': return [state, []]
-    default: return item satisfies never
-  }
-}
-
-// A command that has a process already was not asked about; neither is a tool that calls itself read-only.
-function runsUnasked(state: CodexState, item: CallItem): boolean {
-  if (state.policy === 'never') return true
-  switch (item.type) {
-    case 'commandExecution': return item.processId !== null && item.processId !== undefined
-    case 'mcpToolCall': return item.readOnlyHint === true
-    case 'fileChange': return false
-    default: return item satisfies never
-  }
-}
-
-/** A held call turns out to be one that Codex does not ask about. */
-function release(state: CodexState, id: string): Mapped {
-  const call = state.calls.get(id)
-  if (call?.phase !== 'held' || call.item === null) return [state, []]
-  const next = withCall(state, id, { ...call, phase: 'running' })
-  return [next, [{ kind: 'call.unasked', call: toCall(call.item, state.cwd), rule: toRule(state, call.item) }, { kind: 'call.started', id }]]
-}
-
-function toRule(state: CodexState, item: CallItem): string {
-  if (item.type === 'mcpToolCall' && item.readOnlyHint === true) return 'codex:mcp_read_only_hint'
-  return `codex:approval_policy=${state.policy}`
-}
-
-function completeItem(state: CodexState, item: Item): Mapped {
-  switch (item.type) {
-    case 'agentMessage':
-    case 'plan': return state.end === null ? completeBlock(state, item.id, 'text', item.text) : [state, []]
-    case 'reasoning': return state.end === null ? completeReasoning(state, item) : [state, []]
-    case 'commandExecution':
-    case 'fileChange':
-    case 'mcpToolCall': return completeCall(state, item)
-    case 'other': return state.end === null ? [state, completeOther(item.item)] : [state, []]
-    default: return item satisfies never
-  }
-}
-
-function completeCall(before: CodexState, item: CallItem): Mapped {
-  const [started] = before.calls.has(item.id) ? [before] : startItem(before, item)
-  // The completed item is the fuller one: Codex may refine the changes of a patch while it asks.
-  const [state, released] = release(withItem(started, item), item.id)
-  const call = state.calls.get(item.id)
-  if (call === undefined) return [state, []]
-  const ended = withoutCall(state, item.id)
-  if (call.phase !== 'running') return [ended, []]
-  const done: Observation = { kind: 'call.completed', id: item.id, result: toResult(state, item, call) }
-  const changed = item.type === 'fileChange' && item.status === 'completed' ? toFileChanges(item, state.cwd) : []
-  return [ended, [...released, ...changed.map((payload) => event({ type: 'file.changed', payload })), done]]
-}
-
-function toResult(state: CodexState, item: CallItem, call: CallState): CallResult {
-  switch (item.type) {
-    case 'commandExecution': return toShellResult(item, toExecutionEnv(state, call))
-    case 'fileChange': return toPatchResult(item, state.cwd, leavesWorkspace(item, state.cwd) ? 'host' : toExecutionEnv(state, call))
-    case 'mcpToolCall': return toMcpResult(item)
-    default: return item satisfies never
-  }
-}
-
-// Under `untrusted` Codex runs an approved command again, outside the sandbox and without a word, when the sandbox refused it.
-function toExecutionEnv(state: CodexState, call: CallState): CallResult['executionEnv'] {
-  if (state.policy === 'never' || call.escalated) return 'host'
-  return call.asked && state.policy === 'untrusted' ? 'unknown' : 'sandbox'
-}
-
-function toCall(item: CallItem, cwd: string): NativeCall {
-  switch (item.type) {
-    case 'commandExecution': return toShellCall(item.id, item.command, item.cwd)
-    case 'fileChange': return toPatchCall(item, cwd)
-    case 'mcpToolCall': return toMcpCall(item.id, item.server, item.tool, item.arguments)
-    default: return item satisfies never
-  }
-}
-
-function completeOther(item: Extract<Item, { type: 'other' }>['item']): readonly Observation[] {
-  if (silentItems.has(item.type)) return []
-  const call = toOtherCall(item)
-  if (call === null) return [notice('info', `item/${item.type}`, `Codex reports: ${item.type}`, item)]
-  return [
-    { kind: 'call.unasked', call, rule: 'codex:built_in_tool' },
-    { kind: 'call.started', id: call.id },
-    { kind: 'call.completed', id: call.id, result: toOtherResult(item) },
-  ]
-}
-
-const silentItems: ReadonlySet<string> = new Set(['userMessage', 'hookPrompt', 'functionCallOutput'])
-
-function streamOutput(before: CodexState, { itemId, delta }: NativeOf<'item/commandExecution/outputDelta'>): Mapped {
-  const [state, released] = release(before, itemId)
-  if (state.calls.get(itemId)?.phase !== 'running' || delta === '') return [state, released]
-  return [state, [...released, { kind: 'call.output', id: itemId, stream: 'output', delta }]]
-}
-
-// ---------------------------------------------------------------- requests for approval
-
-function ask(state: CodexState, request: RpcId, call: NativeCall, item: CallItem | null): Mapped {
-  const asked = withCall(state, call.id, { phase: 'asked', escalated: call.escalated === true, asked: true, item })
-  const requests = new Map(asked.requests).set(request, call.id)
-  return [{ ...asked, requests }, [{ kind: 'call.asked', call, reply: request }]]
-}
-
-function askCommand(state: CodexState, request: RpcId, params: NativeOf<'item/commandExecution/requestApproval'>): Mapped {
-  const held = state.calls.get(params.itemId)?.item ?? null
-  const item = held?.type === 'commandExecution' ? held : null
-  const reason = params.reason == null || params.reason === '' ? {} : { reason: params.reason }
-  const escalated = asksToLeave(state, params) ? { escalated: true } : {}
-  if (params.kind !== 'command') {
-    const call: NativeCall = {
-      id: params.approvalId ?? `${params.itemId}/${params.kind}/${request}`, name: params.kind === 'writeStdin' ? 'write_stdin' : params.kind,
-      kind: 'execute', title: params.command ?? params.kind, input: { command: params.command ?? null, cwd: params.cwd ?? state.cwd },
-    }
-    return ask(state, request, { ...call, ...reason, ...escalated }, null)
-  }
-  const shell = toShellCall(params.itemId, params.command ?? item?.command ?? '', params.cwd ?? item?.cwd ?? state.cwd)
-  return ask(state, request, { ...shell, ...reason, ...escalated }, item)
-}
-
-/**
- * Whether a command wants out of its sandbox. Codex's request itself does not say it; the model's own call does, when it is shown.
- * Where it is not (code mode), a justification gives it away, and under `on-request` a question is taken for a wish to leave.
- */
-function asksToLeave(state: CodexState, params: NativeOf<'item/commandExecution/requestApproval'>): boolean {
-  if (params.networkApprovalContext != null) return true
-  const wish = state.wishes.get(params.itemId) ?? 'unknown'
-  if (wish !== 'unknown') return wish === 'leave'
-  return state.policy === 'on-request' || (params.reason != null && params.reason !== '')
-}
-
-function askPatch(state: CodexState, request: RpcId, params: NativeOf<'item/fileChange/requestApproval'>): Mapped {
-  const held = state.calls.get(params.itemId)?.item
-  const item: PatchItem = held?.type === 'fileChange' ? held : { type: 'fileChange', id: params.itemId, status: 'inProgress', changes: [] }
-  // Without the changes nothing proves that the patch stays inside.
-  const escalated = params.grantRoot != null || item.changes.length === 0 || leavesWorkspace(item, state.cwd) || state.policy === 'on-request'
-  const call = toPatchCall(item, state.cwd)
-  return ask(state, request, { ...call, ...(params.reason == null ? {} : { reason: params.reason }), ...(escalated ? { escalated } : {}) }, item)
-}
-
-function askPermissions(state: CodexState, request: RpcId, params: NativeOf<'item/permissions/requestApproval'>): Mapped {
-  const call = toPermissionsCall(params.itemId, params)
-  return ask(state, request, params.reason == null ? call : { ...call, reason: params.reason }, null)
-}
-
-function askMcp(state: CodexState, request: RpcId, params: NativeOf<'mcpServer/elicitation/request'>): Mapped {
-  if (params._meta?.codex_approval_kind !== 'mcp_tool_call') {
-    return [state, [notice('warning', 'elicitation_declined', `${params.serverName} asked: ${params.message}`)]]
-  }
-  const { tool_name: tool, tool_params: input } = params._meta
-  const item = findHeldMcp(state, params.serverName, tool ?? '', input)
-  const id = item?.id ?? `elicitation/${request}`
-  return ask(state, request, toMcpCall(id, params.serverName, tool ?? item?.tool ?? '', input ?? item?.arguments), item)
-}
-
-// The request names server and tool, but not the item.
-function findHeldMcp(state: CodexState, server: string, tool: string, input: unknown): McpItem | null {
-  const held = [...state.calls.values()].flatMap(({ phase, item }) =>
-    phase === 'held' && item?.type === 'mcpToolCall' && item.server === server && item.tool === tool ? [item] : [])
-  const wanted = JSON.stringify(input)
-  return held.find((item) => JSON.stringify(item.arguments) === wanted) ?? held[0] ?? null
-}
-
-function mapResolved(state: CodexState, request: RpcId): Mapped {
-  const id = state.requests.get(request)
-  if (id === undefined) return [state, []]
-  const requests = new Map(state.requests)
-  requests.delete(request)
-  const next = { ...state, requests }
-  const call = state.calls.get(id)
-  // Codex shows no item for such a call: its answer is all that happens.
-  if (call === undefined || call.item !== null) return [next, []]
-  const result: CallResult = { output: '', isError: false, durationMs: null, executionEnv: 'unknown' }
-  return [withoutCall(next, id), call.phase === 'running' ? [{ kind: 'call.completed', id, result }] : []]
-}
-// ---------------------------------------------------------------- everything else
-
-function mapRawItem(state: CodexState, raw: unknown): Mapped {
-  const wish = toSandboxWish(raw)
-  return wish === null ? [state, []] : [{ ...state, wishes: new Map(state.wishes).set(wish.callId, wish.wish) }, []]
+  return parts.reduce<Mapped>(([current, seen], { native, text }) => {
+    const [next, observations] = completeBlock(current, native, 'reasoning', text)
+    return [next, [...seen, ...observations]]
+  }, [state, []])
 }
 
 // A retried request starts its messages again from the beginning: what was shown of them is void.
 function mapError(state: CodexState, { error, willRetry }: NativeOf<'error'>): Mapped {
+  // A final error comes once more with the end of the turn.
   if (!willRetry) return [state, []]
   const discarded = [...state.blocks.values()].map((block_id) => event({ type: 'model.output.discarded', payload: { block_id } }))
   const details = error.additionalDetails == null ? '' : ` (${error.additionalDetails})`
   return [{ ...state, blocks: new Map() }, [...discarded, notice('warning', 'model_retry', `${error.message}${details}`)]]
 }
 
-function mapRateLimits(state: CodexState, limits: Readonly<Record<string, unknown>>): Mapped {
-  const { limitId, ...rest } = limits
-  const told = JSON.stringify(rest)
-  if (told === state.rateLimits || Object.values(rest).every((value) => value === null)) return [state, []]
-  return [{ ...state, rateLimits: told }, [notice('info', 'rate_limits', 'Codex reports its rate limits.', limits)]]
+// ---------------------------------------------------------------- everything else
+
+function mapRawItem(state: CodexState, raw: unknown): Mapped {
+  const found = toSandboxWish(raw)
+  return found === null ? [state, []] : [{ ...state, wishes: new Map(state.wishes).set(found.callId, found.wish) }, []]
+}
+
+function mapRateLimits(state: CodexState, { rateLimits }: NativeOf<'account/rateLimits/updated'>): Mapped {
+  const told = JSON.stringify(rateLimits)
+  const empty = Object.entries(rateLimits).every(([name, value]) => value === null || name === 'limitId')
+  if (empty || told === state.rateLimits) return [state, []]
+  return [{ ...state, rateLimits: told }, [notice('info', 'rate_limits', 'Codex reports its rate limits.', rateLimits)]]
 }
 
 function mapInvalid(state: CodexState, { reason, line }: Extract<Incoming, { kind: 'invalid' }>): Mapped {
   const invalidLines = state.invalidLines + 1
-  const next = { ...state, invalidLines }
-  if (invalidLines > maxInvalidLines) return [next, []]
+  if (invalidLines > maxInvalidLines) return [{ ...state, invalidLines }, []]
   const more = invalidLines === maxInvalidLines ? '; further ones are not reported' : ''
-  return [next, [notice('warning', 'agent.output.invalid', `Codex wrote something that is no message: ${reason}${more}`, { line: line.slice(0, 200) })]]
+  return [{ ...state, invalidLines }, [notice('warning', 'agent.output.invalid', `Codex wrote what is no message: ${reason}${more}.`, { line: line.slice(0, 200) })]]
 }
 
-function toUnknown(message: Exclude<Incoming, { kind: 'invalid' }>): readonly Observation[] {
-  if (message.kind === 'notification' && noise.has(message.method)) return []
-  if (message.method === 'item/tool/requestUserInput') return [notice('warning', 'question_unanswered', 'Codex asked a question that nobody could be shown.', message.params)]
-  const what = message.kind === 'request' ? 'a request that this daemon does not know' : 'a message that this daemon does not know'
-  return [notice(message.kind === 'request' ? 'warning' : 'info', message.method, `Codex sent ${what}.`, message.params)]
+function toUnknown({ kind, method, params }: Exclude<Incoming, { kind: 'invalid' }>): readonly Observation[] {
+  if (kind === 'request') return [notice('warning', method, 'Codex made a request that nobody can be shown; it was refused.', params)]
+  return noise.has(method) ? [] : [notice('info', method, 'Codex sent a message that the daemon does not know.', params)]
 }
 
 function toPlan({ plan, explanation }: NativeOf<'turn/plan/updated'>): Observation {
@@ -401,45 +177,11 @@ function toUsage({ tokenUsage: { last, modelContextWindow } }: NativeOf<'thread/
 }
 
 function toConfigWarning({ summary, details }: NativeOf<'configWarning'>): readonly Observation[] {
-  // The bundled bubblewrap works just as well.
+  // The bundled bubblewrap works just as well as an installed one.
   if (summary.includes('bundled bubblewrap')) return []
   return [notice('warning', 'config_warning', details == null ? summary : `${summary}\n${details}`)]
 }
 
 function toMcpStatus({ name, status, error }: NativeOf<'mcpServer/startupStatus/updated'>): readonly Observation[] {
-  if (status !== 'failed') return []
-  return [notice('warning', 'mcp_server_failed', `The MCP server ${name} did not start: ${error ?? 'no reason was given'}`)]
-}
-
-// ---------------------------------------------------------------- small change
-
-function event(of: Extract<Observation, { kind: 'event' }>['event']): Observation {
-  return { kind: 'event', event: of }
-}
-
-function notice(level: Payload<'runtime.notice'>['level'], kind: string, message: string, data?: unknown): Observation {
-  const payload = { level, kind, message: toSafeMessage(message), ...(data === undefined ? {} : { data }) }
-  return event({ type: 'runtime.notice', payload })
-}
-
-function withCall(state: CodexState, id: string, call: CallState): CodexState {
-  return { ...state, calls: new Map(state.calls).set(id, call) }
-}
-
-function withItem(state: CodexState, item: CallItem): CodexState {
-  const call = state.calls.get(item.id)
-  return call === undefined ? state : withCall(state, item.id, { ...call, item })
-}
-
-function withoutCall(state: CodexState, id: string): CodexState {
-  const calls = new Map(state.calls)
-  calls.delete(id)
-  return { ...state, calls }
-}
-
-function chain(state: CodexState, steps: readonly ((state: CodexState) => Mapped)[]): Mapped {
-  return steps.reduce<Mapped>(([current, seen], step) => {
-    const [next, observations] = step(current)
-    return [next, [...seen, ...observations]]
-  }, [state, []])
+  return status === 'failed' ? [notice('warning', 'mcp_server_failed', `The MCP server ${name} did not start: ${error ?? 'no reason was given'}`)] : []
 }

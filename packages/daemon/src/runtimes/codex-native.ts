@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { SandboxWish } from './codex-state.ts'
 
 /** What the driver reads of the Codex app-server's messages. Loose on purpose: a newer Codex may say more. */
 
@@ -87,6 +88,7 @@ const native = z.discriminatedUnion('method', [
   on('item/reasoning/summaryTextDelta', { ...delta, summaryIndex: part }),
   on('item/reasoning/textDelta', { ...delta, contentIndex: part }),
   on('item/commandExecution/outputDelta', delta),
+  on('item/commandExecution/terminalInteraction', { ...turnId, itemId: z.string(), stdin: text }),
   on('thread/tokenUsage/updated', {
     ...turnId,
     tokenUsage: z.object({
@@ -141,7 +143,7 @@ const callItem = z.object({ type: z.enum(['function_call', 'custom_tool_call']),
 const shellArguments = z.looseObject({ sandbox_permissions: z.unknown().optional() })
 
 /** What a raw response item says about leaving the sandbox; null when it is no call that could. */
-export function toSandboxWish(raw: unknown): { readonly callId: string; readonly wish: 'stay' | 'leave' | 'unknown' } | null {
+export function toSandboxWish(raw: unknown): { readonly callId: string; readonly wish: SandboxWish } | null {
   const parsed = callItem.safeParse(raw)
   if (!parsed.success) return null
   const { type, call_id: callId, arguments: json } = parsed.data
@@ -158,7 +160,7 @@ export function toSandboxWish(raw: unknown): { readonly callId: string; readonly
 /** Notifications that tell a host nothing it could use. All others that are not understood are kept as notices. */
 export const noise: ReadonlySet<string> = new Set([
   'account/login/completed', 'account/updated', 'app/list/updated', 'item/autoApprovalReview/completed', 'item/autoApprovalReview/started',
-  'item/commandExecution/terminalInteraction', 'item/fileChange/outputDelta', 'item/fileChange/patchUpdated', 'item/mcpToolCall/progress',
+  'item/fileChange/outputDelta', 'item/fileChange/patchUpdated', 'item/mcpToolCall/progress',
   'item/reasoning/summaryPartAdded', 'rawResponse/completed', 'remoteControl/status/changed', 'skills/changed', 'thread/archived',
   'thread/closed', 'thread/environment/connected', 'thread/goal/cleared', 'thread/name/updated', 'thread/queue/changed',
   'thread/readState/changed', 'thread/settings/updated', 'thread/started', 'thread/status/changed', 'turn/diff/updated',

@@ -1,7 +1,9 @@
 import type { Decision, NativeCall, Observation, TaskHost } from '../core/ports.ts'
 import { toAnswer, toRefusal } from './codex-answers.ts'
-import { answered, createCodexState, hasRunningCalls, mapCodex } from './codex-map.ts'
-import type { ApprovalPolicy, CodexState, TurnEnd } from './codex-map.ts'
+import { answered } from './codex-call-flow.ts'
+import { mapCodex } from './codex-map.ts'
+import { createCodexState, hasRunningCalls } from './codex-state.ts'
+import type { ApprovalPolicy, CodexState, TurnEnd } from './codex-state.ts'
 import type { Incoming, JsonRpc } from './json-rpc.ts'
 
 export interface TurnOptions {

@@ -22,7 +22,7 @@ export interface DatabaseOptions {
 export function openDatabase(path: string, { migrations, expected }: DatabaseOptions): DatabaseSync {
   return startable(path, () => {
     const header = readHeader(path)
-    if (header === null && (false || sizeOf(`${path}-wal`) > 0)) throw corrupt(path, 'is missing or empty')
+    if (header === null && (expected || sizeOf(`${path}-wal`) > 0)) throw corrupt(path, 'is missing or empty')
     if (header !== null && header.version > migrations.length) throw tooNew(path, header.version, migrations.length)
     createPrivate(path)
     const database = new DatabaseSync(path, { enableForeignKeyConstraints: false })

@@ -1,0 +1,113 @@
+import { createKnownSecrets, isMark, toMark } from './known-secrets.ts'
+import { assignment, credentialRules, isSecretValue, prefixRules, secretName } from './secret-rules.ts'
+
+export interface RedactorOptions {
+  /** Exact values that must not be seen. */
+  readonly known: Iterable<string>
+  /** Makes the marks of equal secrets equal, and of no use without it. */
+  readonly key: Uint8Array
+  /** Whose machine it is; null where it is not to be hidden. */
+  readonly identity: Identity | null
+}
+
+export interface Identity {
+  readonly home: string
+  readonly user: string
+  readonly host: string
+}
+
+/** Takes secrets out of what leaves the machine, layer by layer. Redacting twice changes nothing more. */
+export interface Redactor {
+  text(text: string): string
+  /** A JSON value: strings and keys as text, and whole strings under names of secrets. */
+  value(value: unknown): unknown
+  /** Marks a secret that was found by other means. */
+  mark(rule: string, secret: string): string
+  /** How many were found so far, by rule. */
+  readonly counts: ReadonlyMap<string, number>
+}
+
+type Mark = (rule: string, secret: string) => string
+
+/** The layers see what the layers before left; a few rounds reach a text in which none of them finds any more. */
+const MAX_ROUNDS = 5
+
+export function createRedactor({ known, key, identity }: RedactorOptions): Redactor {
+  const secrets = createKnownSecrets(known)
+  const counts = new Map<string, number>()
+  const mark: Mark = (rule, secret) => {
+    counts.set(rule, (counts.get(rule) ?? 0) + 1)
+    return toMark(rule, secret, key)
+  }
+  const layers = [
+    (text: string) => secrets.replace(text, (secret) => mark('known', secret)),
+    (text: string) => maskShapes(text, mark),
+    (text: string) => maskAssignments(text, mark),
+    ...(identity === null ? [] : [createIdentityLayer(identity, mark)]),
+  ]
+  const text = (before: string) => {
+    let after = before
+    for (let round = 0, last = ''; round < MAX_ROUNDS && after !== last; round++) {
+      last = after
+      after = layers.reduce((current, layer) => layer(current), after)
+    }
+    return after
+  }
+  const value = (input: unknown, name = ''): unknown => {
+    if (typeof input === 'string') return isNamedSecret(name, input) ? mark('named', input) : text(input)
+    if (typeof input !== 'object' || input === null) return input
+    if (Array.isArray(input)) return input.map((item) => value(item, name))
+    return Object.fromEntries(Object.entries(input).map(([field, item]) => [text(field), value(item, field)]))
+  }
+  return { text, value: (input) => value(input), mark, counts }
+}
+
+function isNamedSecret(name: string, value: string): boolean {
+  const word = secretName.exec(name)?.[0]
+  return word !== undefined && value !== '' && !isMark(value) && isSecretValue(word, value, 'quoted')
+}
+
+function maskShapes(text: string, mark: Mark): string {
+  return [...prefixRules, ...credentialRules].reduce((current, { name, pattern }) => current.replace(pattern, (secret) => mark(name, secret)), text)
+}
+
+function maskAssignments(text: string, mark: Mark): string {
+  return text.replace(assignment, (whole, ...rest: unknown[]) => {
+    const { name, assign, double, single, open, escaped, bare } = rest.at(-1) as Partial<Record<string, string>>
+    const value = double ?? single ?? escaped ?? bare ?? ''
+    const how = bare === undefined ? 'quoted' : /^(?:=|%3d)$/i.test(assign ?? '') ? 'assigned' : 'bare'
+    if (isMark(value) || !isSecretValue(name ?? '', value, how)) return whole
+    const end = whole.length - (bare === undefined ? (open ?? '"').length : 0)
+    return whole.slice(0, end - value.length) + mark('named', value) + whole.slice(end)
+  })
+}
+
+/** Accounts and hosts that say nothing about anyone. */
+const commonNames: ReadonlySet<string> = new Set(['root', 'user', 'admin', 'node', 'ubuntu', 'debian', 'runner', 'developer', 'localhost', 'host', 'linux'])
+
+/** Home directories, whoever's they are, and the names of the user and the host where they stand as words. */
+function createIdentityLayer({ home, user, host }: Identity, mark: Mark): (text: string) => string {
+  const directories = home.length > 1 ? [home, home.replaceAll('/', '\\/'), encodeURIComponent(home)] : []
+  const names = [user, host, host.split('.')[0] ?? ''].filter((name) => name.length > 2 && !commonNames.has(name.toLowerCase()))
+  const patterns = [
+    { rule: 'home', pattern: toWords(directories) },
+    { rule: 'account', pattern: /(?<=(?:\/|%2[Ff])(?:home|Users)(?:\\{0,7}\/|%2[Ff]))[A-Za-z0-9][\w.-]{0,63}/g },
+    { rule: 'name', pattern: toWords(names) },
+  ]
+  return (text) => patterns.reduce((current, { rule, pattern }) => (pattern === null ? current : replaceOutsideMarks(current, pattern, (found) => mark(rule, found))), text)
+}
+
+function toWords(texts: readonly string[]): RegExp | null {
+  return texts.length === 0 ? null : new RegExp(`(?<![A-Za-z0-9])(?:${texts.map((text) => RegExp.escape(text)).join('|')})(?![A-Za-z0-9_-])`, 'g')
+}
+
+function replaceOutsideMarks(text: string, pattern: RegExp, replace: (found: string) => string): string {
+  return text.replace(pattern, (found, ...rest: unknown[]) => {
+    const at = Number(rest.find((item) => typeof item === 'number'))
+    return isInsideMark(text, at) ? found : replace(found)
+  })
+}
+
+function isInsideMark(text: string, at: number): boolean {
+  return /\[REDACTED:[a-z_:0-9a-f]*$/.test(text.slice(Math.max(0, at - 40), at))
+}
