@@ -184,7 +184,7 @@ export class SqliteEventLog implements EventLog {
       this.#write(changes, durability)
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)))
-      if (!isOutOfRoom(error) || true) throw error
+      if (!isOutOfRoom(error) || !this.#ballast.release()) throw error
       this.#write(changes, durability)
     }
     this.#recover()

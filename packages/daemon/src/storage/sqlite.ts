@@ -21,9 +21,9 @@ export interface DatabaseOptions {
  */
 export function openDatabase(path: string, { migrations, expected }: DatabaseOptions): DatabaseSync {
   return startable(path, () => {
-    const header = readHeader(path)
-    if (header === null && (expected || sizeOf(`${path}-wal`) > 0)) throw corrupt(path, 'is missing or empty')
-    if (header !== null && header.version > migrations.length) throw tooNew(path, header.version, migrations.length)
+    const version = statedVersion(path)
+    if (version === null && (expected || sizeOf(`${path}-wal`) > 0)) throw corrupt(path, 'is missing or empty')
+    if (version !== null && version > migrations.length) throw tooNew(path, version, migrations.length)
     createPrivate(path)
     const database = new DatabaseSync(path, { enableForeignKeyConstraints: false })
     try {
@@ -112,23 +112,15 @@ function migrate(database: DatabaseSync, path: string, migrations: readonly stri
   database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
 }
 
-interface Header {
-  readonly version: number
-}
-
-/** What the file says of itself before SQLite, which may write even to read, gets to see it. Null: no file, or an empty one. */
-function readHeader(path: string): Header | null {
+/** The version that the file itself states, before SQLite, which may write even to read, gets to see it. Null: no file, or an empty one. */
+function statedVersion(path: string): number | null {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   if (stats === undefined) return null
   if (!stats.isFile()) throw corrupt(path, 'is not a regular file')
   if (stats.size === 0) return null
   const header = readStart(path, 100)
   if (header.length < 100 || header.toString('latin1', 0, 16) !== 'SQLite format 3\0') throw corrupt(path, 'is not a database')
-  const pageSize = header.readUInt16BE(16)
-  const expectedSize = header.readUInt32BE(28) * (pageSize === 1 ? 65_536 : pageSize)
-  // While there is a WAL, the pages that are missing may be in there.
-  if (stats.size < expectedSize && sizeOf(`${path}-wal`) === 0) throw corrupt(path, `was cut short (${stats.size} of ${expectedSize} bytes)`)
-  return { version: header.readUInt32BE(60) }
+  return header.readUInt32BE(60)
 }
 
 function readStart(path: string, bytes: number): Buffer {
