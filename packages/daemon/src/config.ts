@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import * as z from 'zod'
 import { permissionMode } from '@codesdkd/protocol'
@@ -15,10 +15,12 @@ export const runtimeAliases: ReadonlyMap<string, string> = new Map([
   ['opencode', 'opencode-server'],
 ])
 
-const port = z.coerce.number().int().min(0).max(65_535)
-const seconds = z.coerce.number().positive().max(2_147_483)
-const count = z.coerce.number().int().min(1)
-const flag = z.union([z.boolean(), z.stringbool()])
+// Coercion would take an empty text for 0.
+const number = z.union([z.number(), z.string().regex(/^\d+(\.\d+)?$/).transform(Number)], { error: 'must be a number' })
+const port = number.pipe(z.int().min(0).max(65_535))
+const seconds = number.pipe(z.number().positive().max(2_147_483))
+const count = number.pipe(z.int().min(1))
+const flag = z.union([z.boolean(), z.stringbool()], { error: 'must be true or false' })
 const list = z.union([z.array(z.string().min(1)), z.string().min(1).transform((text) => text.split(',').map((part) => part.trim()))])
 
 interface Option {
@@ -116,8 +118,11 @@ A flag wins over the environment, the environment over the file.
 /** What the command line asks for. */
 export type Invocation = { readonly command: 'help' | 'version' } | { readonly command: 'serve'; readonly config: Config }
 
-/** Reads argv, environment and config file. Throws `StartFailure` (exit 2) with one clear line. */
-export function readInvocation(argv: readonly string[], env: NodeJS.ProcessEnv): Invocation {
+/**
+ * Reads argv, environment and config file. `environmentToken` is what `takeEnvironmentToken` found.
+ * Throws `StartFailure` (exit 2) with one clear line.
+ */
+export function readInvocation(argv: readonly string[], env: NodeJS.ProcessEnv, environmentToken: string | null = null): Invocation {
   const { values, positionals } = parseFlags(argv)
   if (values['help'] === true) return { command: 'help' }
   if (values['version'] === true) return { command: 'version' }
@@ -125,9 +130,9 @@ export function readInvocation(argv: readonly string[], env: NodeJS.ProcessEnv):
   if (command !== 'serve') fail(`unknown command ${JSON.stringify(command)}; try: codesdkd --help`)
   if (extra !== undefined) fail(`unexpected argument ${JSON.stringify(extra)}; try: codesdkd --help`)
   const { config, help: _help, version: _version, ...flags } = values
-  const file = readConfigFile(typeof config === 'string' ? config : env['CODESDKD_CONFIG'], env)
+  const file = readConfigFile(typeof config === 'string' ? config : env['CODESDKD_CONFIG'] || undefined, env)
   const settings = { ...check(file, 'config file key'), ...check(readEnvironment(env), 'environment'), ...check(flags, 'flag') }
-  return { command: 'serve', config: toConfig(settings, env) }
+  return { command: 'serve', config: toConfig(settings, env, environmentToken) }
 }
 
 function parseFlags(argv: readonly string[]) {
@@ -147,7 +152,7 @@ function parseFlags(argv: readonly string[]) {
 }
 
 function readConfigFile(explicit: string | undefined, env: NodeJS.ProcessEnv): Record<string, unknown> {
-  const path = explicit ?? join(env['XDG_CONFIG_HOME'] ?? join(env['HOME'] ?? homedir(), '.config'), 'codesdkd', 'config.json')
+  const path = explicit ?? join(baseDirectory(env, 'XDG_CONFIG_HOME', '.config'), 'codesdkd', 'config.json')
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -181,23 +186,24 @@ function check(values: Record<string, unknown>, source: string): Settings {
   return checked as Settings
 }
 
-function toConfig(settings: Settings, env: NodeJS.ProcessEnv): Config {
+function toConfig(settings: Settings, env: NodeJS.ProcessEnv, environmentToken: string | null): Config {
   const host = settings.host ?? '127.0.0.1'
-  const token = readToken(settings['token-file'], env)
+  const token = readToken(settings['token-file'], environmentToken)
   const auth = settings.auth ?? (token !== null || !canTellUser() ? 'token' : 'same-user')
   const listen = settings.listen === undefined ? { host, port: settings.port ?? 0 } : { path: resolve(settings.listen.slice('unix:'.length)) }
   if (token !== null && auth !== 'token') fail(`a token was given, but --auth is ${auth}`)
   if ('host' in listen && !isLoopback(host) && auth !== 'token') fail(`refusing to listen on ${host} without a token; use --token-file or --auth token`)
   const toName = (name: string) => runtimeAliases.get(name) ?? name
   const codex = settings['codex-bin']
+  const scenario = settings['offline-scenario']
+  if (scenario !== undefined && !isReadable(scenario)) fail(`cannot read the scenario file ${scenario}`)
   return {
     listen,
-    dataDir: resolve(settings['data-dir'] ?? join(env['XDG_STATE_HOME'] ?? join(env['HOME'] ?? homedir(), '.local', 'state'), 'codesdkd')),
+    dataDir: resolve(settings['data-dir'] ?? join(baseDirectory(env, 'XDG_STATE_HOME', '.local/state'), 'codesdkd')),
     workspaceRoots: (settings['workspace-root'] ?? []).map((root) => resolve(root)),
     runtimes: settings.runtimes?.flatMap((names) => names.split(',')).map(toName) ?? null,
     defaultRuntime: toName(settings['default-runtime'] ?? 'codex-sdk'),
-    defaultPermissionMode: settings['default-permission-mode'] ?? 'auto',
-    maxPermissionMode: settings['max-permission-mode'] ?? 'yolo',
+    ...toPermissionModes(settings),
     auth,
     token,
     allowedHosts: settings['allow-host'] ?? [],
@@ -213,10 +219,34 @@ function toConfig(settings: Settings, env: NodeJS.ProcessEnv): Config {
     parentWatch: settings['parent-watch'] ?? 'auto',
     metrics: settings.metrics ?? false,
     offline: settings.offline ?? false,
-    offlineScenario: settings['offline-scenario'] ?? null,
+    offlineScenario: scenario ?? null,
     sharedAllowed: !(settings['no-shared'] ?? false),
     logLevel: settings['log-level'] ?? 'info',
     executables: new Map(codex === undefined ? [] : [['codex-sdk', resolve(codex)]]),
+  }
+}
+
+/** The default stays within the maximum, so that a request which chooses nothing is never refused. */
+function toPermissionModes(settings: Settings): Pick<Config, 'defaultPermissionMode' | 'maxPermissionMode'> {
+  const { 'default-permission-mode': wish, 'max-permission-mode': most = 'yolo' } = settings
+  const rising = ['ask', 'auto', 'yolo']
+  const above = rising.indexOf(wish ?? 'auto') > rising.indexOf(most)
+  if (wish !== undefined && above) fail(`the default permission mode ${wish} is above the maximum, ${most}`)
+  return { defaultPermissionMode: above ? most : (wish ?? 'auto'), maxPermissionMode: most }
+}
+
+/** A base directory of the XDG specification, which ignores relative ones: they would depend on where the daemon happens to start. */
+function baseDirectory(env: NodeJS.ProcessEnv, name: 'XDG_CONFIG_HOME' | 'XDG_STATE_HOME', fallback: string): string {
+  const given = env[name]
+  return given !== undefined && isAbsolute(given) ? given : join(env['HOME'] || homedir(), fallback)
+}
+
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK)
+    return statSync(file).isFile()
+  } catch {
+    return false
   }
 }
 

@@ -22,6 +22,7 @@ import { createSessionSecrets } from './session-secrets.ts'
 import type { SqliteEventLog } from './storage/event-log.ts'
 import { openStorage } from './storage/storage.ts'
 import { createLog } from './telemetry/log.ts'
+import { createMetrics } from './telemetry/metrics.ts'
 import { makeToken } from './token.ts'
 import { createWorkspace } from './workspace.ts'
 
@@ -54,10 +55,12 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   const masker = createMasker(token === null ? [] : [token])
   const logger = createLog({ level: config.logLevel, masker })
 
+  const metrics = stack.use(createMetrics({ enabled: config.metrics, version, runtimes: [...supported.keys()] }))
   const storage = stack.use(openStorage({
     path: config.dataDir,
     clock,
     newId,
+    onCommit: (seconds) => metrics.appended(seconds),
     onFailure: (failure) => (failure === null ? logger.info('the log can be written again') : logger.error({ err: failure }, 'the log cannot be written')),
   }))
   const { dir, log, artifacts } = storage
@@ -77,7 +80,6 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   })
   const secrets = createSessionSecrets(dir)
   const workspace = createWorkspace()
-  const metrics = { enabled: false, contentType: 'text/plain', render: async () => '', sseClients: () => undefined, denied: () => undefined, observe: () => undefined }
   const roots = { roots: config.workspaceRoots, dataDir: dir.path }
 
   const sessions = stack.use(new Sessions({
@@ -95,7 +97,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
       return evaluatePolicy(call, { mode, escalation: record.escalation, confinement: record.confinement, facts })
     },
     checkCwd: (cwd) => checkCwd(cwd, roots),
-    observer: () => metrics.observe(),
+    observer: (event) => metrics.observe(event),
     report: (error, about) => logger.error({ err: error, ...about }, 'a task could not be run'),
     rules: {
       defaultRuntime: config.defaultRuntime,
@@ -144,6 +146,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
     logger,
   })))
   lap('listening_ms')
+  metrics.gauges(() => sessions.counts())
   state = 'ready'
   logger.info({ url: server.url, version, auth: config.auth, recovered, leftovers, startup }, 'ready')
   // Ends first: streams still show how the tasks end, while new work is refused.

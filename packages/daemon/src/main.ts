@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { constants } from 'node:os'
+import { inspect } from 'node:util'
 import { readInvocation, usage, type Config } from './config.ts'
 import { StartFailure } from './core/start-failure.ts'
 import { createDaemon, version, type Daemon } from './daemon.ts'
 import { watchParent } from './parent-watch.ts'
-import { leaveEnvironmentToken } from './token.ts'
+import { takeEnvironmentToken } from './token.ts'
 
 /** How long a shutdown may take before the process ends all the same. Milliseconds. */
 const SHUTDOWN_LIMIT = 10_000
@@ -15,8 +16,8 @@ export async function main(argv: readonly string[]): Promise<never> {
     if (process.platform !== 'linux' && process.platform !== 'darwin') {
       throw new StartFailure('invalid_config', `codesdkd runs on Linux and macOS, not on ${process.platform}`)
     }
-    leaveEnvironmentToken(process.env)
-    const invocation = readInvocation(argv, process.env)
+    const token = takeEnvironmentToken(process.env)
+    const invocation = readInvocation(argv, process.env, token)
     switch (invocation.command) {
       case 'help': return await print(usage)
       case 'version': return await print(`${version}\n`)
@@ -24,26 +25,43 @@ export async function main(argv: readonly string[]): Promise<never> {
       default: return invocation satisfies never
     }
   } catch (error) {
-    if (!(error instanceof StartFailure)) throw error
-    process.stderr.write(`codesdkd: ${error.message}\n`)
-    return process.exit(error.exitCode)
+    return refuse(error)
   }
 }
 
 async function serve(config: Config): Promise<never> {
-  // Node would open its debugger on SIGUSR1, and end on SIGPIPE or SIGHUP without a word.
-  for (const signal of ['SIGUSR1', 'SIGPIPE', 'SIGXFSZ'] as const) if (signal in constants.signals) process.on(signal as NodeJS.Signals, () => undefined)
   const end = Promise.withResolvers<string>()
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => end.resolve(signal))
+  takeSignals(end.resolve)
+  using _watch = watchParent(config.parentWatch, end.resolve)
   const daemon = await createDaemon(config)
   process.on('uncaughtException', (error) => void fall(daemon, error))
   process.on('unhandledRejection', (error) => daemon.logger.error({ err: error }, 'a promise was rejected and nobody minded'))
-  using _watch = watchParent(config.parentWatch, end.resolve)
   await print(`${JSON.stringify({ url: daemon.url, ...(daemon.madeToken === null ? {} : { token: daemon.madeToken }) })}\n`, false)
   const why = await end.promise
   daemon.logger.info({ why }, 'shutting down')
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
   return close(daemon, 0)
+}
+
+/** The first one asks for the end. Whoever asks again does not want to wait; a terminal that closes is not impatient. */
+function takeSignals(end: (signal: string) => void): void {
+  // Node would open its debugger on SIGUSR1, and end on SIGPIPE or SIGXFSZ without a word.
+  for (const signal of ['SIGUSR1', 'SIGPIPE', 'SIGXFSZ'] as const) if (signal in constants.signals) process.on(signal as NodeJS.Signals, () => undefined)
+  process.on('SIGHUP', end)
+  let asked = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (asked) process.exit(1)
+      asked = true
+      end(signal)
+    })
+  }
+}
+
+/** Says in one line why the daemon does not start. What nobody foresaw is told with all there is to find it by. */
+function refuse(error: unknown): never {
+  const expected = error instanceof StartFailure
+  process.stderr.write(`codesdkd: ${expected ? error.message.replaceAll('\n', '; ') : inspect(error)}\n`)
+  return process.exit(expected ? error.exitCode : 70)
 }
 
 /** Nothing is known of the state after an uncaught error: what is open is closed, then the process ends. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Runtime, RuntimeEnv, SessionRecord } from './core/ports.ts'
 
@@ -14,26 +14,35 @@ export interface NamespaceOptions {
   readonly offlineUrl: string | null
 }
 
-/** Whose directories and login: a session's, or those that sessions of a namespace will have. */
+/** Whose directories and login: a session's, or, without a session, those that sessions of a namespace will have. */
 export type Whose = Pick<SessionRecord, 'credentialNamespace' | 'isolationLevel'> & { readonly sessionId?: string }
 
-export interface Namespaces {
+/** Disposing it removes the directories of the ephemeral sessions. */
+export interface Namespaces extends Disposable {
+  /** For a session the directories are made (0700); to ask what a namespace would have makes none. */
   toEnv(runtime: Runtime, whose: Whose, sessionEnv?: Readonly<Record<string, string>>): Promise<RuntimeEnv>
 }
 
-/** Directories and variables of the agents: one set for each credential namespace and isolation level. */
+/**
+ * Directories and variables of the agents: one set for each credential namespace and isolation level, and one for each
+ * ephemeral session. What ephemeral sessions of a daemon that was killed left behind is removed.
+ */
 export function createNamespaces({ dataDir, environment, executable, offlineUrl }: NamespaceOptions): Namespaces {
-  /** Made when an agent first needs it (0700), never when a session merely names it. */
+  const directory = join(dataDir, 'namespaces')
+  const removeEphemeral = () => rmSync(join(directory, 'ephemeral'), { recursive: true, force: true, maxRetries: 5 })
+  removeEphemeral()
+
   async function toEnv(runtime: Runtime, whose: Whose, sessionEnv: Readonly<Record<string, string>> = {}): Promise<RuntimeEnv> {
     const shared = whose.isolationLevel === 'shared'
-    const base = join(dataDir, 'namespaces', directoryName(whose))
+    const base = join(directory, directoryName(whose))
     const home = join(base, 'agents', runtime.name)
-    mkdirSync(home, { recursive: true, mode: 0o700 })
+    const own = ownHome(base)
+    if (whose.sessionId !== undefined) for (const path of [home, ...(shared ? [] : Object.values(own))]) mkdirSync(path, { recursive: true, mode: 0o700 })
     return {
       executable: await executable(runtime),
       home,
       shared,
-      variables: { ...inherited(runtime, shared), ...(shared ? userHome(environment) : ownHome(base)), ...sessionEnv },
+      variables: { ...inherited(runtime, shared), ...(shared ? userHome(environment) : own), ...sessionEnv },
       offlineUrl,
     }
   }
@@ -46,25 +55,26 @@ export function createNamespaces({ dataDir, environment, executable, offlineUrl 
     return { ...all, PATH: (all['PATH'] ?? '/usr/local/bin:/usr/bin:/bin').split(':').filter((part) => part.startsWith('/')).join(':') }
   }
 
-  return { toEnv }
+  return { toEnv, [Symbol.dispose]: removeEphemeral }
 }
 
 /** Injective and the same on file systems that ignore case: names differ exactly where namespaces differ. */
 function directoryName({ credentialNamespace, isolationLevel, sessionId }: Whose): string {
-  const key = isolationLevel === 'ephemeral' ? ['ephemeral', sessionId ?? 'none'] : [isolationLevel, credentialNamespace]
-  return createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 32)
+  const ephemeral = isolationLevel === 'ephemeral'
+  const key = ephemeral ? ['ephemeral', sessionId ?? 'none'] : [isolationLevel, credentialNamespace]
+  const name = createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 32)
+  return ephemeral ? join('ephemeral', name) : name
 }
 
 function ownHome(base: string): Record<string, string> {
   const home = join(base, 'home')
-  const xdg = {
+  return {
+    HOME: home,
     XDG_CONFIG_HOME: join(home, '.config'),
     XDG_DATA_HOME: join(home, '.local', 'share'),
     XDG_STATE_HOME: join(home, '.local', 'state'),
     XDG_CACHE_HOME: join(home, '.cache'),
   }
-  for (const path of Object.values(xdg)) mkdirSync(path, { recursive: true, mode: 0o700 })
-  return { HOME: home, ...xdg }
 }
 
 function userHome(environment: Readonly<NodeJS.ProcessEnv>): Record<string, string> {

@@ -2,7 +2,8 @@ import { Problem, type AuthStatus, type Capabilities, type Health } from '@codes
 import type { RuntimeOperations } from './core/operations.ts'
 import type { Clock, Runtime, RuntimeEnv } from './core/ports.ts'
 
-const PROBE_LIMIT = 5_000
+/** Milliseconds; the answer to the client comes within 5 s. */
+const PROBE_LIMIT = 4_500
 const PROBE_LIFE = 10_000
 
 export interface RuntimeDirectoryOptions {
@@ -24,29 +25,24 @@ export function createRuntimeDirectory({ runtimes, aliases, defaultName, environ
     throw new Problem('unknown_runtime', 'The daemon has no runtime of this name.', { members: { runtime: (name ?? '').slice(0, 64), allowed: [...runtimes.keys()] } })
   }
 
+  /** Never rejects, and never takes longer than the limit. */
   async function probe(runtime: Runtime): Promise<Health> {
-    const limit = new AbortController()
-    const failed = (reason: string, message: string): Health => ({
-      ok: false,
-      runtime: runtime.name,
-      version: null,
-      installed: false,
-      checked_at: clock.now(),
-      auth: { logged_in: false, auth_model: runtime.capabilities.auth_model },
-      error: { reason, message },
-    })
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<Health>((resolve) => {
-      timer = setTimeout(() => {
-        limit.abort()
-        resolve(failed('timeout', 'The agent did not tell its version in time.'))
-      }, PROBE_LIMIT)
-    })
-    const answer = (async () => ({ ...(await runtime.health(await environment(runtime, null), limit.signal)), checked_at: clock.now() }))()
+    const limit = AbortSignal.timeout(PROBE_LIMIT)
+    const late = new Promise<never>((_resolve, reject) => limit.addEventListener('abort', () => reject(limit.reason), { once: true }))
+    let installed = false
+    const ask = async () => {
+      const env = await environment(runtime, null)
+      installed = env.executable !== null
+      return runtime.health(env, limit)
+    }
     try {
-      return await Promise.race([answer.catch(() => failed('probe_failed', 'The agent could not be asked.')), late])
-    } finally {
-      clearTimeout(timer)
+      return { ...(await Promise.race([late, ask()])), checked_at: clock.now() }
+    } catch {
+      const error = limit.aborted
+        ? { reason: 'timeout', message: 'The agent did not tell its version in time.' }
+        : { reason: 'probe_failed', message: 'The agent could not be asked.' }
+      const auth = { logged_in: false, auth_model: runtime.capabilities.auth_model }
+      return { ok: false, runtime: runtime.name, version: null, installed, checked_at: clock.now(), auth, error }
     }
   }
 

@@ -38,7 +38,7 @@ export function createWorkspace({ environment = process.env }: WorkspaceOptions 
  */
 async function realPath(path: string): Promise<string | null> {
   if (!path.startsWith('/') || path.includes('\0')) return null
-  const ahead = path.split('/').reverse()
+  const ahead = path.split('/').toReversed()
   let real = '/'
   for (let links = 0; ahead.length > 0;) {
     const part = ahead.pop() ?? ''
@@ -46,7 +46,7 @@ async function realPath(path: string): Promise<string | null> {
     const next = part === '..' ? dirname(real) : join(real, part)
     if (/^\/(?:proc|dev)(?:\/|$)/.test(next)) return null
     const target = part === '..' ? null : await linkTarget(next)
-    if (target === 'missing') return ahead.includes('..') ? null : join(next, ...ahead.reverse())
+    if (target === 'missing') return ahead.includes('..') ? null : join(next, ...ahead.toReversed())
     if (target === 'unknown') return null
     if (target === null) {
       real = next
@@ -54,7 +54,7 @@ async function realPath(path: string): Promise<string | null> {
     }
     if (++links > MAX_LINKS) return null
     if (target.link.startsWith('/')) real = '/'
-    ahead.push(...target.link.split('/').reverse())
+    ahead.push(...target.link.split('/').toReversed())
   }
   return real
 }

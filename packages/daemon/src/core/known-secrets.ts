@@ -10,6 +10,10 @@ export function isMark(text: string): boolean {
   return wholeMark.test(text)
 }
 
+export function holdsMark(text: string): boolean {
+  return markPattern.test(text)
+}
+
 export function toMark(rule: string, secret: string, key: Uint8Array): string {
   return `[REDACTED:${rule}:${createHmac('sha256', key).update(secret).digest('hex').slice(0, 6)}]`
 }
@@ -19,6 +23,8 @@ export interface KnownSecrets {
   /** Adds values; those under 8 characters are ignored, since they occur by chance. */
   add(values: Iterable<string>): void
   has(text: string): boolean
+  /** Length of the longest form: a stream that is searched in pieces needs them to overlap by that much. */
+  readonly longest: number
   /** The text with each occurrence replaced by what `replace` makes of the plain value. */
   replace(text: string, replace: (secret: string) => string): string
 }
@@ -34,7 +40,7 @@ export function createKnownSecrets(values: Iterable<string> = []): KnownSecrets 
       for (const form of encodedForms(value)) if (!plainOf.has(form)) plainOf.set(form, value)
     }
     if (plainOf.size === before) return
-    const forms = [...plainOf.keys()].sort((a, b) => b.length - a.length).map((form) => RegExp.escape(form)).join('|')
+    const forms = [...plainOf.keys()].toSorted((a, b) => b.length - a.length).map((form) => RegExp.escape(form)).join('|')
     anywhere = new RegExp(forms)
     outsideMarks = new RegExp(`${markPattern.source}|${forms}`, 'g')
   }
@@ -46,18 +52,16 @@ export function createKnownSecrets(values: Iterable<string> = []): KnownSecrets 
     })
   }
   add(values)
-  return { add, replace, has: (text) => replace(text, () => '') !== text }
+  return { add, replace, has: (text) => replace(text, () => '') !== text, get longest() { return Math.max(0, ...[...plainOf.keys()].map((form) => form.length)) } }
 }
 
 /** A value as it is, in URLs, in base64 at every alignment, and in JSON that stands in JSON up to three levels deep. */
 export function encodedForms(value: string): ReadonlySet<string> {
+  let forms = new Set([value])
+  for (let depth = 0; depth < 3; depth++) forms = new Set([...forms].flatMap((form) => [form, ...jsonEncoders.map((encode) => encode(form))]))
   const wellFormed = value.toWellFormed()
-  const inUrls = urlForms(wellFormed)
-  const escaped = new Set([value])
-  for (const encoders of Array.from({ length: 3 }, () => jsonEncoders)) {
-    for (const form of [...escaped]) for (const encode of encoders) escaped.add(encode(form))
-  }
-  return new Set([...escaped, ...inUrls, ...base64Forms(wellFormed)])
+  for (const form of [...urlForms(wellFormed), ...base64Forms(wellFormed)]) forms.add(form)
+  return forms
 }
 
 const toJson = (text: string) => JSON.stringify(text).slice(1, -1)
@@ -66,7 +70,7 @@ const toHexEscape = (character: string) => `\\u${character.charCodeAt(0).toStrin
 /** How JavaScript, Python, PHP and Go write the same string. */
 const jsonEncoders: readonly ((text: string) => string)[] = [
   toJson,
-  (text) => toJson(text).replace(/[^\0-\x7f]/g, toHexEscape),
+  (text) => toJson(text).replace(/[\u0080-\uffff]/g, toHexEscape),
   (text) => toJson(text).replaceAll('/', '\\/'),
   (text) => toJson(text).replace(/[<>&]/g, toHexEscape),
 ]

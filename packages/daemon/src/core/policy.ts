@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Confinement, PermissionMode, ToolCall, ToolKind } from '@codesdkd/protocol'
 import type { Workspace } from './ports.ts'
-import { isInside, readsOnly } from './readers.ts'
+import { isInside, pathFrom, readsOnly } from './readers.ts'
 
 /** What is true of a call in the world; found by `gatherFacts`, so that the policy itself stays pure. */
 export interface PolicyFacts {
@@ -103,17 +103,18 @@ export async function gatherFacts(call: ToolCall, cwd: string, workspace: Worksp
     case 'read': case 'search': return { readsOnly: insideWorkspace, insideWorkspace }
     case 'execute': {
       const command = toCommand(call.input)
-      return { readsOnly: command !== null && (await readsOnly(command.line, resolve(root, command.cwd), root, workspace)), insideWorkspace }
+      return { readsOnly: command !== null && (await readsOnly(command.line, pathFrom(root, command.cwd), root, workspace)), insideWorkspace }
     }
     case 'edit': case 'delete': case 'move': case 'think': case 'fetch': case 'other': return { readsOnly: false, insideWorkspace }
     default: return call.kind satisfies never
   }
 }
 
+/** A tool may take `link/..` for what stands before the link or for the parent of its target; it must be inside either way. */
 async function locationsInside(call: ToolCall, root: string, workspace: Workspace): Promise<boolean> {
-  const locations = call.locations ?? []
-  const paths = await Promise.all(locations.map(({ path }) => workspace.realPath(resolve(root, path))))
-  return paths.length > 0 && paths.every((path) => path !== null && isInside(root, path))
+  const paths = (call.locations ?? []).flatMap(({ path }) => [pathFrom(root, path), resolve(root, path)])
+  const real = await Promise.all(paths.map((path) => workspace.realPath(path)))
+  return real.length > 0 && real.every((path) => path !== null && isInside(root, path))
 }
 
 /** Input fields of the agents' shell tools that change nothing about what a command can touch. */

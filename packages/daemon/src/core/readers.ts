@@ -18,7 +18,7 @@ export async function readsOnly(line: string, cwd: string, root: string, workspa
   for (const { name, paths } of commands) {
     if (directory === null) return false
     const found = []
-    for (const path of paths) found.push(await realInside(path.startsWith('/') ? path : `${directory}/${path}`, root, workspace))
+    for (const path of paths) found.push(await realInside(pathFrom(directory, path), root, workspace))
     if (found.includes(null)) return false
     if (name === 'cd') directory = found[0] ?? null
     if (name.startsWith('git ') && !(await gitStaysInside(directory, root, workspace))) return false
@@ -32,10 +32,14 @@ async function gitStaysInside(directory: string | null, root: string, workspace:
   return read !== null && read.every((path) => isInside(root, path))
 }
 
-/** The path is not normalised on the way: `link/..` is the parent of what the link points to. */
 async function realInside(path: string, root: string, workspace: Workspace): Promise<string | null> {
   const real = await workspace.realPath(path)
   return real !== null && isInside(root, real) ? real : null
+}
+
+/** Not normalised: for the system `link/..` is the parent of what the link points to. */
+export function pathFrom(directory: string, path: string): string {
+  return path.startsWith('/') ? path : `${directory}/${path}`
 }
 
 /** Whether a real path is the root or below it. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { mapStrings } from './json-strings.ts'
 import { createKnownSecrets, toMark } from './known-secrets.ts'
 import type { Masker } from './ports.ts'
 
@@ -10,7 +11,7 @@ export function createMasker(values: Iterable<string> = [], key: Uint8Array = ra
   const known = createKnownSecrets(values)
   const maskText = (text: string) => known.replace(text, (secret) => toMark('known', secret, key))
   return {
-    add: known.add,
+    add: (more) => known.add(more),
     maskText,
     mask: (json) => (known.has(json) ? maskJson(json, maskText) : json),
   }
@@ -19,7 +20,7 @@ export function createMasker(values: Iterable<string> = [], key: Uint8Array = ra
 function maskJson(json: string, maskText: (text: string) => string): string {
   const value = parseJson(json)
   if (typeof value !== 'object' || value === null) return maskText(json)
-  return JSON.stringify(isEvent(value) ? { ...value, payload: maskValue(value.payload, maskText) } : maskValue(value, maskText))
+  return JSON.stringify(isEvent(value) ? { ...value, payload: mapStrings(value.payload, maskText) } : mapStrings(value, maskText))
 }
 
 function parseJson(text: string): unknown {
@@ -32,11 +33,4 @@ function parseJson(text: string): unknown {
 
 function isEvent(value: object): value is { readonly payload: unknown } {
   return Object.keys(value).join() === 'schema_version,seq,time,type,trace,runtime,payload'
-}
-
-function maskValue(value: unknown, maskText: (text: string) => string): unknown {
-  if (typeof value === 'string') return maskText(value)
-  if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map((item) => maskValue(item, maskText))
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [maskText(name), maskValue(item, maskText)]))
 }

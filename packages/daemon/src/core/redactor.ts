@@ -1,4 +1,5 @@
-import { createKnownSecrets, isMark, toMark } from './known-secrets.ts'
+import { mapStrings } from './json-strings.ts'
+import { createKnownSecrets, holdsMark, isMark, toMark } from './known-secrets.ts'
 import { assignment, credentialRules, isSecretValue, prefixRules, secretName } from './secret-rules.ts'
 
 export interface RedactorOptions {
@@ -29,6 +30,21 @@ export interface Redactor {
 
 type Mark = (rule: string, secret: string) => string
 
+/** Finds secrets by rules that are not ours; resolves to their texts. */
+export type FindSecrets = (text: string) => Promise<readonly string[]>
+
+/** All layers, and then what `find` still finds. The values are searched together, which is why they come together. */
+export async function redactDeeply(values: readonly unknown[], redactor: Redactor, find: FindSecrets): Promise<readonly unknown[]> {
+  const redacted = values.map((value) => redactor.value(value))
+  const texts: string[] = []
+  mapStrings(redacted, (text) => (texts.push(text), text))
+  const found = (await find(texts.join('\n'))).flatMap((secret) => secret.split('\n')).filter((secret) => secret.length > 5 && !holdsMark(secret))
+  if (found.length === 0) return redacted
+  const longestFirst = found.toSorted((a, b) => b.length - a.length)
+  const hide = (text: string) => longestFirst.reduce((current, secret) => current.replaceAll(secret, () => redactor.mark('linter', secret)), text)
+  return redacted.map((value) => mapStrings(value, hide))
+}
+
 /** The layers see what the layers before left; a few rounds reach a text in which none of them finds any more. */
 const MAX_ROUNDS = 5
 
@@ -53,13 +69,8 @@ export function createRedactor({ known, key, identity }: RedactorOptions): Redac
     }
     return after
   }
-  const value = (input: unknown, name = ''): unknown => {
-    if (typeof input === 'string') return isNamedSecret(name, input) ? mark('named', input) : text(input)
-    if (typeof input !== 'object' || input === null) return input
-    if (Array.isArray(input)) return input.map((item) => value(item, name))
-    return Object.fromEntries(Object.entries(input).map(([field, item]) => [text(field), value(item, field)]))
-  }
-  return { text, value: (input) => value(input), mark, counts }
+  const value = (input: unknown) => mapStrings(input, (part, name) => (name !== null && isNamedSecret(name, part) ? mark('named', part) : text(part)))
+  return { text, value, mark, counts }
 }
 
 function isNamedSecret(name: string, value: string): boolean {
@@ -72,12 +83,12 @@ function maskShapes(text: string, mark: Mark): string {
 }
 
 function maskAssignments(text: string, mark: Mark): string {
-  return text.replace(assignment, (whole, ...rest: unknown[]) => {
-    const { name, assign, double, single, open, escaped, bare } = rest.at(-1) as Partial<Record<string, string>>
-    const value = double ?? single ?? escaped ?? bare ?? ''
-    const how = bare === undefined ? 'quoted' : /^(?:=|%3d)$/i.test(assign ?? '') ? 'assigned' : 'bare'
-    if (isMark(value) || !isSecretValue(name ?? '', value, how)) return whole
-    const end = whole.length - (bare === undefined ? (open ?? '"').length : 0)
+  return replaceEach(text, assignment, ({ 0: whole, groups = {} }) => {
+    const { name = '', assign = '', open = '"', bare } = groups
+    const value = groups['double'] ?? groups['single'] ?? groups['escaped'] ?? bare ?? ''
+    const how = bare === undefined ? 'quoted' : /^(?:=|%3d)$/i.test(assign) ? 'assigned' : 'bare'
+    if (isMark(value) || !isSecretValue(name, value, how)) return whole
+    const end = whole.length - (bare === undefined ? open.length : 0)
     return whole.slice(0, end - value.length) + mark('named', value) + whole.slice(end)
   })
 }
@@ -101,13 +112,21 @@ function toWords(texts: readonly string[]): RegExp | null {
   return texts.length === 0 ? null : new RegExp(`(?<![A-Za-z0-9])(?:${texts.map((text) => RegExp.escape(text)).join('|')})(?![A-Za-z0-9_-])`, 'g')
 }
 
+/** What names a person may by chance occur in a mark, which stays as it is. */
 function replaceOutsideMarks(text: string, pattern: RegExp, replace: (found: string) => string): string {
-  return text.replace(pattern, (found, ...rest: unknown[]) => {
-    const at = Number(rest.find((item) => typeof item === 'number'))
-    return isInsideMark(text, at) ? found : replace(found)
-  })
+  return replaceEach(text, pattern, ({ 0: found, index }) => (isInMark(text, index) ? found : replace(found)))
 }
 
-function isInsideMark(text: string, at: number): boolean {
+function isInMark(text: string, at: number): boolean {
   return /\[REDACTED:[a-z_:0-9a-f]*$/.test(text.slice(Math.max(0, at - 40), at))
+}
+
+function replaceEach(text: string, pattern: RegExp, replace: (match: RegExpExecArray) => string): string {
+  let replaced = ''
+  let done = 0
+  for (const match of text.matchAll(pattern)) {
+    replaced += text.slice(done, match.index) + replace(match)
+    done = match.index + match[0].length
+  }
+  return replaced + text.slice(done)
 }

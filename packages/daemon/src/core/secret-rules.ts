@@ -19,7 +19,7 @@ function prefixed(name: string, ...shapes: readonly string[]): SecretRule {
 /** A line break, as it is or as JSON and URLs write it. */
 const newline = String.raw`(?:[\r\n\t ]|\\{1,8}[nrt]|%0[ADad]|%20|\+(?=-))`
 const pemBody = String.raw`(?:[A-Za-z0-9+/=]|${newline}|%2[BFbf]|%3[Dd])`
-const pemHeader = String.raw`(?:${newline}{1,8}(?:Proc-Type|DEK-Info|Version|Comment|Hash)[^\r\n\\%]{0,120}){0,5}`
+const pemHeader = String.raw`(?:${newline}{1,8}(?:Proc-Type|DEK-Info|Version|Comment|Hash)(?:[^\r\n\\%]|%(?!0[ADad])){0,160}){0,5}`
 const pemLabel = '(?:[A-Z0-9]|%20|\\+| ){0,40}PRIVATE(?:%20|\\+| )KEY(?:(?:%20|\\+| )BLOCK)?'
 const pem = `-----BEGIN ?${pemLabel}-----${pemHeader}${pemBody}{1,20000}(?:-----END ?${pemLabel}-----)?`
 
@@ -56,9 +56,9 @@ const scheme = String.raw`(?:(?:Bearer|Basic|Token|Digest)(?: |%20|\+){1,4})?`
  * in escaped quotes, and without.
  */
 export const assignment = new RegExp(
-  `(?<name>${keyWords})(?:[_-]?(?:base64|b64|value|hash|\\d{1,3}))?${quote}?(?:\\])?(?<assign>${assign})(?:` +
+  `(?<name>${keyWords})(?:[_-]?(?:base64|b64|value|hash|\\d{1,3}))?${quote}?(?:\\]|%5[Dd])?(?<assign>${assign})(?:` +
     String.raw`"${scheme}(?<double>(?:[^"\\\r\n]|\\.){1,4096})"|'${scheme}(?<single>(?:[^'\\\r\n]|\\.){1,4096})'|` +
-    String.raw`(?<open>\\{1,8}["']|%22|%27)${scheme}(?<escaped>(?:(?!\k<open>)[^\r\n]){1,4096})\k<open>|` +
+    String.raw`(?<open>\\{1,8}["']|%22|%27)${scheme}(?<escaped>(?:(?!(?<!\\|%5[Cc])\k<open>)[^\r\n]){1,4096})\k<open>|` +
     String.raw`${scheme}(?<bare>[^\s"'\x60\\,;&<>(){}\[\]|$]{4,4096}))`,
   'gi',
 )

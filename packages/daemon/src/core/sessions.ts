@@ -47,7 +47,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
 
   constructor(options: SessionsOptions) {
     this.#options = options
-    this.#world = { ...options, onChange: (session) => this.#unload(session) }
+    this.#world = { ...options, checkCwd: (cwd) => this.#checkAgain(cwd), onChange: (session) => this.#unload(session) }
   }
 
   /** Ends what a killed daemon left open. Before the daemon is ready. */
@@ -104,9 +104,10 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   async submit(sessionId: string, request: CreateTask, { requestId }: { requestId: string }): Promise<{ started: TaskStarted; replayed: boolean }> {
     this.#refuseWork()
     const session = this.#load(sessionId)
-    if (request.permission_mode !== undefined) this.#checkMode(request.permission_mode)
     const { task_id = `task_${this.#options.newId()}`, ...body } = request
     try {
+      // A session may be older than the maximum.
+      this.#checkMode(request.permission_mode ?? session.record.permissionMode)
       this.#runtime(session.record.runtime).parseConfig?.({ ...session.record.runtimeConfig, ...body.runtime_config })
       return await acknowledge(session.submit(request, task_id, this.#options.hash.contentHash(body), requestId))
     } finally {
@@ -245,6 +246,16 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     const runtime = this.#options.runtimes.get(this.#options.aliases.get(name) ?? name)
     if (runtime !== undefined) return runtime
     throw new Problem('unknown_runtime', 'The daemon has no runtime of this name.', { members: { runtime: name.slice(0, 64), allowed: [...this.#options.runtimes.keys()] } })
+  }
+
+  /** The directory of a session was real when the session was made: now it must still be there, and be the same. */
+  async #checkAgain(cwd: string): Promise<string> {
+    const real = await this.#options.checkCwd(cwd).catch((error: unknown) => {
+      if (error instanceof Problem) return null
+      throw error
+    })
+    if (real === cwd) return real
+    throw new Problem('cwd_not_allowed', 'The working directory of the session is gone, or leads elsewhere now.')
   }
 
   #refuseWork(): void {

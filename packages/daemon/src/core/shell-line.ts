@@ -33,7 +33,7 @@ export function parseShellLine(text: string): ShellLine | null {
 /** One step at a time: blanks, an operator, or a word of plain characters and quoted parts. No two quoted parts in `''` touch: zsh may read a quote there. */
 const step = /( +)|(&&|\|\||[;|])|((?:[\w./:,@%+=-]|(?<=[\w~^])[~^]|'[^']*'(?!')|"(?:[^"$`\\!]|\\[^!])*")+)/y
 /** Neither control characters nor blanks other than the space have one meaning everywhere. */
-const unsafe = /[\0-\x1f\x7f]/
+const unsafe = /\p{Cc}/u
 
 function parseCommands(text: string): ShellLine | null {
   if (text.length > MAX_LENGTH || unsafe.test(text) || !text.isWellFormed()) return null

@@ -59,7 +59,7 @@ export const eventRoutes: readonly Route[] = [
       'Ordered by a durable cursor over the whole log (`id: <cursor>`, opaque). Resume with `Last-Event-ID` or `after`; `after=latest` starts at the live tip. '
       + '`event: resync` says that the cursor belongs to another log, or lies beyond the end of this one.',
     errors: ['invalid_cursor', 'sse_limit'],
-    query: z.object({ after: z.string().max(128).optional().describe('a cursor, or `latest`'), types, until }),
+    query: z.object({ after: z.string().optional().describe('a cursor, or `latest`'), types, until }),
     success: { status: 200, description: 'Events', content: { 'text/event-stream': event } },
     handle({ query, exchange, context }) {
       const source = followAll(context.log)

@@ -34,6 +34,6 @@ export function pageSize(options: { readonly fallback: number; readonly max: num
 
 /** The parameters of every paged list. */
 export const paging = {
-  after: z.string().max(256).optional().describe('cursor: the last id of the page before'),
+  after: z.string().optional().describe('cursor: the last id of the page before'),
   limit: pageSize({ fallback: 100, max: 500 }),
 }

@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import { STATUS_CODES } from 'node:http'
+import { STATUS_CODES, type ServerResponse } from 'node:http'
 import { Problem, type ProblemCode } from '@codesdkd/protocol'
 import { securityHeaders } from './reply.ts'
 
-/** Answers what Node's parser refuses, or what asks for another protocol, on the bare socket and closes it. */
-export function refuseRaw(error: Error | null, socket: Duplex): void {
-  if (!socket.writable || (error !== null && 'code' in error && error.code === 'ECONNRESET') || hasAnswer(socket)) {
+/**
+ * Answers what Node's parser refuses, or what asks for another protocol, on the bare socket and closes it. `last` is the answer that
+ * was begun last on this socket: once a part of it is out, a second status line would be taken for the rest of it.
+ */
+export function refuseRaw(error: Error | null, socket: Duplex, last: ServerResponse | undefined): void {
+  const begun = last !== undefined && last.headersSent && !last.writableFinished
+  if (!socket.writable || begun || (error !== null && 'code' in error && error.code === 'ECONNRESET')) {
     socket.destroy()
     return
   }
@@ -22,11 +26,6 @@ export function refuseRaw(error: Error | null, socket: Duplex): void {
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
   socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${lines}\r\n${body}`, () => socket.destroy())
-}
-
-/** True while an answer is being written to the socket: a second status line would be taken for a part of it. */
-function hasAnswer(socket: Duplex): boolean {
-  return '_httpMessage' in socket && socket._httpMessage !== null
 }
 
 function toProblem(error: Error | null): Problem {

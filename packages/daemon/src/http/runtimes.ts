@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { authStatus, capabilities, credentialNamespace, health } from '@codesdkd/protocol'
 import { route } from './route.ts'
 
-const selected = z.object({ runtime: z.string().max(64, 'is not the name of a runtime').optional().describe('name of the runtime; without it, the default one') })
+const selected = z.object({ runtime: z.string().optional().describe('name of the runtime; without it, the default one') })
 
 export const runtimeRoutes = [
   route({

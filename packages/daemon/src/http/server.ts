@@ -1,5 +1,6 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { HttpContext } from './context.ts'
 import { MAX_HEADERS } from './gates.ts'
 import { createListener } from './listener.ts'
@@ -33,8 +34,10 @@ export async function createHttpServer(context: HttpContext): Promise<HttpServer
   server.on('timeout', closeIfStalled)
   server.on('checkContinue', listener)
   server.on('checkExpectation', listener)
-  server.on('clientError', refuseRaw)
-  for (const event of ['upgrade', 'connect'] as const) server.on(event, (_request, socket) => refuseRaw(null, socket))
+  const last = new WeakMap<Duplex, ServerResponse>()
+  server.on('request', (incoming, outgoing) => last.set(incoming.socket, outgoing))
+  server.on('clientError', (error, socket) => refuseRaw(error, socket, last.get(socket)))
+  for (const event of ['upgrade', 'connect'] as const) server.on(event, (_request, socket) => refuseRaw(null, socket, last.get(socket)))
   return {
     url: await bind(server, context),
     async [Symbol.asyncDispose]() {

@@ -102,8 +102,8 @@ export function typeInput(state: CodexState, params: NativeOf<'item/commandExecu
   return atOnce(toStdinCall(id, params.stdin), { output: '', isError: false, durationMs: null, executionEnv: 'unknown' })
 }
 
-function atOnce(call: NativeCall, result: CallResult): readonly Observation[] {
-  return [{ kind: 'call.unasked', call, rule: 'codex:built_in_tool' }, { kind: 'call.started', id: call.id }, { kind: 'call.completed', id: call.id, result }]
+export function atOnce(call: NativeCall, result: CallResult, rule = 'codex:built_in_tool'): readonly Observation[] {
+  return [{ kind: 'call.unasked', call, rule }, { kind: 'call.started', id: call.id }, { kind: 'call.completed', id: call.id, result }]
 }
 
 // ---------------------------------------------------------------- questions
@@ -141,8 +141,8 @@ export function askCommand(state: CodexState, request: RpcId, params: NativeOf<'
  */
 function asksToLeave(state: CodexState, params: NativeOf<'item/commandExecution/requestApproval'>): boolean {
   if (params.networkApprovalContext != null) return true
-  const wish = state.wishes.get(params.itemId) ?? 'unknown'
-  if (wish !== 'unknown') return wish === 'leave'
+  const raw = state.raw.get(params.itemId)
+  if (raw?.kind === 'shell' && raw.wish !== 'unknown') return raw.wish === 'leave'
   return state.policy === 'on-request' || 'reason' in toReason(params.reason)
 }
 

@@ -29,6 +29,11 @@ export function toMcpCall(id: string, server: string, tool: string, input: unkno
   return { id, name: `mcp__${server}__${tool}`, kind: 'other', title: `${server}: ${tool}`, input: input ?? {} }
 }
 
+/** A script that makes calls of its own, which are asked about one by one. */
+export function toScriptCall(id: string, code: string): NativeCall {
+  return { id, name: 'script', kind: 'other', title: 'script of calls', input: { code } }
+}
+
 /** Text for the standard input of a command that runs. */
 export function toStdinCall(id: string, chars: string): NativeCall {
   return { id, name: 'write_stdin', kind: 'execute', title: chars.trim() || 'input', input: { chars } }

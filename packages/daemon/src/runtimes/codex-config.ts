@@ -44,10 +44,10 @@ export function parseCodexConfig(config: Readonly<Record<string, unknown>>): Cod
 
 const toSnakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
-/** What a permission mode means to Codex. */
-export function toPermissions(mode: PermissionMode): { readonly policy: ApprovalPolicy; readonly sandbox: string; readonly sandboxPolicy: object } {
-  // Other sessions may work under the temporary directory: it is no place for this one to write.
-  const workspace = { type: 'workspaceWrite', writableRoots: [], networkAccess: false, excludeTmpdirEnvVar: true, excludeSlashTmp: true }
+/** What a permission mode means to Codex; `scratch` is where commands may put temporary files. */
+export function toPermissions(mode: PermissionMode, scratch: string): { readonly policy: ApprovalPolicy; readonly sandbox: string; readonly sandboxPolicy: object } {
+  // Other sessions may work under the system's temporary directory: it is no place for this one to write.
+  const workspace = { type: 'workspaceWrite', writableRoots: [scratch], networkAccess: false, excludeTmpdirEnvVar: true, excludeSlashTmp: true }
   switch (mode) {
     case 'ask': return { policy: 'untrusted', sandbox: 'workspace-write', sandboxPolicy: workspace }
     case 'auto': return { policy: 'on-request', sandbox: 'workspace-write', sandboxPolicy: workspace }
@@ -64,18 +64,21 @@ export function toUserHome({ variables }: RuntimeEnv): string | null {
 
 /**
  * Makes the home hold our settings and, when shared, the user's login; and nothing else that could widen what Codex may do.
- * Rules and hooks that an earlier, less confined session may have left there are removed.
+ * Rules and hooks that an earlier, less confined session may have left there are removed. Returns a new directory for temporary files.
  */
-export async function prepareHome(env: RuntimeEnv): Promise<void> {
+export async function prepareHome(env: RuntimeEnv, mark: string): Promise<string> {
   await mkdir(env.home, { recursive: true, mode: 0o700 })
   // Codex writes the conversations into it, readable to all.
   await chmod(env.home, 0o700)
   await Promise.all(['rules', 'hooks.json', 'hooks', 'config.toml.d'].map((name) => rm(path.join(env.home, name), { recursive: true, force: true })))
-  const draft = path.join(env.home, `.config.toml.${process.pid}.${Math.random().toString(36).slice(2)}`)
+  const draft = path.join(env.home, `.config.toml.${mark}`)
   await writeFile(draft, settings, { mode: 0o600 })
   await rename(draft, path.join(env.home, 'config.toml'))
   const userHome = toUserHome(env)
   if (env.shared && userHome !== null && path.resolve(userHome) !== path.resolve(env.home)) await linkLogin(userHome, env.home)
+  const scratch = path.join(env.home, 'scratch', mark)
+  await mkdir(scratch, { recursive: true, mode: 0o700 })
+  return scratch
 }
 
 // A link and not a copy: refreshing a login makes the older tokens invalid, so there must be only one file.
@@ -132,10 +135,12 @@ export interface LaunchOptions {
   readonly loggedIn: boolean
   /** Names this agent in the environment of its commands. */
   readonly mark: string
+  /** Where they may put temporary files. */
+  readonly scratch: string
 }
 
 /** The arguments of one app-server: what depends on the session. They are visible to all, so no secret is among them. */
-export function toArguments({ env, cwd, model, config, loggedIn, mark }: LaunchOptions): readonly string[] {
+export function toArguments({ env, cwd, model, config, loggedIn, mark, scratch }: LaunchOptions): readonly string[] {
   const provider = toProvider(env, config, loggedIn)
   const hidden = [...credentialVariables, ...(config.env_key === undefined ? [] : [config.env_key]), 'CODEX_*']
   const settings: Record<string, unknown> = {
@@ -146,7 +151,7 @@ export function toArguments({ env, cwd, model, config, loggedIn, mark }: LaunchO
     'shell_environment_policy.inherit': 'all',
     'shell_environment_policy.ignore_default_excludes': true,
     'shell_environment_policy.exclude': hidden,
-    'shell_environment_policy.set': { [processMark]: mark, [commandMark]: mark },
+    'shell_environment_policy.set': { [processMark]: mark, [commandMark]: mark, TMPDIR: scratch },
     ...(provider === null ? {} : { model_provider: providerId, ...prefixed(`model_providers.${providerId}`, provider) }),
   }
   const flags = Object.entries(settings).flatMap(([key, value]) => (value === undefined ? [] : ['-c', `${key}=${toToml(value)}`]))

@@ -3,8 +3,9 @@ import type { Observation } from '../core/ports.ts'
 import {
   askCommand, askMcp, askPatch, askPermissions, completeCall, completeOther, resolveRequest, startCall, streamOutput, typeInput,
 } from './codex-call-flow.ts'
-import { noise, toNative, toSandboxWish } from './codex-native.ts'
+import { noise, toNative } from './codex-native.ts'
 import type { Item, Native, NativeOf } from './codex-native.ts'
+import { mapRaw } from './codex-raw.ts'
 import { event, notice, without } from './codex-state.ts'
 import type { CodexState, Mapped } from './codex-state.ts'
 import type { Incoming, RpcId } from './json-rpc.ts'
@@ -60,7 +61,7 @@ function mapNotification(state: CodexState, native: Native): Mapped {
     case 'warning': return [state, [notice('warning', 'warning', native.params.message)]]
     case 'configWarning': return [state, toConfigWarning(native.params)]
     case 'mcpServer/startupStatus/updated': return [state, toMcpStatus(native.params)]
-    case 'rawResponseItem/completed': return mapRawItem(state, native.params.item)
+    case 'rawResponseItem/completed': return mapRaw(state, native.params.item)
     case 'serverRequest/resolved': return resolveRequest(state, native.params.requestId)
     case 'turn/started':
     case 'item/commandExecution/requestApproval':
@@ -133,11 +134,6 @@ function mapError(state: CodexState, { error, willRetry }: NativeOf<'error'>): M
 }
 
 // ---------------------------------------------------------------- everything else
-
-function mapRawItem(state: CodexState, raw: unknown): Mapped {
-  const found = toSandboxWish(raw)
-  return found === null ? [state, []] : [{ ...state, wishes: new Map(state.wishes).set(found.callId, found.wish) }, []]
-}
 
 function mapRateLimits(state: CodexState, { rateLimits }: NativeOf<'account/rateLimits/updated'>): Mapped {
   const told = JSON.stringify(rateLimits)

@@ -139,21 +139,45 @@ export function toNative(method: string, params: unknown): Native | null {
   return parsed.success ? parsed.data : null
 }
 
-const callItem = z.object({ type: z.enum(['function_call', 'custom_tool_call']), call_id: z.string(), name: text, arguments: text, input: text })
-const shellArguments = z.looseObject({ sandbox_permissions: z.unknown().optional() })
+/** A call as the model made it, or what it was told of it. Codex shows more in them than in its own items. */
+export type RawItem =
+  | { readonly kind: 'shell'; readonly id: string; readonly command: string; readonly workdir: string | null; readonly wish: SandboxWish }
+  | { readonly kind: 'script'; readonly id: string; readonly code: string }
+  | { readonly kind: 'output'; readonly id: string; readonly text: string }
 
-/** What a raw response item says about leaving the sandbox; null when it is no call that could. */
-export function toSandboxWish(raw: unknown): { readonly callId: string; readonly wish: SandboxWish } | null {
-  const parsed = callItem.safeParse(raw)
+const outputText = z.union([z.string(), z.array(z.object({ text: z.string().catch('') })).transform((parts) => parts.map(({ text }) => text).join('\n'))])
+const rawItem = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('function_call'), call_id: z.string(), name: z.string(), arguments: z.string() }),
+  z.object({ type: z.literal('custom_tool_call'), call_id: z.string(), name: z.string(), input: z.string() }),
+  z.object({ type: z.literal('function_call_output'), call_id: z.string(), output: outputText }),
+  z.object({ type: z.literal('custom_tool_call_output'), call_id: z.string(), output: outputText }),
+])
+const shellArguments = z.object({ cmd: text, workdir: maybe, sandbox_permissions: z.unknown().optional() })
+
+/** A raw response item as far as it says something of a call; else null. */
+export function toRawItem(raw: unknown): RawItem | null {
+  const parsed = rawItem.safeParse(raw)
   if (!parsed.success) return null
-  const { type, call_id: callId, arguments: json } = parsed.data
-  if (type === 'custom_tool_call') return { callId, wish: 'unknown' }
+  const item = parsed.data
+  switch (item.type) {
+    case 'function_call': return toShellItem(item.call_id, item.arguments)
+    // Models that write their calls as code have one tool, which runs it.
+    case 'custom_tool_call': return item.name === 'exec' ? { kind: 'script', id: item.call_id, code: item.input } : null
+    case 'function_call_output':
+    case 'custom_tool_call_output': return { kind: 'output', id: item.call_id, text: item.output }
+    default: return item satisfies never
+  }
+}
+
+function toShellItem(id: string, json: string): RawItem {
+  const unknown: RawItem = { kind: 'shell', id, command: '', workdir: null, wish: 'unknown' }
   try {
-    const wanted = shellArguments.safeParse(JSON.parse(json))
-    if (!wanted.success) return { callId, wish: 'unknown' }
-    return { callId, wish: wanted.data.sandbox_permissions === undefined || wanted.data.sandbox_permissions === 'use_default' ? 'stay' : 'leave' }
+    const parsed = shellArguments.safeParse(JSON.parse(json))
+    if (!parsed.success) return unknown
+    const { cmd, workdir, sandbox_permissions: permissions } = parsed.data
+    return { kind: 'shell', id, command: cmd, workdir: workdir ?? null, wish: permissions === undefined || permissions === 'use_default' ? 'stay' : 'leave' }
   } catch {
-    return { callId, wish: 'unknown' }
+    return unknown
   }
 }
 

@@ -1,8 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskError } from '@codesdkd/protocol'
+import * as z from 'zod'
 import type { Outcome, RuntimeSession, SessionSpec, TaskHost, TaskSpec } from '../core/ports.ts'
 import { commandMark, parseCodexConfig, toPermissions } from './codex-config.ts'
 import { toSafeMessage, toTaskError } from './codex-errors.ts'
+import type { CodexRollout } from './codex-rollout.ts'
 import type { TurnEnd } from './codex-state.ts'
 import { CodexTurn } from './codex-turn.ts'
 import { RpcClosed, RpcError } from './json-rpc.ts'
@@ -17,10 +18,16 @@ export interface CodexSessionOptions {
   readonly rpc: JsonRpc
   readonly threadId: string
   readonly resumed: boolean
+  /** Where the raw items of the conversation are found if the agent does not send them; else null. */
+  readonly rollout: CodexRollout | null
   /** What the agent said before the first turn. */
   readonly backlog: readonly Incoming[]
   /** Names this agent in the environment of its commands. */
   readonly mark: string
+  /** Where its commands may put temporary files. */
+  readonly scratch: string
+  /** What ends with the session: the process first of all. */
+  readonly resources: AsyncDisposable
   /** Milliseconds that an interrupted turn has to end; then the agent is killed. Default 5000. */
   readonly interruptGraceMs?: number
 }
@@ -55,16 +62,22 @@ export class CodexSession implements RuntimeSession {
 
   /** Takes one message of the agent. What comes between turns means nothing to a host. */
   async receive(message: Incoming): Promise<void> {
-    await this.#turn?.receive(message)
+    const turn = this.#turn
+    if (turn === null) return
+    const turnId = this.#options.rollout === null ? null : toMilestone(message)
+    if (turnId !== null) for (const raw of (await this.#options.rollout?.read(turnId)) ?? []) await turn.receive(raw)
+    await turn.receive(message)
   }
 
   async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {
-    const { rpc, spec, threadId } = this.#options
-    const { policy, sandboxPolicy } = toPermissions(task.permissionMode)
+    const { rpc, spec, threadId, scratch } = this.#options
+    const { policy, sandboxPolicy } = toPermissions(task.permissionMode, scratch)
     const turn = new CodexTurn({ rpc, threadId, cwd: spec.cwd, policy, host })
     await host.observe([{ kind: 'runtime_session', id: threadId }])
     for (const message of this.#backlog) await turn.receive(message)
     this.#backlog = []
+    // What stands in it already belongs to earlier turns.
+    await this.#options.rollout?.read('')
     this.#turn = turn
     try {
       const permissions = { approvalPolicy: policy, approvalsReviewer: 'user', sandboxPolicy }
@@ -79,7 +92,7 @@ export class CodexSession implements RuntimeSession {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#usable = false
-    await this.#options.process[Symbol.asyncDispose]()
+    await this.#options.resources[Symbol.asyncDispose]()
     await killMarked(commandMark, this.#options.mark)
   }
 
@@ -130,6 +143,7 @@ export class CodexSession implements RuntimeSession {
     if (error instanceof RpcError) return failed({ code: 'agent_error', message: toSafeMessage(error.message), retryable: false })
     if (error instanceof RpcClosed) return await this.#lost(await this.#silence)
     await this.#kill()
+    if (!(error instanceof DOMException)) throw error
     return failed({ code: 'agent_protocol_error', message: 'The agent did not answer.', retryable: true })
   }
 
@@ -141,16 +155,23 @@ export class CodexSession implements RuntimeSession {
       const message = cause instanceof Error ? cause.message : String(cause)
       return failed({ code: 'agent_protocol_error', message: `The agent's output could not be handled: ${toSafeMessage(message)}`, retryable: true })
     }
-    // It may have closed its output and live on; a moment is enough for one that is about to exit.
-    await Promise.race([this.#options.process.ended, delay(1000, undefined, { ref: false })])
+    const { exitCode, signal, stderrTail } = await this.#options.process.settle()
     await this.#kill()
-    const { exitCode, signal, stderrTail } = await this.#options.process.ended
     const how = signal === null ? `with exit code ${exitCode}` : `by signal ${signal}`
     return failed({
       code: 'agent_exited', message: `The agent ended ${how} before the turn was over.`, retryable: true, exit_code: exitCode, signal,
       ...(stderrTail === '' ? {} : { stderr_tail: stderrTail }),
     })
   }
+}
+
+const ofTurn = z.object({ turnId: z.string() }).or(z.object({ turn: z.object({ id: z.string() }) }).transform(({ turn }) => ({ turnId: turn.id })))
+const milestones: ReadonlySet<string> = new Set(['thread/tokenUsage/updated', 'turn/completed'])
+
+/** The turn of a message before which the conversation's raw items should be known; null for any other message. */
+function toMilestone(message: Incoming): string | null {
+  if (message.kind === 'invalid' || (message.kind === 'notification' && !milestones.has(message.method))) return null
+  return ofTurn.safeParse(message.params).data?.turnId ?? null
 }
 
 function toTurnInput(task: TaskSpec, threadId: string): object {

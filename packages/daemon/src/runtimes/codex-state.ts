@@ -1,7 +1,7 @@
 import type { Payload } from '@codesdkd/protocol'
 import type { Observation } from '../core/ports.ts'
 import { toSafeMessage } from './codex-errors.ts'
-import type { CommandItem, McpItem, NativeError, PatchItem } from './codex-native.ts'
+import type { CommandItem, McpItem, NativeError, PatchItem, RawItem } from './codex-native.ts'
 import type { RpcId } from './json-rpc.ts'
 
 export type ApprovalPolicy = 'untrusted' | 'on-request' | 'never'
@@ -40,8 +40,10 @@ export interface CodexState {
   readonly calls: ReadonlyMap<string, CallState>
   /** Questions without an answer that took effect: request -> call. */
   readonly requests: ReadonlyMap<RpcId, string>
-  /** What the model's own calls say about leaving the sandbox. */
-  readonly wishes: ReadonlyMap<string, SandboxWish>
+  /** Ids of all calls that Codex showed. */
+  readonly shown: ReadonlySet<string>
+  /** The model's own calls, as it made them. */
+  readonly raw: ReadonlyMap<string, Exclude<RawItem, { kind: 'output' }>>
   /** The rate limits as last reported. */
   readonly rateLimits: string
   readonly invalidLines: number
@@ -49,6 +51,7 @@ export interface CodexState {
   readonly typed: number
 }
 
+/** Whether a call wants to leave its sandbox. */
 export type SandboxWish = 'stay' | 'leave' | 'unknown'
 
 export type Mapped = readonly [state: CodexState, observations: readonly Observation[]]
@@ -63,7 +66,8 @@ export function createCodexState({ cwd, policy }: { readonly cwd: string; readon
     blockUses: new Map(),
     calls: new Map(),
     requests: new Map(),
-    wishes: new Map(),
+    shown: new Set(),
+    raw: new Map(),
     rateLimits: '',
     invalidLines: 0,
     typed: 0,
@@ -76,7 +80,7 @@ export function hasRunningCalls(state: CodexState): boolean {
 }
 
 export function withCall(state: CodexState, id: string, call: CallState): CodexState {
-  return { ...state, calls: new Map(state.calls).set(id, call) }
+  return { ...state, calls: new Map(state.calls).set(id, call), shown: new Set(state.shown).add(id) }
 }
 
 export function withoutCall(state: CodexState, id: string): CodexState {

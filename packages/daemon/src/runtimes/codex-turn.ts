@@ -23,7 +23,7 @@ const steerTimeoutMs = 5000
 export class CodexTurn {
   /** Resolves with Codex's id of the turn when that runs. */
   readonly started: Promise<string>
-  /** Resolves when Codex says that the turn has ended, after all that came before is observed. */
+  /** Resolves when Codex says that the turn has ended, after all that came before is observed. Rejects when the host fails. */
   readonly ended: Promise<TurnEnd>
   /** Resolves when, after the end, no call runs any more. */
   readonly quiet: Promise<void>
@@ -49,7 +49,7 @@ export class CodexTurn {
     if (message.kind === 'request' && asked === undefined) this.#refuse(message)
     await this.#observe(observations.filter((observation) => observation.kind !== 'call.asked'))
     // Not awaited: other calls go on while this one waits.
-    if (message.kind === 'request' && asked !== undefined) void this.#ask(message, asked.call)
+    if (message.kind === 'request' && asked !== undefined) this.#ask(message, asked.call).catch((error: unknown) => this.#end.reject(error))
     if (state.turnId !== null) this.#start.resolve(state.turnId)
     if (state.end === null) return
     this.#end.resolve(state.end)

@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises'
 import { execFile } from 'node:child_process'
+import { rm, stat } from 'node:fs/promises'
 import * as path from 'node:path'
 import { promisify } from 'node:util'
 import type { AuthStatus, TaskError } from '@codesdkd/protocol'
@@ -10,6 +10,7 @@ import { codexCapabilities } from './codex-capabilities.ts'
 import { credentialVariables, parseCodexConfig, prepareHome, toArguments, toPermissions, toUserHome } from './codex-config.ts'
 import type { CodexConfig } from './codex-config.ts'
 import { toSafeMessage } from './codex-errors.ts'
+import { CodexRollout } from './codex-rollout.ts'
 import { CodexSession } from './codex-session.ts'
 import { RpcClosed, RpcError, createJsonRpc } from './json-rpc.ts'
 import type { Incoming, JsonRpc } from './json-rpc.ts'
@@ -53,11 +54,12 @@ async function openCodex(spec: SessionSpec, env: RuntimeEnv, options: CodexOptio
   if (env.executable === null) throw new RuntimeFailure({ code: 'agent_not_installed', message: 'Codex is not installed.', retryable: false })
   const config = parseCodexConfig(spec.runtimeConfig)
   const mark = newId()
-  await prepareHome(env)
+  const scratch = await prepareHome(env, mark)
   const deadline = AbortSignal.timeout(startTimeoutMs)
   await using stack = new AsyncDisposableStack()
+  stack.defer(() => rm(scratch, { recursive: true, force: true }))
   const process = stack.use(await start(env.executable, {
-    args: toArguments({ env, cwd: spec.cwd, model: spec.model, config, loggedIn: await hasLogin(env), mark }),
+    args: toArguments({ env, cwd: spec.cwd, model: spec.model, config, loggedIn: await hasLogin(env), mark, scratch }),
     cwd: spec.cwd,
     env: { ...env.variables, CODEX_HOME: env.home },
     mark,
@@ -74,15 +76,14 @@ async function openCodex(spec: SessionSpec, env: RuntimeEnv, options: CodexOptio
       else if (backlog.length < 100) backlog.push(message)
     },
   })
-  try {
-    const thread = await converse(rpc, { spec, config, signal: AbortSignal.any([signal, deadline]) })
-    const { interruptGraceMs } = options
-    session = new CodexSession({ spec, process, rpc, ...thread, backlog, mark, ...(interruptGraceMs === undefined ? {} : { interruptGraceMs }) })
-  } catch (error) {
+  const thread = await converse(rpc, { spec, config, scratch, signal: AbortSignal.any([signal, deadline]) }).catch(async (error: unknown) => {
     signal.throwIfAborted()
     throw new RuntimeFailure(await toFailure(error, process), { cause: error })
-  }
-  stack.move()
+  })
+  const { interruptGraceMs } = options
+  session = new CodexSession({
+    spec, process, rpc, ...thread, backlog, mark, scratch, resources: stack.move(), ...(interruptGraceMs === undefined ? {} : { interruptGraceMs }),
+  })
   return session
 }
 
@@ -97,20 +98,28 @@ async function start(executable: string, options: Omit<Parameters<typeof openPro
   }
 }
 
-const started = z.object({ thread: z.object({ id: z.string().min(1) }) })
+const opened = z.object({ thread: z.object({ id: z.string().min(1), path: z.string().nullish() }) })
+
+interface ConversationOptions {
+  readonly spec: SessionSpec
+  readonly config: CodexConfig
+  readonly scratch: string
+  readonly signal: AbortSignal
+}
 
 interface Conversation {
   readonly threadId: string
   readonly resumed: boolean
+  readonly rollout: CodexRollout | null
 }
 
 /** Shakes hands and opens the thread; one that is not found any more is replaced by a new one. */
-async function converse(rpc: JsonRpc, options: { readonly spec: SessionSpec; readonly config: CodexConfig; readonly signal: AbortSignal }): Promise<Conversation> {
-  const { spec, config, signal } = options
+async function converse(rpc: JsonRpc, options: ConversationOptions): Promise<Conversation> {
+  const { spec, config, scratch, signal } = options
   const clientInfo = { name: 'codesdkd', title: 'codesdkd', version: '0.1.0' }
   await rpc.request('initialize', { clientInfo, capabilities: { experimentalApi: true, requestAttestation: false } }, signal)
   rpc.notify('initialized')
-  const { policy, sandbox } = toPermissions(spec.permissionMode)
+  const { policy, sandbox } = toPermissions(spec.permissionMode, scratch)
   const servers = Object.entries(config.mcp_servers ?? {}).map(([name, server]) => [`mcp_servers.${name}`, server] as const)
   const params = {
     cwd: spec.cwd, approvalPolicy: policy, approvalsReviewer: 'user', sandbox, config: Object.fromEntries(servers),
@@ -118,11 +127,14 @@ async function converse(rpc: JsonRpc, options: { readonly spec: SessionSpec; rea
   }
   if (spec.resume !== null) {
     const resumed = await rpc.request('thread/resume', { ...params, threadId: spec.resume, excludeTurns: true }, signal).catch(notFound)
-    if (resumed !== null) return { threadId: started.parse(resumed).thread.id, resumed: true }
+    if (resumed !== null) {
+      const { id, path } = opened.parse(resumed).thread
+      return { threadId: id, resumed: true, rollout: path == null ? null : new CodexRollout(path) }
+    }
   }
   // Raw events are the only place where a command's wish to leave the sandbox shows.
-  const { thread } = started.parse(await rpc.request('thread/start', { ...params, experimentalRawEvents: true }, signal))
-  return { threadId: thread.id, resumed: false }
+  const { thread } = opened.parse(await rpc.request('thread/start', { ...params, experimentalRawEvents: true }, signal))
+  return { threadId: thread.id, resumed: false, rollout: null }
 }
 
 function notFound(error: unknown): null {
@@ -136,8 +148,7 @@ async function toFailure(error: unknown, process: AgentProcess): Promise<TaskErr
   }
   if (error instanceof RpcError) return { code: 'agent_start_failed', message: toSafeMessage(error.message), retryable: false }
   if (!(error instanceof RpcClosed)) return { code: 'agent_protocol_error', message: 'Codex answered in a way that is not understood.', retryable: false }
-  process.kill()
-  const { exitCode, signal, stderrTail } = await process.ended
+  const { exitCode, signal, stderrTail } = await process.settle()
   const message = 'Codex ended while it was starting.'
   return { code: 'agent_start_failed', message, retryable: false, exit_code: exitCode, signal, ...(stderrTail === '' ? {} : { stderr_tail: stderrTail }) }
 }

@@ -46,6 +46,7 @@ const id = z.union([z.string(), z.number()])
 const request = z.object({ id: id.optional(), method: z.string(), params: z.unknown().optional() })
 const response = z.object({
   id,
+  method: z.undefined().optional(),
   result: z.unknown().optional(),
   error: z.object({ code: z.number().catch(0), message: z.string().catch('no reason was given') }).nullish(),
 })

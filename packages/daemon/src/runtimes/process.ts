@@ -13,6 +13,8 @@ export const processMark = 'CODESDKD_PROCESS'
 
 const maxLineBytes = 8 * 1024 * 1024
 const stderrBytes = 64 * 1024
+/** The most that a pipe holds on Linux, unless root says otherwise. */
+const pipeBytes = 1024 * 1024
 
 export interface ProcessOptions {
   readonly executable: string
@@ -115,7 +117,14 @@ export class AgentProcess implements AsyncDisposable {
     this.#signal('SIGKILL')
   }
 
-  /** Closes stdin, asks the group to end, and kills it after the grace period. Resolves when the agent is gone. */
+  /** For an agent that has nothing more to say: lets it exit by itself for a moment, so that its exit code is told, and then kills it. */
+  async settle(): Promise<ProcessEnd> {
+    await Promise.race([this.ended, delay(1000, undefined, { ref: false })])
+    this.kill()
+    return await this.ended
+  }
+
+  /** Closes stdin, asks the group to end, and kills it after the grace period. Resolves when all of it is gone. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.stdin.end()
     this.#signal('SIGTERM')
@@ -127,37 +136,48 @@ export class AgentProcess implements AsyncDisposable {
     // Nobody reads what is left; an unread pipe would keep the descriptor.
     this.#child.stdout.destroy()
     await this.ended
+    // What is killed dies a moment later; a dead child of which nobody takes note is not waited for.
+    for (let round = 0; round < 25 && this.#signal(0); round += 1) await delay(20)
   }
 
-  #signal(signal: NodeJS.Signals): void {
+  /** False when the group is gone already. */
+  #signal(signal: NodeJS.Signals | 0): boolean {
     try {
-      process.kill(-this.pid, signal)
+      return process.kill(-this.pid, signal)
     } catch {
-      // The group is gone already.
+      return false
     }
   }
 }
 
-/** Chunks until the stream ends, or until it stayed open and empty for a while after the exit. */
+/**
+ * Chunks until the stream ends. Once the process has exited, a stray child may still hold the pipe: then what the pipe can have
+ * held is read, and no more than that; and a pipe that stays open and empty is given up.
+ */
 async function* readUntilGone(stream: Readable, exited: Promise<void>, graceMs: number): AsyncGenerator<Uint8Array> {
   const closed = new AbortController()
+  let left = Infinity
   stream.once('close', () => closed.abort())
-  void exited.then(() => destroyWhenEmpty(stream, graceMs, closed.signal))
+  void exited.then(() => {
+    left = pipeBytes
+    return destroyWhenEmpty(stream, graceMs, closed.signal)
+  })
   try {
-    yield* stream as AsyncIterable<Uint8Array>
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      yield chunk
+      left -= chunk.length
+      if (left < 0) break
+    }
   } catch (error) {
     // Destroyed on purpose, or broken: either way there is nothing more to read.
     if (!stream.destroyed) throw error
   }
 }
 
-// A reader that is merely slow leaves something in the buffer; an empty one means that only a stray holds the pipe.
-// A stray that goes on writing is not listened to for more than a few periods.
+// Something in the buffer means that the reader is slow, not that nothing comes.
 async function destroyWhenEmpty(stream: Readable, graceMs: number, signal: AbortSignal): Promise<void> {
-  for (let period = 0; period < 5 && !signal.aborted; period += 1) {
-    await delay(graceMs, undefined, { signal, ref: false }).catch(() => {})
-    if (stream.readableLength === 0) break
-  }
+  do await delay(graceMs, undefined, { signal, ref: false }).catch(() => {})
+  while (!signal.aborted && stream.readableLength > 0)
   stream.destroy()
 }
 

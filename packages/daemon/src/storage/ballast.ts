@@ -36,10 +36,9 @@ export class Ballast implements Disposable {
     return this.#held
   }
 
-  /** Gives the room away. False when it was gone already. */
+  /** Gives the room away. False when there is none to give. Never throws. */
   release(): boolean {
-    if (!this.#held) return false
-    rmSync(this.#path, { force: true })
+    if (!this.#held || !this.#remove()) return false
     this.#held = false
     this.#restoreLater()
     return true
@@ -73,7 +72,16 @@ export class Ballast implements Disposable {
       }
       return true
     } catch {
+      this.#remove()
+      return false
+    }
+  }
+
+  #remove(): boolean {
+    try {
       rmSync(this.#path, { force: true })
+      return true
+    } catch {
       return false
     }
   }

@@ -26,6 +26,8 @@ export interface EventLogOptions {
   readonly bootId: string
   /** Told when writes begin to fail, with the cause, and with null when all is well again. */
   readonly onFailure?: (failure: Error | null) => void
+  /** Told after each transaction how many seconds it took. */
+  readonly onCommit?: (seconds: number) => void
 }
 
 /** The log in SQLite. Disposing commits what waits and notes the clean stop; the database stays open. */
@@ -44,12 +46,13 @@ export class SqliteEventLog implements EventLog {
   readonly #followers = new Waiters<string>()
   readonly #allFollowers = new Waiters<null>()
   readonly #onFailure: (failure: Error | null) => void
+  readonly #onCommit: (seconds: number) => void
   #lastCursor: number
   #failure: Error | null = null
   #closed = false
 
   /** Throws what SQLite and the file system throw. */
-  constructor({ dir, database, newId, bootId, onFailure = () => {} }: EventLogOptions) {
+  constructor({ dir, database, newId, bootId, onFailure = () => {}, onCommit = () => {} }: EventLogOptions) {
     this.#database = database
     this.#rows = { events: new EventRows(database), sessions: new SessionRows(database), tasks: new TaskRows(database) }
     this.#writer = new LogWriter(database, this.#rows)
@@ -61,6 +64,7 @@ export class SqliteEventLog implements EventLog {
     this.gap = identity.gap
     this.#mark.write(this.#lastCursor)
     this.#onFailure = onFailure
+    this.#onCommit = onCommit
     this.#ballast = new Ballast(join(dir.path, 'ballast'), {
       onRestored: () => {
         if (!this.#commits.failing) this.#recover()
@@ -191,9 +195,13 @@ export class SqliteEventLog implements EventLog {
   }
 
   #write(changes: readonly Change[], durability: Durability): void {
-    for (const written of this.#writer.write(changes, durability, this.#lastCursor)) this.#publish(written)
+    const begun = performance.now()
+    const rows = this.#writer.write(changes, durability, this.#lastCursor)
+    const seconds = (performance.now() - begun) / 1000
+    for (const written of rows) this.#publish(written)
     if (durability === 'synced') this.#mark.note(this.#lastCursor)
     this.#allFollowers.wake(null, this.#lastCursor)
+    this.#onCommit(seconds)
   }
 
   /** From here on the events can be seen. */

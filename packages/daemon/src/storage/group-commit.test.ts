@@ -21,7 +21,7 @@ function createMedium() {
     attempts: 0,
     /** Resolves at the next attempt to commit. */
     next: () => asked.promise,
-    commit(changes: readonly Numbered[], durability: Durability): void {
+    commit: (changes: readonly Numbered[], durability: Durability): void => {
       medium.attempts += 1
       asked.resolve()
       asked = Promise.withResolvers()

@@ -7,7 +7,8 @@ import { isSqliteError, sqliteCodes } from './sqlite.ts'
 
 /**
  * Holds a directory for this process. The lock is the kernel's, taken by SQLite on a database that stays empty: it ends
- * with the process however that ends, so that there is nothing stale to clean up. Throws `StartFailure('data_dir_locked')`.
+ * with the process however that ends, so that there is nothing stale to clean up. It also ends when what is returned is
+ * forgotten: the garbage collector closes databases. Throws `StartFailure('data_dir_locked')`.
  */
 export function takeLock(directory: string): Disposable {
   const path = join(directory, 'lock.db')
@@ -15,7 +16,8 @@ export function takeLock(directory: string): Disposable {
   createPrivate(path)
   const database = new DatabaseSync(path)
   try {
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+    // In memory: a journal file would be left over by a process that is killed.
+    database.exec('PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
     // Only a courtesy to whoever comes second: it is read while the lock is held, and means nothing otherwise.
     writeFileSync(note, `${JSON.stringify({ pid: process.pid })}\n`, { mode: 0o600 })
   } catch (error) {

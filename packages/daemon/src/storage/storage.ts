@@ -21,6 +21,8 @@ export interface StorageOptions {
   readonly maxArtifactSize?: number
   /** Told when writes begin to fail, with the cause, and with null when all is well again. */
   readonly onFailure?: (failure: Error | null) => void
+  /** Told after each transaction of the log how many seconds it took. */
+  readonly onCommit?: (seconds: number) => void
 }
 
 /** Everything that is kept in one data directory, which is locked until this is disposed. */
@@ -32,7 +34,7 @@ export interface Storage extends Disposable {
 }
 
 /** Opens or creates the storage. Throws `StartFailure`. */
-export function openStorage({ path, clock, newId, bootId = readBootId(), maxArtifactSize, onFailure }: StorageOptions): Storage {
+export function openStorage({ path, clock, newId, bootId = readBootId(), maxArtifactSize, onFailure, onCommit }: StorageOptions): Storage {
   using opened = new DisposableStack()
   const dir = opened.use(openDataDir(path))
   const file = join(dir.path, 'codesdkd.db')
@@ -40,7 +42,7 @@ export function openStorage({ path, clock, newId, bootId = readBootId(), maxArti
     const database = openDatabase(file, { migrations, expected: new HighWaterMark(dir).read() !== null })
     opened.defer(() => database.close())
     if (!stoppedCleanly(database)) checkPages(database, file)
-    const log = opened.use(new SqliteEventLog({ dir, database, newId, bootId, ...(onFailure && { onFailure }) }))
+    const log = opened.use(new SqliteEventLog({ dir, database, newId, bootId, ...(onFailure && { onFailure }), ...(onCommit && { onCommit }) }))
     const artifacts = new FileArtifactStore({ dir, database, clock, newId, ...(maxArtifactSize && { maxSize: maxArtifactSize }) })
     const processes = new StoredProcessLedger(database, bootId)
     const resources = opened.move()

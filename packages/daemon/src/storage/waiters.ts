@@ -32,7 +32,7 @@ export class Waiters<K> {
   }
 
   rejectAll(reason: unknown): void {
-    for (const waiters of [...this.#waiting.values()]) for (const waiter of waiters) waiter.reject(reason)
+    for (const waiters of this.#waiting.values()) for (const waiter of waiters) waiter.reject(reason)
   }
 
   /** How many wait. */

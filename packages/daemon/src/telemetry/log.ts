@@ -21,7 +21,7 @@ function toStderr(): (line: string) => void {
   return (line) => void stderr.write(line)
 }
 
-/** JSON escapes the C0 controls; what some terminals and line readers also act upon is escaped here (DEL, C1, line and paragraph separators, bidirectional marks). */
+/** JSON leaves some characters as they are that terminals and line readers act upon: DEL, C1 controls, separators, marks of direction. */
 function escapeControls(json: string): string {
-  return json.replace(/[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return json.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

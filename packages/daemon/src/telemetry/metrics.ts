@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { toolKind, type Event, type ProblemCode } from '@codesdkd/protocol'
+import type { Event, EventOf, ProblemCode, TerminalType, ToolKind } from '@codesdkd/protocol'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { SessionCounts } from '../core/operations.ts'
 import { createCallTimes } from './call-times.ts'
@@ -104,27 +104,21 @@ function createObserver(instruments: Instruments, known: ReadonlySet<string>): (
   return (event) => {
     const runtime = known.has(event.runtime.name) ? event.runtime.name : 'other'
     const call = calls.observe(event)
-    switch (event.type) {
-      case 'task.started':
-        return instruments.started.inc({ runtime })
-      case 'task.completed': case 'task.failed': case 'task.stopped':
-        return countTask(instruments, runtime, event)
-      case 'tool.call.approved': case 'tool.call.denied':
-        if (call?.waited != null) instruments.approvalWait.observe(call.waited)
-        return
-      case 'tool.call.completed': {
-        const { is_error, execution_env, duration_ms } = event.payload
-        instruments.tools.inc({ runtime, tool: call?.kind ?? toolKind.enum.other, status: is_error ? 'error' : 'ok', execution_env })
-        if (duration_ms !== null) instruments.toolDuration.observe(duration_ms / 1000)
-        return
-      }
-      default:
-        return
-    }
+    if (event.type === 'task.started') instruments.started.inc({ runtime })
+    if (event.type === 'task.completed' || event.type === 'task.failed' || event.type === 'task.stopped') countTask(instruments, runtime, event)
+    if (event.type === 'tool.call.completed') countCall(instruments, runtime, call?.kind ?? 'other', event)
+    const decided = event.type === 'tool.call.approved' || event.type === 'tool.call.denied'
+    if (decided && call?.waited != null) instruments.approvalWait.observe(call.waited)
   }
 }
 
-function countTask(instruments: Instruments, runtime: string, event: Extract<Event, { type: 'task.completed' | 'task.failed' | 'task.stopped' }>): void {
+function countCall(instruments: Instruments, runtime: string, tool: ToolKind, { payload }: EventOf<'tool.call.completed'>): void {
+  const { is_error, execution_env, duration_ms } = payload
+  instruments.tools.inc({ runtime, tool, status: is_error ? 'error' : 'ok', execution_env })
+  if (duration_ms !== null) instruments.toolDuration.observe(duration_ms / 1000)
+}
+
+function countTask(instruments: Instruments, runtime: string, event: EventOf<TerminalType>): void {
   const { usage, cost_usd, time_ms } = event.payload.receipt
   instruments.finished.inc({ runtime, status: event.type.slice('task.'.length) })
   instruments.taskDuration.observe(time_ms.total / 1000)

@@ -30,25 +30,24 @@ const upper = (seed: string, length: number) => characters(seed, length, 'upper'
 
 /** Secrets that are known by their shape. */
 function shapes(): readonly (readonly [about: string, secret: string])[] {
-  const part = (seed: string, length: number) => word(seed, length).replace(/.$/, 'x')
   return [
-    ['Anthropic API key', `sk-ant-${'api03'}-${part('anthropic', 93)}AA`],
-    ['Anthropic OAuth access', `sk-ant-${'oat01'}-${part('oat', 80)}`],
-    ['Anthropic OAuth refresh', `sk-ant-${'ort01'}-${part('ort', 80)}`],
+    ['Anthropic API key', `sk-ant-api03-${word('anthropic', 93)}AA`],
+    ['Anthropic OAuth access', `sk-ant-oat01-${word('oat', 80)}`],
+    ['Anthropic OAuth refresh', `sk-ant-ort01-${word('ort', 80)}`],
     ['OpenAI legacy', `sk-${word('openai', 20)}T3Blbk${word('openai2', 22)}`],
-    ['OpenAI project', `sk-${'proj'}-${word('proj', 120)}`],
-    ['OpenAI project, short', `sk-${'proj'}-${word('short', 24)}`],
-    ['OpenAI service account', `sk-${'svcacct'}-${word('svc', 60)}`],
-    ['OpenRouter', `sk-${'or'}-v1-${hex('or', 64)}`],
-    ['xAI', `xai${'-'}${word('xai', 80)}`],
+    ['OpenAI project', `sk-proj-${word('proj', 120)}`],
+    ['OpenAI project, short', `sk-proj-${word('short', 24)}`],
+    ['OpenAI service account', `sk-svcacct-${word('svc', 60)}`],
+    ['OpenRouter', `sk-or-v1-${hex('or', 64)}`],
+    ['xAI', `xai-${word('xai', 80)}`],
     ['Google API key', `AIza${word('google', 35)}`],
-    ['Google refresh token', `1/${'/'}0${word('refresh', 60)}`],
-    ['Google access token', `ya29${'.'}${word('access', 80)}`],
-    ['Google client', `GOCSPX${'-'}${word('gocspx', 28)}`],
+    ['Google refresh token', `1//0${word('refresh', 60)}`],
+    ['Google access token', `ya29.${word('access', 80)}`],
+    ['Google client', `GOCSPX-${word('gocspx', 28)}`],
     ['AWS key id', `AKIA${upper('aws', 16)}`],
     ['AWS session key id', `ASIA${upper('asia', 16)}`],
-    ['Stripe live', `sk_${'live'}_${word('stripe', 32)}`],
-    ['Stripe restricted', `rk_${'live'}_${word('restricted', 40)}`],
+    ['Stripe live', `sk_live_${word('stripe', 32)}`],
+    ['Stripe restricted', `rk_live_${word('restricted', 40)}`],
     ['Stripe webhook', `whsec_${word('whsec', 32)}`],
     ['GitHub classic', `ghp_${word('ghp', 36)}`],
     ['GitHub app', `ghs_${word('ghs', 36)}`],
@@ -63,12 +62,12 @@ function shapes(): readonly (readonly [about: string, secret: string])[] {
     ['Groq', `gsk_${word('groq', 52)}`],
     ['Replicate', `r8_${word('r8', 37)}`],
     ['DigitalOcean', `dop_v1_${hex('dop', 64)}`],
-    ['Vault', `hvs${'.'}${word('vault', 90)}`],
+    ['Vault', `hvs.${word('vault', 90)}`],
     ['Shopify', `shpat_${hex('shopify', 32)}`],
     ['Atlassian', `ATATT3${word('atlassian', 180)}`],
     ['SendGrid', `SG.${word('sg', 22)}.${word('sg2', 43)}`],
     ['JWT', `eyJ${word('jwt', 33)}.eyJ${word('jwt2', 80)}.${word('jwt3', 43)}`],
-    ['age', `AGE-${'SECRET'}-KEY-1${upper('age', 58)}`],
+    ['age', `AGE-SECRET-KEY-1${upper('age', 58)}`],
   ]
 }
 
@@ -80,7 +79,7 @@ function pem(label: string, line: (index: number) => string): string {
 function named(): readonly SecretSample[] {
   const plain = word('plain', 24)
   const passphrase = 'correct horse battery staple'
-  const quoted = 'va"l\\ue-42'
+  const quoted = 'va"lue-beforehand-\\-afterwards'
   const key = pem('RSA PRIVATE KEY', (index) => word(`pem ${index}`, 64))
   const cases: readonly (readonly [about: string, text: (secret: string) => string, secret: string])[] = [
     ['env assignment', (secret) => `DB_PASSWORD=${secret}`, plain],

@@ -8,13 +8,13 @@ export function someRecord(sessionId: string): SessionRecord {
   }
 }
 
-/** Commits `count` events after those that a session has; types take turns. */
-export async function appendEvents(log: EventLog, sessionId: string, count: number, types: readonly string[] = ['runtime.notice']): Promise<void> {
+/** Commits `count` events after those that a session has; types take turns. `padding` is the length of a text in each. */
+export async function appendEvents(log: EventLog, sessionId: string, count: number, types: readonly string[] = ['runtime.notice'], padding = 0): Promise<void> {
   const from = log.lastSeq(sessionId)
   const events = Array.from({ length: count }, (_unused, index) => {
     const seq = from + index + 1
     const type = types[index % types.length] ?? 'runtime.notice'
-    return { sessionId, seq, type, json: JSON.stringify({ seq, type, payload: { text: `\u2028 ${seq}` } }) }
+    return { sessionId, seq, type, json: JSON.stringify({ seq, type, payload: { text: `\u2028 ${'x'.repeat(padding)}` } }) }
   })
   await log.append({ sessionId, events, durability: 'lazy', ...(from === 0 ? { session: someRecord(sessionId) } : {}) })
 }

@@ -16,17 +16,18 @@ export function openSocket(url: string): Socket {
 }
 
 /**
- * Sends bytes as they are and reads until the server closes, or until the first answer with a Content-Length is complete.
+ * Sends bytes as they are and reads until the server closes, or until the first answer with a Content-Length (or to HEAD) is complete.
  * Where the bytes say `{host}`, the server's own Host stands. Resolves to null when the server closes without a word.
  */
 export async function sendRaw(url: string, request: string | Uint8Array): Promise<RawAnswer | null> {
+  const bodiless = typeof request === 'string' && request.startsWith('HEAD ')
   const socket = openSocket(url)
   socket.write(typeof request === 'string' ? Buffer.from(request.replaceAll('{host}', new URL(url).host), 'latin1') : request)
   try {
     let received = ''
     for await (const chunk of socket) {
       received += (chunk as Buffer).toString('latin1')
-      if (isComplete(received)) break
+      if (isComplete(received, bodiless)) break
     }
     return received === '' ? null : parseAnswer(received)
   } catch {
@@ -36,8 +37,8 @@ export async function sendRaw(url: string, request: string | Uint8Array): Promis
   }
 }
 
-function isComplete(text: string): boolean {
-  const length = /^content-length: (\d+)\r$/im.exec(text)?.[1]
+function isComplete(text: string, bodiless: boolean): boolean {
+  const length = bodiless ? '0' : /^content-length: (\d+)\r$/im.exec(text)?.[1]
   const end = text.indexOf('\r\n\r\n')
   return end >= 0 && length !== undefined && text.length >= end + 4 + Number(length)
 }

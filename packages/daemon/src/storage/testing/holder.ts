@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs'
 import { openSample } from './samples.ts'
 
 const [path = ''] = process.argv.slice(2)
-openSample(path)
+const storage = openSample(path)
 writeSync(1, 'held\n')
-setInterval(() => {}, 60_000)
+// A storage that nothing refers to would be collected, and its lock with it.
+setInterval(() => storage, 60_000)

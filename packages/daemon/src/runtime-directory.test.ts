@@ -1,0 +1,92 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { runtimeAliases } from './config.ts'
+import type { RuntimeEnv } from './core/ports.ts'
+import { createRuntimeDirectory } from './runtime-directory.ts'
+import { createCodexRuntime } from './runtimes/codex.ts'
+
+const codex = createCodexRuntime({ ledger: { started: () => undefined, ended: () => undefined }, newId: () => 'id' })
+
+let folder: string
+beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'codesdkd-directory-')) })
+afterEach(() => rmSync(folder, { recursive: true }))
+
+/** An executable that notes each run and then does what the lines say. */
+function script(lines: string, mode = 0o700): string {
+  const path = join(folder, 'codex')
+  writeFileSync(path, `#!/bin/sh\necho run >> ${join(folder, 'runs')}\n${lines}\n`, { mode })
+  return path
+}
+
+const runs = () => readFileSync(join(folder, 'runs'), 'utf8').split('\n').length - 1
+
+/** A directory over the real runtime and this executable, with a clock that stands until it is moved. */
+function create(executable: string | null) {
+  const clock = { now: () => '2026-11-22T00:00:00.000Z', monotonic: () => clock.at, at: 0 }
+  const asked: (string | null)[] = []
+  const environment = async (_runtime: unknown, namespace: string | null): Promise<RuntimeEnv> => {
+    asked.push(namespace)
+    return { executable, home: folder, shared: false, variables: { PATH: '/usr/bin:/bin' }, offlineUrl: null }
+  }
+  const runtimes = new Map([[codex.name, codex]])
+  return { clock, asked, directory: createRuntimeDirectory({ runtimes, aliases: runtimeAliases, defaultName: codex.name, environment, clock }) }
+}
+
+describe('health', () => {
+  test('is asked once for all who want to know at the same time, and for ten seconds', async () => {
+    const { directory, clock } = create(script('echo codex-cli 1.2.3'))
+    const answers = await Promise.all(Array.from({ length: 100 }, (_unused, index) => directory.health([null, 'codex', 'codex-sdk'][index % 3] ?? null)))
+    expect(new Set(answers).size).toBe(1)
+    expect(answers[0]).toMatchObject({ ok: true, runtime: 'codex-sdk', version: '1.2.3', installed: true, checked_at: clock.now() })
+    clock.at = 9_999
+    await directory.health(null)
+    expect(runs()).toBe(1)
+    clock.at = 10_000
+    await directory.health(null)
+    expect(runs()).toBe(2)
+  })
+
+  test.each<[string, () => string | null, object]>([
+    ['is not there', () => null, { installed: false, error: { reason: 'not_installed' } }],
+    ['cannot be executed', () => script('echo codex-cli 1.2.3', 0o600), { installed: true, error: { reason: 'not_working' } }],
+    ['fails', () => script('echo codex-cli 1.2.3; exit 1'), { installed: true, error: { reason: 'not_working' } }],
+    ['says nothing', () => script(''), { installed: true, error: { reason: 'not_working' } }],
+    ['never stops talking', () => script('exec yes'), { installed: true, error: { reason: 'not_working' } }],
+  ])('an agent that %s is not healthy, which is an answer', async (_what, executable, health) => {
+    expect(await create(executable()).directory.health(null)).toMatchObject({ ok: false, version: null, ...health })
+  })
+
+  test('an environment that cannot be made is an answer, too', async () => {
+    const directory = createRuntimeDirectory({
+      runtimes: new Map([[codex.name, codex]]),
+      aliases: runtimeAliases,
+      defaultName: codex.name,
+      environment: () => Promise.reject(new Error('the disk is full')),
+      clock: { now: () => 'now', monotonic: () => 0 },
+    })
+    expect(await directory.health(null)).toEqual({
+      ok: false, runtime: 'codex-sdk', version: null, installed: false, checked_at: 'now',
+      auth: { logged_in: false, auth_model: 'login_or_api_key' }, error: { reason: 'probe_failed', message: 'The agent could not be asked.' },
+    })
+  })
+})
+
+test('an unknown runtime is refused with the ones there are', async () => {
+  const { directory } = create(null)
+  for (const name of ['', 'cody', '__proto__', 'constructor', 'x'.repeat(10_000)]) {
+    const refused = { code: 'unknown_runtime', members: { runtime: name.slice(0, 64), allowed: ['codex-sdk'] } }
+    await expect(directory.health(name)).rejects.toMatchObject(refused)
+    await expect(directory.authStatus(name, null)).rejects.toMatchObject(refused)
+    expect(() => directory.capabilities(name)).toThrow(expect.objectContaining(refused))
+  }
+})
+
+test('the login is that of the namespace which was asked for', async () => {
+  const { directory, asked } = create(null)
+  expect(await directory.authStatus('codex', 'team')).toMatchObject({ ok: true, logged_in: false })
+  writeFileSync(join(folder, 'auth.json'), '{}')
+  expect(await directory.authStatus(null, null)).toMatchObject({ ok: true, logged_in: true })
+  expect(asked).toEqual(['team', null])
+})

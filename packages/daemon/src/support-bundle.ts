@@ -1,0 +1,154 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { homedir, hostname, release, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { Problem } from '@codesdkd/protocol'
+import { createBundleArtifacts } from './bundle-artifacts.ts'
+import { archiveHolds, writeArchive } from './bundle-archive.ts'
+import { createBundleEvents } from './bundle-events.ts'
+import { createBundleStage } from './bundle-stage.ts'
+import { createKnownSecrets } from './core/known-secrets.ts'
+import type { BundleOperations, RuntimeOperations, SupportBundle } from './core/operations.ts'
+import type { ArtifactStore, Clock, EventLog, SessionRecord } from './core/ports.ts'
+import { createRedactor, redactDeeply, type FindSecrets, type Identity, type Redactor } from './core/redactor.ts'
+import { bundleLimits, toBundleFileName, toMcpTransports, toRuntimeConfig, toRuntimeEnv, type BundleManifest } from './core/support-bundle.ts'
+import { createRedactionKeys } from './redaction-key.ts'
+import { createSecretLint } from './secret-lint.ts'
+import type { DataDir } from './storage/data-dir.ts'
+
+export interface SupportBundlesOptions {
+  readonly log: EventLog
+  readonly artifacts: ArtifactStore
+  readonly runtimes: Pick<RuntimeOperations, 'health' | 'capabilities'>
+  readonly dataDir: Pick<DataDir, 'path' | 'temp'>
+  readonly version: string
+  /** The daemon's own token, which must be in no bundle. */
+  readonly token: string | null
+  /** The variables of a session, whose values must be in no bundle. */
+  readonly secrets: { load(sessionId: string): Readonly<Record<string, string>> }
+  readonly clock: Clock
+  readonly identity?: Identity
+}
+
+/** Builds bundles in the data directory's directory of temporary files, which is empty at each start. */
+export function createSupportBundles(options: SupportBundlesOptions): BundleOperations {
+  const keyOf = createRedactionKeys(options.dataDir)
+  const find = createSecretLint()
+  let building = 0
+  return {
+    async build(sessionId, { taskId, signal }) {
+      const record = options.log.session(sessionId)?.record
+      if (record === undefined) throw new Problem('session_not_found', 'There is no session with this id.', { members: { session_id: sessionId.slice(0, 200) } })
+      if (building >= bundleLimits.concurrent) {
+        const members = { limit: bundleLimits.concurrent, current: building, scope: 'support_bundles' }
+        throw new Problem('rate_limited', 'Other support bundles are being built.', { members, retryAfter: 2 })
+      }
+      building += 1
+      try {
+        return await build(options, { record, taskId, key: keyOf(sessionId), find, signal })
+      } finally {
+        building -= 1
+      }
+    },
+  }
+}
+
+interface Request {
+  readonly record: SessionRecord
+  readonly taskId: string | null
+  readonly key: Uint8Array
+  readonly find: FindSecrets
+  readonly signal: AbortSignal
+}
+
+/** All or nothing: whatever goes wrong, nothing of it stays on the disk. */
+async function build(options: SupportBundlesOptions, request: Request): Promise<SupportBundle> {
+  const { record, taskId, signal } = request
+  const directory = await mkdtemp(join(options.dataDir.temp, 'bundle-'))
+  const remove = () => rm(directory, { recursive: true, force: true })
+  try {
+    const path = join(directory, 'bundle.tar.gz')
+    const env = options.secrets.load(record.sessionId)
+    const known = [...(options.token === null ? [] : [options.token]), ...Object.values(env)]
+    const files = await stageFiles(options, request, { directory, known, envNames: Object.keys(env) })
+    const size = await writeArchive(path, files, signal)
+    // Names in the archive are the daemon's; a secret that is a part of one of them is no secret.
+    const secret = known.filter((value) => !files.some(({ name }) => name.includes(value)))
+    if (await archiveHolds(path, createKnownSecrets(secret.flatMap(toByteForms)), signal)) {
+      throw new Problem('server_error', 'The support bundle was not finished: something secret was left in it.')
+    }
+    await Promise.all(files.map((file) => rm(file.path)))
+    return { path, size, fileName: toBundleFileName(record.sessionId, taskId), [Symbol.asyncDispose]: remove }
+  } catch (error) {
+    await remove()
+    throw error
+  }
+}
+
+/** As text, and as the bytes of its UTF-8 read one by one. */
+function toByteForms(value: string): readonly string[] {
+  return [value, Buffer.from(value).toString('latin1')]
+}
+
+interface Place {
+  readonly directory: string
+  readonly known: readonly string[]
+  readonly envNames: readonly string[]
+}
+
+async function stageFiles(options: SupportBundlesOptions, { record, taskId, key, find, signal }: Request, { directory, known, envNames }: Place) {
+  const { log, artifacts, runtimes, version, clock, identity = thisMachine() } = options
+  const redactor = createRedactor({ known: known.flatMap(toByteForms), key, identity })
+  const redact = async (values: readonly unknown[]) => redactDeeply(values, redactor, find)
+  const stage = createBundleStage(directory, signal)
+  const addJson = async (name: string, value: unknown) => stage.addJson(name, (await redact([value]))[0])
+
+  const health = await orProblem(() => runtimes.health(record.runtime))
+  const capabilities = await orProblem(() => runtimes.capabilities(record.runtime))
+  const host = { platform: process.platform, arch: process.arch, release: release() }
+  const agent = { name: record.runtime, version: 'version' in health ? health.version : null }
+  await addJson('health.json', health)
+  await addJson('capabilities.json', capabilities)
+  await addJson('versions.json', { codesdkd: version, node: process.versions.node, sqlite: process.versions['sqlite'] ?? null, agent })
+  await addJson('runtime-env.json', toRuntimeEnv(record, envNames, host))
+  await addJson('mcp-transports.json', toMcpTransports(record, 'mcp_support' in capabilities ? capabilities : null))
+  const events = createBundleEvents({ log, sessionId: record.sessionId, redact, signal })
+  await stage.add('events.jsonl', events.lines())
+  await addJson('runtime-config.json', toRuntimeConfig(record))
+  await stage.add('tool-transcripts.json', events.transcripts())
+  const chosen = await createBundleArtifacts({ artifacts, stage, redactor, find, probe: toProbe(known, key, identity), signal }).add(record.sessionId, events.refs)
+
+  const manifest: BundleManifest = {
+    bundle_version: 1,
+    generated_at: clock.now(),
+    session_id: record.sessionId,
+    task_id: taskId,
+    runtime: record.runtime,
+    daemon_version: version,
+    files: stage.files.map(({ name, size, sha256 }) => ({ name, size, sha256 })),
+    events: events.range(),
+    tool_transcripts: events.transcriptCounts(),
+    artifacts: chosen,
+    redactions: Object.fromEntries([...redactor.counts].toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  }
+  await addJson('manifest.json', manifest)
+  return [...stage.files.slice(-1), ...stage.files.slice(0, -1)]
+}
+
+/** What would be hidden in bytes that cannot be redacted. */
+function toProbe(known: readonly string[], key: Uint8Array, identity: Identity): Redactor {
+  return createRedactor({ known: known.flatMap(toByteForms), key, identity })
+}
+
+function thisMachine(): Identity {
+  return { home: homedir(), user: userInfo().username, host: hostname() }
+}
+
+/** A bundle is for when things are broken: what cannot be told says why. */
+async function orProblem<T>(tell: () => T | Promise<T>): Promise<T | { readonly error: string }> {
+  try {
+    return await tell()
+  } catch (error) {
+    if (error instanceof Problem) return { error: error.code }
+    throw error
+  }
+}

@@ -1,0 +1,232 @@
+import { symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import type { Cell } from '../cell.ts'
+import { decisions, finish, ofType, only, play, said, waitingCalls } from '../round.ts'
+import { mendGreeting, shell } from '../script.ts'
+import { heard } from '../heard.ts'
+
+const mended = 'export const greet = (name) => `Hello, ${name}!`;\n'
+
+/** Lines that begin like something harmless, and are not. */
+const disguised = [
+  'cat greet.js > copy.js',
+  'ls; touch made.txt',
+  'ls && touch made.txt',
+  'cat $(touch made.txt)',
+  'find . -name greet.js -exec touch made.txt {} +',
+  'git -c core.pager="touch made.txt" log',
+  'cat ../outside.txt',
+  'cat link.txt',
+  'cat /etc/hostname',
+]
+
+export const approvals: readonly Cell[] = [
+  {
+    name: 'ask: an approved command runs',
+    quick: true,
+    proves: ['supports_tool_calls', 'permission_model', 'tool_execution_model'],
+    async run(stage) {
+      stage.script({ touch: [{ tools: [shell('touch made.txt')] }, { text: 'Made it.' }] })
+      await using daemon = await stage.open()
+      const { end, events } = await play(daemon.client, stage.session(), 'touch', {
+        decide(call) {
+          expect(call.payload).toMatchObject({ name: stage.subject.names.shell, kind: 'execute', title: 'touch made.txt', input: { command: 'touch made.txt' } })
+          expect(call.payload.escalated).toBeUndefined()
+          return null
+        },
+      })
+      expect(end.type).toBe('task.completed')
+      expect(decisions(events)).toEqual(['touch made.txt: approved by user (person)'])
+      expect(only(events, 'tool.call.completed').payload).toMatchObject({ executed_by: 'runtime', is_error: false, exit_code: 0 })
+      expect(await stage.folder.read('made.txt')).toBe('')
+      expect(said(events)).toEqual(['Made it.'])
+    },
+  },
+  {
+    name: 'ask: nothing has happened while a command waits',
+    async run(stage) {
+      stage.script({ touch: [{ tools: [shell('touch made.txt')] }, { text: 'Made it.' }] })
+      await using daemon = await stage.open()
+      const { client } = daemon
+      const session = await client.createSession(stage.session())
+      const task = await client.startTask(session.session_id, 'touch')
+      const [call] = await waitingCalls(client, session, 1)
+      const { runtime_tool_call_id: _native, ...asked } = call.payload
+      expect(await client.task(task)).toMatchObject({ status: 'running', phase: 'waiting_approval' })
+      expect((await client.get('/approvals')).body.approvals).toMatchObject([{ ...asked, session_id: session.session_id, task_id: task.task_id }])
+      expect(await stage.folder.read('made.txt')).toBeNull()
+      const { end } = await finish(client, session, task, () => null)
+      expect(end.payload.receipt.approvals).toMatchObject({ approved: 1, by_user: 1 })
+      expect(await stage.folder.read('made.txt')).toBe('')
+      expect((await client.get('/approvals')).body.approvals).toEqual([])
+    },
+  },
+  {
+    name: 'ask: a denied command does not run, the model hears why, and the task goes on',
+    quick: true,
+    proves: ['supports_deny_reason'],
+    async run(stage) {
+      stage.script({ touch: [{ tools: [shell('touch made.txt')] }, { text: 'Then I will not.' }] })
+      await using daemon = await stage.open()
+      const reason = 'This file belongs to somebody else.'
+      const { end, events } = await play(daemon.client, stage.session(), 'touch', { decide: () => reason })
+      expect(end.type).toBe('task.completed')
+      expect(only(events, 'tool.call.denied').payload).toMatchObject({ decided_by: 'user', reason })
+      expect(ofType(events, 'tool.call.started')).toEqual([])
+      expect(await stage.folder.read('made.txt')).toBeNull()
+      expect(said(events)).toEqual(['Then I will not.'])
+      const flags = (await daemon.client.get(`/capabilities?runtime=${stage.subject.runtime}`)).body
+      expect(heard(stage.model, reason, { leg: 1 })).toBe(flags.supports_deny_reason)
+    },
+  },
+  {
+    name: 'ask: what only reads in the workspace runs unasked',
+    quick: true,
+    async run(stage) {
+      const lines = ['cat greet.js', 'ls -la', 'git log --oneline', 'grep -n Helo greet.js | head -3']
+      stage.script({ look: [...lines.map((line) => ({ tools: [shell(line)] })), { text: 'Seen.' }] })
+      await using daemon = await stage.open()
+      const { end, events } = await play(daemon.client, stage.session(), 'look')
+      expect(end.type).toBe('task.completed')
+      expect(decisions(events)).toEqual(lines.map((line) => `${line}: approved by policy (read_only)`))
+      expect(ofType(events, 'tool.call.completed').map(({ payload }) => payload.exit_code)).toEqual([0, 0, 0, 0])
+      expect(ofType(events, 'tool.call.completed')[0]?.payload.result_preview).toContain('Helo')
+    },
+  },
+  {
+    name: 'ask: what is disguised as a reader is asked',
+    quick: true,
+    async run(stage) {
+      await writeFile(join(stage.folder.path, 'outside.txt'), 'not for the model')
+      await symlink('../outside.txt', join(stage.folder.workspace, 'link.txt'))
+      stage.script({ sneak: [...disguised.map((line) => ({ tools: [shell(line)] })), { text: 'As you like.' }] })
+      await using daemon = await stage.open()
+      const { end, events } = await play(daemon.client, stage.session(), 'sneak', { decide: () => 'no' })
+      expect(end.type).toBe('task.completed')
+      expect(decisions(events)).toEqual(disguised.map((line) => `${line}: denied by user (person)`))
+      expect([await stage.folder.read('made.txt'), await stage.folder.read('copy.js')]).toEqual([null, null])
+      expect(heard(stage.model, 'not for the model')).toBe(false)
+    },
+  },
+  {
+    name: 'ask: an approved edit is in the file, and its diff was in the request',
+    quick: true,
+    async run(stage) {
+      stage.script({ edit: [{ tools: [mendGreeting] }, { text: 'Mended.' }] })
+      await using daemon = await stage.open()
+      const { end, events } = await play(daemon.client, stage.session(), 'edit', {
+        decide({ payload }) {
+          expect(payload).toMatchObject({ name: stage.subject.names.edit, kind: 'edit', locations: [{ path: join(stage.folder.workspace, 'greet.js') }] })
+          expect(payload.diff).toContain('-export const greet = (name) => `Helo, ${name}!`;\n+export const greet = (name) => `Hello, ${name}!`;')
+          return null
+        },
+      })
+      expect(end.type).toBe('task.completed')
+      expect(await stage.folder.read('greet.js')).toBe(mended)
+      expect(only(events, 'file.changed').payload).toMatchObject({ path: 'greet.js', tool_call_id: only(events, 'tool.call.requested').payload.tool_call_id })
+    },
+  },
+  {
+    name: 'ask: a denied edit leaves the file as it was',
+    async run(stage) {
+      const before = await stage.folder.read('greet.js')
+      stage.script({ edit: [{ tools: [mendGreeting] }, { text: 'Left alone.' }] })
+      await using daemon = await stage.open()
+      const { end, events } = await play(daemon.client, stage.session(), 'edit', { decide: () => 'It is meant to be so.' })
+      expect(end.type).toBe('task.completed')
+      expect(end.payload.receipt.files_changed).toEqual([])
+      expect(ofType(events, 'file.changed')).toEqual([])
+      expect(await stage.folder.read('greet.js')).toBe(before)
+      expect(heard(stage.model, 'It is meant to be so.', { leg: 1 })).toBe(true)
+    },
+  },
+  {
+    name: 'ask: two parallel calls wait at once and are decided one by one, the later one first',
+    quick: true,
+    proves: ['supports_parallel_tool_calls'],
+    async run(stage) {
+      stage.script({ both: [{ tools: [shell('touch one.txt'), shell('touch two.txt')] }, { text: 'Half of it.' }] })
+      await using daemon = await stage.open()
+      const { client } = daemon
+      const session = await client.createSession(stage.session())
+      const task = await client.startTask(session.session_id, 'both')
+      const [first, second] = await waitingCalls(client, session, 2)
+      expect((await client.deny(second, 'One is enough.')).status).toBe(200)
+      expect((await client.approve(first)).status).toBe(200)
+      const { end, events } = await finish(client, session, task)
+      expect(end.type).toBe('task.completed')
+      expect(decisions(events).toSorted()).toEqual(['touch one.txt: approved by user (person)', 'touch two.txt: denied by user (person)'])
+      expect([await stage.folder.read('one.txt'), await stage.folder.read('two.txt')]).toEqual(['', null])
+      expect(heard(stage.model, 'One is enough.', { leg: 1 })).toBe(true)
+    },
+  },
+  {
+    name: 'ask: eight parallel calls with mixed decisions in reverse order each get their own',
+    proves: ['max_outstanding_tool_calls'],
+    async run(stage) {
+      const names = Array.from({ length: 8 }, (_, index) => `file-${index}.txt`)
+      stage.script({ many: [{ tools: names.map((name) => shell(`touch ${name}`)) }, { text: 'Every other one.' }] })
+      await using daemon = await stage.open()
+      const { client } = daemon
+      const session = await client.createSession(stage.session())
+      const task = await client.startTask(session.session_id, 'many')
+      const calls = await waitingCalls(client, session, 8)
+      const even = ({ payload }: { payload: { title: string } }) => Number(/\d/.exec(payload.title)?.[0]) % 2 === 0
+      for (const call of calls.toReversed()) expect((await (even(call) ? client.approve(call) : client.deny(call, 'an odd one'))).status).toBe(200)
+      const { end } = await finish(client, session, task)
+      expect(end.payload.receipt.approvals).toMatchObject({ approved: 4, denied: 4, by_user: 8 })
+      const made = await Promise.all(names.map((name) => stage.folder.read(name)))
+      expect(made).toEqual(names.map((_, index) => (index % 2 === 0 ? '' : null)))
+    },
+  },
+  {
+    name: 'ask: a command that wants out of its sandbox is asked as such, and approved it gets out',
+    async run(stage) {
+      stage.script({ leave: [{ tools: [shell('echo out > ../outside.txt', { leave: 'The file is needed beside the workspace.' })] }, { text: 'Out.' }] })
+      await using daemon = await stage.open()
+      const { end } = await play(daemon.client, stage.session(), 'leave', {
+        decide({ payload }) {
+          expect(payload).toMatchObject({ escalated: true, reason: 'The file is needed beside the workspace.' })
+          return null
+        },
+      })
+      expect(end.type).toBe('task.completed')
+      expect(await stage.folder.read('../outside.txt')).toBe('out\n')
+    },
+  },
+  {
+    name: 'ask: what nobody decides in time is denied, and the task goes on',
+    async run(stage) {
+      stage.script({ touch: [{ tools: [shell('touch made.txt')] }, { text: 'Nobody was there.' }] })
+      await using daemon = await stage.open()
+      const { end, events } = await play(daemon.client, stage.session(), 'touch', { decide: () => 'leave', task: { approvalTimeoutMs: 300 } })
+      expect(end.type).toBe('task.completed')
+      const asked = only(events, 'tool.call.policy_evaluated')
+      expect(asked.payload).toMatchObject({ result: 'ask' })
+      expect(Date.parse(asked.payload.expires_at ?? '')).toBeGreaterThanOrEqual(Date.parse(asked.time))
+      const denied = only(events, 'tool.call.denied')
+      expect(denied.payload).toMatchObject({ decided_by: 'daemon', reason: 'approval_timeout' })
+      expect(await stage.folder.read('made.txt')).toBeNull()
+      const late = await daemon.client.approve(only(events, 'tool.call.requested'))
+      expect([late.status, late.body.error]).toEqual([409, 'already_decided'])
+    },
+  },
+  {
+    name: 'ask: the configuration of a user who allows everything changes nothing',
+    async run(stage) {
+      const home = join(stage.folder.path, 'home')
+      await stage.subject.allowEverything(home, stage.folder.workspace)
+      stage.script({ touch: [{ tools: [shell('touch made.txt')] }, { tools: [mendGreeting] }, { text: 'Neither.' }] })
+      await using daemon = await stage.open([], { HOME: home })
+      const session = stage.session({ credentialNamespace: 'default', isolationLevel: 'shared' })
+      const { end, events } = await play(daemon.client, session, 'touch', { decide: () => 'no' })
+      expect(end.type).toBe('task.completed')
+      expect(ofType(events, 'tool.call.denied').map(({ payload }) => payload.decided_by)).toEqual(['user', 'user'])
+      expect(await stage.folder.read('made.txt')).toBeNull()
+      expect(await stage.folder.read('greet.js')).not.toBe(mended)
+      // What the user's configuration would have run by itself did not run either.
+      expect(await stage.folder.read('../home/notified')).toBeNull()
+    },
+  },
+]

@@ -1,0 +1,5 @@
+import { testConformance } from './conformance.ts'
+import { codex } from './subjects.ts'
+import { suite } from './suite.ts'
+
+testConformance(codex, suite)

@@ -1,0 +1,94 @@
+import type { Event, EventOf, EventType, Session, TaskStarted, TerminalType } from '@codesdkd/protocol'
+import { expect } from 'vitest'
+import type { TestClient } from '../harness/client.ts'
+import { expectLawful } from './law.ts'
+import type { SessionBody } from './subjects.ts'
+
+export type Requested = EventOf<'tool.call.requested'>
+export type Terminal = EventOf<TerminalType>
+
+/** One task from its start to its end. */
+export interface Round {
+  readonly session: Session
+  readonly task: TaskStarted
+  readonly end: Terminal
+  /** The events of this task alone. */
+  readonly events: readonly Event[]
+}
+
+export interface RoundOptions {
+  /** Says what becomes of a call that waits: null approves, a text denies, `leave` does nothing. Without it nothing may wait. */
+  readonly decide?: (call: Requested) => string | null | 'leave'
+  /** Further fields of the task's body. */
+  readonly task?: SessionBody
+}
+
+const nobody = (call: Requested): never => expect.fail(`nobody was expected to be asked about ${call.payload.title}`)
+
+/** Plays one task in this session, or in a new one made from the body. The log that it leaves is checked against the order of events. */
+export async function play(client: TestClient, where: Session | SessionBody, prompt: string, { decide = nobody, task: more = {} }: RoundOptions = {}): Promise<Round> {
+  const session = isSession(where) ? where : await client.createSession(where)
+  const task = await client.startTask(session.session_id, prompt, more)
+  return finish(client, session, task, decide)
+}
+
+/** The same for a task that runs already. */
+export async function finish(client: TestClient, session: Session, task: TaskStarted, decide: NonNullable<RoundOptions['decide']> = () => 'leave'): Promise<Round> {
+  const end = await client.finish(task, decide)
+  const log = await client.events(session.session_id)
+  expectLawful(log)
+  return { session, task, end, events: log.filter(({ trace }) => trace.task_id === task.task_id) }
+}
+
+interface Waiting {
+  readonly 1: readonly [Requested]
+  readonly 2: readonly [Requested, Requested]
+  readonly 8: readonly Requested[]
+}
+
+/** The first calls of a session that wait for a person, in the order in which they were asked. */
+export async function waitingCalls<N extends keyof Waiting>(client: TestClient, { session_id }: Session, count: N): Promise<Waiting[N]> {
+  const requested = new Map<string, Requested>()
+  const waiting: Requested[] = []
+  for await (const event of client.follow(session_id)) {
+    if (event.type === 'tool.call.requested') requested.set(event.payload.tool_call_id, event)
+    if (event.type === 'tool.call.policy_evaluated' && event.payload.result === 'ask') {
+      const call = requested.get(event.payload.tool_call_id)
+      if (call !== undefined) waiting.push(call)
+    }
+    if (waiting.length === count) return waiting as Waiting[N]
+  }
+  throw new Error(`the stream ended before ${count} calls waited`)
+}
+
+export function ofType<T extends EventType>(events: readonly Event[], type: T): readonly EventOf<T>[] {
+  return events.filter((event): event is EventOf<T> => event.type === type)
+}
+
+/** The only event of its type. */
+export function only<T extends EventType>(events: readonly Event[], type: T): EventOf<T> {
+  const [event, ...more] = ofType(events, type)
+  if (event === undefined || more.length > 0) throw new Error(`expected one ${type}, found ${more.length + (event === undefined ? 0 : 1)}`)
+  return event
+}
+
+/** What happened to each call, in the order of the requests: `<title>: approved by policy (read_only)`. */
+export function decisions(events: readonly Event[]): readonly string[] {
+  return ofType(events, 'tool.call.requested').map(({ payload }) => {
+    const decision = events.find((event) =>
+      (event.type === 'tool.call.approved' || event.type === 'tool.call.denied') &&
+      event.payload.tool_call_id === payload.tool_call_id && event.payload.attempt === payload.attempt)
+    if (decision?.type !== 'tool.call.approved' && decision?.type !== 'tool.call.denied') return `${payload.title}: undecided`
+    const { decided_by, policy_snapshot } = decision.payload
+    return `${payload.title}: ${decision.type.slice('tool.call.'.length)} by ${decided_by} (${policy_snapshot.sources.join()})`
+  })
+}
+
+/** What the agent said, block by block. */
+export function said(events: readonly Event[]): readonly string[] {
+  return ofType(events, 'model.output.completed').flatMap(({ payload }) => payload.content.flatMap((block) => (block.type === 'text' ? [block.text] : [])))
+}
+
+function isSession(where: Session | SessionBody): where is Session {
+  return 'session_id' in where
+}
