@@ -1,4 +1,5 @@
-import { describe, test, vi } from 'vitest'
+import { capabilities } from '@codesdkd/protocol'
+import { describe, expect, test, vi } from 'vitest'
 import type { Cell } from './cell.ts'
 import { openStage } from './stage.ts'
 import type { Subject } from './subjects.ts'
@@ -14,5 +15,19 @@ export function testConformance(subject: Subject, cells: readonly Cell[]): void 
       await using stage = await openStage(subject)
       await run(stage)
     })
+  })
+}
+
+/** What a runtime says of itself beside its capabilities. */
+const described: ReadonlySet<string> = new Set(['runtime', 'models', 'notes'])
+
+/** Registers the test that a runtime claims nothing, and denies nothing, that no cell looks at. */
+export function testProofs(subject: Subject, cells: readonly Cell[]): void {
+  test(`${subject.runtime}: every capability flag has a cell that proves or disproves it`, async () => {
+    await using stage = await openStage(subject)
+    await using daemon = await stage.open()
+    const { body } = await daemon.client.get(`/capabilities?runtime=${subject.runtime}`)
+    const proved = new Set(cells.flatMap(({ proves = [] }) => proves))
+    expect(Object.keys(capabilities.parse(body)).filter((flag) => !described.has(flag) && !proved.has(flag))).toEqual([])
   })
 }

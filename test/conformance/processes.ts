@@ -4,6 +4,8 @@ export interface LiveProcess {
   readonly pid: number
   readonly parent: number
   readonly args: readonly string[]
+  /** `NAME=value`, as it was when the program started. */
+  readonly environment: readonly string[]
 }
 
 /** Processes that work in this folder or were told of it, by argument or environment; not this one. Linux alone tells. */
@@ -22,5 +24,5 @@ async function readProcess(pid: number, folder: string): Promise<LiveProcess | n
   if (command === '') return null
   const stat = await of('stat')
   const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
-  return { pid, parent, args: command.split('\0').slice(0, -1) }
+  return { pid, parent, args: command.split('\0').slice(0, -1), environment: environment.split('\0') }
 }

@@ -34,20 +34,14 @@ export async function play(client: TestClient, where: Session | SessionBody, pro
 
 /** The same for a task that runs already. */
 export async function finish(client: TestClient, session: Session, task: TaskStarted, decide: NonNullable<RoundOptions['decide']> = () => 'leave'): Promise<Round> {
-  const end = await client.finish(task, decide)
+  const end = await client.finish(task, (call) => (call.trace.task_id === task.task_id ? decide(call) : 'leave'))
   const log = await client.events(session.session_id)
   expectLawful(log)
   return { session, task, end, events: log.filter(({ trace }) => trace.task_id === task.task_id) }
 }
 
-interface Waiting {
-  readonly 1: readonly [Requested]
-  readonly 2: readonly [Requested, Requested]
-  readonly 8: readonly Requested[]
-}
-
 /** The first calls of a session that wait for a person, in the order in which they were asked. */
-export async function waitingCalls<N extends keyof Waiting>(client: TestClient, { session_id }: Session, count: N): Promise<Waiting[N]> {
+export async function waitingCalls(client: TestClient, { session_id }: Session, count: number): Promise<readonly Requested[]> {
   const requested = new Map<string, Requested>()
   const waiting: Requested[] = []
   for await (const event of client.follow(session_id)) {
@@ -56,9 +50,23 @@ export async function waitingCalls<N extends keyof Waiting>(client: TestClient, 
       const call = requested.get(event.payload.tool_call_id)
       if (call !== undefined) waiting.push(call)
     }
-    if (waiting.length === count) return waiting as Waiting[N]
+    if (waiting.length === count) return waiting
   }
   throw new Error(`the stream ended before ${count} calls waited`)
+}
+
+export async function waitingCall(client: TestClient, session: Session): Promise<Requested> {
+  return first(await waitingCalls(client, session, 1))
+}
+
+export function titled(calls: readonly Requested[], title: string): Requested {
+  return first(calls.filter(({ payload }) => payload.title === title))
+}
+
+export function first<T>(list: readonly T[]): T {
+  const [item] = list
+  if (item === undefined) throw new Error('there is none')
+  return item
 }
 
 export function ofType<T extends EventType>(events: readonly Event[], type: T): readonly EventOf<T>[] {

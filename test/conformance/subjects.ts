@@ -21,6 +21,8 @@ export interface Subject {
   readonly credentialVariable: string
   /** The part of `runtimeConfig` with which it soon gives up an endpoint that says nothing. */
   readonly impatience: SessionBody
+  /** How many bytes of a command's output it says itself that it left out. */
+  omitted(output: string): { readonly bytes: number; readonly note: string }
   /** Failures that its provider tells in words of its own. */
   readonly faults: { readonly quotaUsedUp: FaultInput; readonly contextTooLarge: FaultInput }
   /** Writes the loosest configuration that a user of this agent could have, for the user and for the workspace. */
@@ -49,6 +51,10 @@ export const codex: Subject = {
   providerKey: (variable) => ({ env_key: variable }),
   credentialVariable: 'OPENAI_API_KEY',
   impatience: { stream_idle_timeout_ms: 300 },
+  omitted(output) {
+    const [note = '', bytes = '0'] = /\n\.\.\. (\d+) bytes omitted \.\.\.\n/.exec(output) ?? []
+    return { bytes: Number(bytes), note }
+  },
   faults: {
     quotaUsedUp: { kind: 'status', status: 429, body: { error: { type: 'usage_limit_reached', message: 'The usage limit has been reached' } } },
     contextTooLarge: { kind: 'failed', code: 'context_length_exceeded', message: 'Your input exceeds the context window of this model.' },

@@ -4,8 +4,14 @@ import { approvals } from './cells/approvals.ts'
 import { conversations } from './cells/conversations.ts'
 import { crashes } from './cells/crashes.ts'
 import { faults } from './cells/faults.ts'
+import { isolation } from './cells/isolation.ts'
+import { limits } from './cells/limits.ts'
+import { mcp } from './cells/mcp.ts'
 import { modes } from './cells/modes.ts'
+import { secrets } from './cells/secrets.ts'
 import { stops } from './cells/stops.ts'
 
 /** Everything that is asked of a runtime. */
-export const suite: readonly Cell[] = [...answers, ...approvals, ...modes, ...stops, ...conversations, ...crashes, ...faults]
+export const suite: readonly Cell[] = [
+  ...answers, ...approvals, ...modes, ...stops, ...conversations, ...crashes, ...faults, ...mcp, ...isolation, ...secrets, ...limits,
+]

@@ -1,3 +1,4 @@
+// oxlint-disable vitest/expect-expect -- what is expected stands with each entry of the tables
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { openSocket } from '../../packages/daemon/src/http/testing/raw.ts'
 import { authenticationRows, hostRows, originRows } from './bad-input/access.ts'

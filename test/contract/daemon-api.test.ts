@@ -1,3 +1,4 @@
+// oxlint-disable vitest/expect-expect -- what is expected stands with each entry of the tables
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readStatements } from './document.ts'
 import { daemonProofs } from './proofs/daemon.ts'

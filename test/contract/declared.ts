@@ -7,13 +7,13 @@ import type { Answer, TestClient } from '../harness/client.ts'
 
 /** From here on every answer that the client gets must be one that the daemon's own OpenAPI document declares: status, code and shape. */
 export async function checkEveryAnswer(client: TestClient, headers: Readonly<Record<string, string>> = {}): Promise<void> {
-  const document: unknown = (await client.get('/openapi.json', headers)).body
+  const document: object = (await client.get('/openapi.json', headers)).body
   const ajv = new Ajv2020({ strict: false, validateFormats: false })
-  ajv.addSchema({ $id: 'api', ...(document as object) })
+  ajv.addSchema({ $id: 'api', ...document })
   const find = createRouter(routes)
-  const { request } = client
+  const request = client.request.bind(client)
   client.request = async (method, path, ...rest) => {
-    const answer = await request.call(client, method, path, ...rest)
+    const answer = await request(method, path, ...rest)
     const match = find(method, path.split('?')[0] ?? '')
     if (!(match instanceof Problem)) {
       const media = answer.headers.get('content-type')?.split(';')[0] ?? ''
@@ -25,7 +25,8 @@ export async function checkEveryAnswer(client: TestClient, headers: Readonly<Rec
 }
 
 function checkCode(answer: Answer, declared: readonly string[], what: string): void {
-  if (!declared.includes(answer.body.error as string)) throw new Error(`${what}: ${answer.status} ${String(answer.body.error)} is not declared`)
+  const { error }: { error: string } = answer.body
+  if (!declared.includes(error)) throw new Error(`${what}: ${answer.status} ${error} is not declared`)
 }
 
 function checkShape(ajv: Ajv2020, answer: Answer, pointer: string, what: string): void {

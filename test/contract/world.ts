@@ -14,7 +14,7 @@ export interface World extends AsyncDisposable {
   /** Every JSON value that the daemon sent, for what holds of all of them. */
   readonly received: unknown[]
   /** One task that ran a command whose output went to an artifact; run once, when first asked for. */
-  bigRun(): Promise<Run>
+  readonly bigRun: () => Promise<Run>
 }
 
 export interface Run {
@@ -60,9 +60,9 @@ export async function openWorld(): Promise<World> {
 /** Keeps what the client is answered from here on. */
 function recordJson(client: TestClient): unknown[] {
   const received: unknown[] = []
-  const { request } = client
+  const request = client.request.bind(client)
   client.request = async (...args) => {
-    const answer = await request.apply(client, args)
+    const answer = await request(...args)
     if (answer.body !== undefined) received.push(answer.body)
     return answer
   }
@@ -80,7 +80,8 @@ async function runBig(stage: Stage, client: TestClient): Promise<Run> {
 
 /** Nothing but the documented members of an example, in its order, stands first in a body. */
 export function beginsLike(body: object, example: string): boolean {
-  const documented = Object.keys(JSON.parse(example) as object)
+  const members: object = JSON.parse(example)
+  const documented = Object.keys(members)
   const given = Object.keys(body)
   return documented.every((name, index) => given[index] === name)
 }

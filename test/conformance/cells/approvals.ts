@@ -2,7 +2,7 @@ import { symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
-import { decisions, finish, ofType, only, play, said, waitingCalls } from '../round.ts'
+import { decisions, finish, ofType, only, play, said, titled, waitingCall, waitingCalls } from '../round.ts'
 import { mendGreeting, shell } from '../script.ts'
 import { heard } from '../heard.ts'
 
@@ -51,8 +51,7 @@ export const approvals: readonly Cell[] = [
       const { client } = daemon
       const session = await client.createSession(stage.session())
       const task = await client.startTask(session.session_id, 'touch')
-      const [call] = await waitingCalls(client, session, 1)
-      const { runtime_tool_call_id: _native, ...asked } = call.payload
+      const { runtime_tool_call_id: _native, ...asked } = (await waitingCall(client, session)).payload
       expect(await client.task(task)).toMatchObject({ status: 'running', phase: 'waiting_approval' })
       expect((await client.get('/approvals')).body.approvals).toMatchObject([{ ...asked, session_id: session.session_id, task_id: task.task_id }])
       expect(await stage.folder.read('made.txt')).toBeNull()
@@ -151,9 +150,9 @@ export const approvals: readonly Cell[] = [
       const { client } = daemon
       const session = await client.createSession(stage.session())
       const task = await client.startTask(session.session_id, 'both')
-      const [first, second] = await waitingCalls(client, session, 2)
-      expect((await client.deny(second, 'One is enough.')).status).toBe(200)
-      expect((await client.approve(first)).status).toBe(200)
+      const calls = await waitingCalls(client, session, 2)
+      expect((await client.deny(titled(calls, 'touch two.txt'), 'One is enough.')).status).toBe(200)
+      expect((await client.approve(titled(calls, 'touch one.txt'))).status).toBe(200)
       const { end, events } = await finish(client, session, task)
       expect(end.type).toBe('task.completed')
       expect(decisions(events).toSorted()).toEqual(['touch one.txt: approved by user (person)', 'touch two.txt: denied by user (person)'])

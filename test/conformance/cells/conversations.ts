@@ -2,7 +2,7 @@ import type { JournalEntry } from '@codesdkd/offline-model'
 import { rm } from 'node:fs/promises'
 import { expect, vi } from 'vitest'
 import type { Cell } from '../cell.ts'
-import { finish, ofType, only, play, waitingCalls, type Round } from '../round.ts'
+import { finish, ofType, only, play, waitingCall, type Round } from '../round.ts'
 import { shell } from '../script.ts'
 import type { Stage } from '../stage.ts'
 
@@ -59,7 +59,7 @@ export const conversations: readonly Cell[] = [
       const { client } = daemon
       const session = await client.createSession(stage.session())
       const first = await client.startTask(session.session_id, 'first')
-      await waitingCalls(client, session, 1)
+      await waitingCall(client, session)
       const second = await client.startTask(session.session_id, 'second')
       const third = await client.startTask(session.session_id, 'third')
       expect([second.phase, third.phase]).toEqual(['queued', 'queued'])

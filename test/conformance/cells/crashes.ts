@@ -3,7 +3,7 @@ import { expect, vi } from 'vitest'
 import type { TestClient } from '../../harness/client.ts'
 import type { Cell } from '../cell.ts'
 import { expectLawful } from '../law.ts'
-import { finish, ofType, only, play, waitingCalls } from '../round.ts'
+import { finish, ofType, only, play, waitingCall } from '../round.ts'
 import { shell } from '../script.ts'
 
 export const crashes: readonly Cell[] = [
@@ -46,7 +46,7 @@ export const crashes: readonly Cell[] = [
       const agents = await stage.agents()
       const neighbour = await client.createSession(stage.session())
       const undisturbed = await client.startTask(neighbour.session_id, 'other')
-      await waitingCalls(client, neighbour, 1)
+      await waitingCall(client, neighbour)
       for (const { pid } of agents) process.kill(pid, 'SIGKILL')
       const { end } = await finish(client, session, task)
       expect(end.payload.error).toMatchObject({ code: 'agent_exited', retryable: true })
@@ -65,7 +65,7 @@ export const crashes: readonly Cell[] = [
       await using killed = await stage.start()
       const session = await killed.client.createSession(stage.session())
       const task = await killed.client.startTask(session.session_id, 'touch')
-      const [call] = await waitingCalls(killed.client, session, 1)
+      const call = await waitingCall(killed.client, session)
       const before = await stage.processes()
       expect(before.length).toBeGreaterThan(1)
       await killed.end('SIGKILL')

@@ -21,7 +21,7 @@ const endpointFaults: readonly EndpointFault[] = [
   { name: 'limits the rate (429)', fault: { kind: 'status', status: 429 }, code: 'rate_limited', retryable: true },
   { name: 'says that the quota is used up', fault: ({ faults }) => faults.quotaUsedUp, code: 'usage_limit_reached', retryable: false },
   { name: 'is broken (500)', fault: { kind: 'status', status: 500 }, code: 'model_unavailable', retryable: true },
-  { name: 'breaks the connection', fault: { kind: 'refuse' }, code: 'model_unreachable', retryable: true },
+  { name: 'breaks the connection before it answers', fault: { kind: 'refuse' }, code: 'model_stream_interrupted', retryable: true },
   { name: 'drops the stream', fault: { kind: 'drop', after_chunks: 2 }, code: 'model_stream_interrupted', retryable: true },
   { name: 'hangs in the stream', fault: { kind: 'hang', after_chunks: 2 }, code: 'model_stream_interrupted', retryable: true },
   { name: 'finds the conversation too long', fault: ({ faults }) => faults.contextTooLarge, code: 'context_window_exceeded', retryable: false },

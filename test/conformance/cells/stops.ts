@@ -2,7 +2,7 @@ import { expect, vi } from 'vitest'
 import type { Cell } from '../cell.ts'
 import { heard } from '../heard.ts'
 import type { LiveProcess } from '../processes.ts'
-import { decisions, finish, ofType, only, play, waitingCalls } from '../round.ts'
+import { decisions, finish, first, ofType, only, play, waitingCall } from '../round.ts'
 import { shell } from '../script.ts'
 import type { Stage } from '../stage.ts'
 
@@ -27,7 +27,7 @@ export const stops: readonly Cell[] = [
       const session = await client.createSession(stage.session())
       const task = await client.startTask(session.session_id, 'talk')
       await client.event(session.session_id, 'model.output.delta')
-      const [agent] = await stage.agents()
+      const before = first(await stage.agents())
       expect((await client.post(stopUrl(task))).body).toMatchObject({ ok: true, task_id: task.task_id })
       const { end, events } = await finish(client, session, task)
       expect([end.type, end.payload.reason]).toEqual(['task.stopped', 'stopped_by_user'])
@@ -38,9 +38,9 @@ export const stops: readonly Cell[] = [
       expect((await client.post(stopUrl(task))).body).toEqual({ ok: true, task_id: task.task_id, status: 'stopped' })
       expect((await play(client, session, 'after')).end.type).toBe('task.completed')
       const { cancellation_model } = (await client.get(`/capabilities?runtime=${stage.subject.runtime}`)).body
-      const [still] = await stage.agents()
+      const after = first(await stage.agents())
       // An agent that can be interrupted goes on living; one that must be killed does not.
-      expect(still?.pid === agent?.pid).toBe(cancellation_model === 'interrupt')
+      expect(after.pid === before.pid).toBe(cancellation_model === 'interrupt')
     },
   },
   {
@@ -53,9 +53,10 @@ export const stops: readonly Cell[] = [
       const { client } = daemon
       const session = await client.createSession(stage.session({ permissionMode: 'yolo' }))
       const task = await client.startTask(session.session_id, 'wait')
-      const [sleeper] = await vi.waitUntil(async () => nonEmpty(await sleepers(stage)), { timeout: 20_000 })
+      await client.event(session.session_id, 'tool.call.started')
+      await vi.waitUntil(async () => (await sleepers(stage)).length === 1, { timeout: 20_000 })
       // Outside a sandbox the command sees its own number as everyone does.
-      expect(await stage.folder.read('pid.txt')).toBe(`${sleeper?.pid}\n`)
+      expect(await stage.folder.read('pid.txt')).toBe(`${first(await sleepers(stage)).pid}\n`)
       await client.post(stopUrl(task))
       const { end, events } = await finish(client, session, task)
       expect(end.type).toBe('task.stopped')
@@ -71,6 +72,7 @@ export const stops: readonly Cell[] = [
       const { client } = daemon
       const session = await client.createSession(stage.session({ permissionMode: 'auto' }))
       const task = await client.startTask(session.session_id, 'wait')
+      await client.event(session.session_id, 'tool.call.started')
       await vi.waitUntil(async () => (await sleepers(stage)).length === 3, { timeout: 20_000 })
       await client.post(stopUrl(task))
       expect((await finish(client, session, task)).end.type).toBe('task.stopped')
@@ -95,7 +97,7 @@ export const stops: readonly Cell[] = [
       const { client } = daemon
       const session = await client.createSession(stage.session())
       const task = await client.startTask(session.session_id, 'touch')
-      const [call] = await waitingCalls(client, session, 1)
+      const call = await waitingCall(client, session)
       await client.post(stopUrl(task))
       const { end, events } = await finish(client, session, task)
       expect(end.type).toBe('task.stopped')
@@ -110,13 +112,13 @@ export const stops: readonly Cell[] = [
   {
     name: 'stop while queued: the task ends at once, and the agent never hears of it',
     async run(stage) {
-      stage.script({ first: [{ tools: [shell('touch made.txt')] }, { text: 'Made it.' }], second: [{ text: 'Never said.' }] })
+      stage.script({ first: [{ tools: [shell('touch made.txt')] }, { text: 'Made it.' }], 'not-to-be-heard': [{ text: 'Never said.' }] })
       await using daemon = await stage.open()
       const { client } = daemon
       const session = await client.createSession(stage.session())
       const first = await client.startTask(session.session_id, 'first')
-      await waitingCalls(client, session, 1)
-      const second = await client.startTask(session.session_id, 'second')
+      await waitingCall(client, session)
+      const second = await client.startTask(session.session_id, 'not-to-be-heard')
       expect(second.phase).toBe('queued')
       expect((await client.post(stopUrl(second))).body).toEqual({ ok: true, task_id: second.task_id, status: 'stopped' })
       const stopped = await finish(client, session, second)
@@ -125,7 +127,7 @@ export const stops: readonly Cell[] = [
       const { end, events } = await finish(client, session, first, () => null)
       expect(end.type).toBe('task.completed')
       expect(decisions(events)).toEqual(['touch made.txt: approved by user (person)'])
-      expect(heard(stage.model, 'second')).toBe(false)
+      expect(heard(stage.model, 'not-to-be-heard')).toBe(false)
     },
   },
   {
@@ -159,7 +161,3 @@ export const stops: readonly Cell[] = [
     },
   },
 ]
-
-function nonEmpty<T>(list: readonly T[]): readonly T[] | false {
-  return list.length > 0 && list
-}

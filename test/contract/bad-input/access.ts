@@ -14,7 +14,7 @@ export const authenticationRows: readonly Row[] = [
       const closed = routes.filter(({ open }) => open !== true).map(({ method, path }) => [method, path.replaceAll(/\{\w+\}/g, 'x')] as const)
       for (const [method, path] of [...closed, ['GET', '/nope'] as const, ['DELETE', '/sessions'] as const]) {
         const answer = await send(guarded, raw(method, path).replace(/Authorization: .*\r\n/, ''))
-        expect(answer?.status, `${method} ${path}`).toBe(401)
+        expect({ path, status: answer?.status }).toEqual({ path, status: 401 })
         expect(answer?.headers['www-authenticate']).toBe('Bearer')
         expectProblem(answer, 'unauthorized')
       }

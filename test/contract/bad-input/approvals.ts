@@ -51,7 +51,7 @@ export const approvalRows: readonly Row[] = [
       const { client, sessionId, taskId, call, ran } = await waiting()
       const before = await ran()
       const answers = await Promise.all(Array.from({ length: 100 }, (_unused, index) => (index % 2 === 0 ? client.approve(call) : client.deny(call, 'no'))))
-      expect(answers.map(({ status }) => status).toSorted()).toEqual([...Array.from({ length: 50 }, () => 200), ...Array.from({ length: 50 }, () => 409)])
+      expect(Object.fromEntries([200, 409].map((status) => [status, answers.filter((one) => one.status === status).length]))).toEqual({ 200: 50, 409: 50 })
       await client.finish({ session_id: sessionId, task_id: taskId })
       const decisions = (await client.events(sessionId)).filter(({ type }) => type === 'tool.call.approved' || type === 'tool.call.denied')
       expect(decisions).toHaveLength(1)

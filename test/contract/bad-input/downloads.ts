@@ -1,10 +1,11 @@
+// oxlint-disable vitest/no-standalone-expect -- a row is checked inside of the test that bad-input.test.ts makes of it
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { answers, get, token, type Row, type Target } from './target.ts'
 
 /** The artifact with what a yolo task saw around it. */
-async function look({ open, stage }: Target): Promise<{ sessionId: string; artifactId: string }> {
+async function look({ open, stage }: Pick<Target, 'open' | 'stage'>): Promise<{ sessionId: string; artifactId: string }> {
   const { session_id } = await open.client.createSession(stage.session({ permissionMode: 'yolo' }))
   await open.client.finish(await open.client.startTask(session_id, 'look around'))
   const { payload } = await open.client.event(session_id, 'tool.call.completed')
@@ -22,8 +23,8 @@ export const downloadRows: readonly Row[] = [
       const path = `/sessions/${create.body.session_id}`
       await guarded.client.post(`${path}/tasks`, { messages: [{ role: 'user', content: 'look around' }] }, headers)
       for await (const frame of guarded.client.frames(`${path}/events?until=idle`, { headers })) expect(frame.data).not.toContain(token)
-      const events = (await guarded.client.get(`${path}/events?types=tool.call.completed`, headers)).body.events as { payload: { result_ref: string } }[]
-      const seen = await guarded.client.get(`/artifacts/${events[0]?.payload.result_ref}`, headers)
+      const [completed] = (await guarded.client.get(`${path}/events?types=tool.call.completed`, headers)).body.events
+      const seen = await guarded.client.get(`/artifacts/${completed.payload.result_ref}`, headers)
       expect(seen.status).toBe(200)
       expect(seen.text).toContain('PATH=')
       expect(seen.text).not.toContain(token)
@@ -68,7 +69,7 @@ export const downloadRows: readonly Row[] = [
     id: 'B148',
     name: 'a client that goes away early',
     async check({ open, stage }) {
-      const { sessionId } = await look({ open, stage } as Target)
+      const { sessionId } = await look({ open, stage })
       const gone = new AbortController()
       const answer = await fetch(`${open.client.url}/sessions/${sessionId}/support-bundle`, { signal: gone.signal })
       expect(answer.status).toBe(200)

@@ -1,3 +1,4 @@
+// oxlint-disable vitest/no-standalone-expect -- a row is checked inside of the test that bad-input.test.ts makes of it
 import { lstat, mkdir, readdir, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
@@ -100,7 +101,7 @@ export const sessionRows: readonly Row[] = [
     name: 'of repeated keys the last one wins, in the answer and in the event',
     async check({ open }) {
       const answer = await send(open, post('/sessions', '{"title":"first","title":"second"}'))
-      const { session_id, title } = JSON.parse(answer?.body ?? '') as { session_id: string; title: string }
+      const { session_id, title }: { session_id: string; title: string } = JSON.parse(answer?.body ?? '')
       expect(title).toBe('second')
       expect(await open.client.events(session_id)).toMatchObject([{ payload: { title: 'second' } }])
     },

@@ -21,9 +21,9 @@ export interface Target extends AsyncDisposable {
   readonly guarded: DaemonProcess
   readonly strict: DaemonProcess
   /** A new task in mode `ask` whose one call waits for a decision. */
-  waiting(): Promise<Waiting>
+  readonly waiting: () => Promise<Waiting>
   /** Holds after every row, whatever was sent. */
-  assertUnharmed(): Promise<void>
+  readonly assertUnharmed: () => Promise<void>
 }
 
 export interface Waiting {
@@ -32,7 +32,7 @@ export interface Waiting {
   readonly taskId: string
   readonly call: EventOf<'tool.call.requested'>
   /** How often the command has run, over all tasks. */
-  ran(): Promise<number>
+  readonly ran: () => Promise<number>
 }
 
 /** One bad input. The ids are those of the list that the project was given; they are not contiguous. */
@@ -68,7 +68,7 @@ export async function openTarget(): Promise<Target> {
   return {
     stage, open, guarded, strict,
     waiting: () => waitingCall(stage, open.client),
-    async assertUnharmed() {
+    assertUnharmed: async () => {
       expect([open, guarded, strict].map(({ child }) => (child.exitCode === null && child.signalCode === null ? child.pid : null))).toEqual(pids)
       expect((await open.client.get('/health')).status).toBe(200)
       expect(await send(guarded, get('/health'))).toMatchObject({ status: 200 })
@@ -81,10 +81,10 @@ export async function openTarget(): Promise<Target> {
 }
 
 /** What a daemon has logged since the last time it was looked at. */
-function newLog({ stderr }: DaemonProcess): () => string {
+function newLog(daemon: DaemonProcess): () => string {
   let seen = 0
   return () => {
-    const log = stderr().slice(seen)
+    const log = daemon.stderr().slice(seen)
     seen += log.length
     return log
   }
@@ -134,7 +134,7 @@ export function answers(id: string, name: string, request: string | Uint8Array, 
 
 /** Every failure has one shape, says no more than it should, and keeps browsers out. */
 export function expectProblem(answer: RawAnswer | null, error: string): void {
-  const body = JSON.parse(answer?.body ?? '') as Record<string, unknown>
+  const body: Record<string, unknown> = JSON.parse(answer?.body ?? '')
   expect(body).toMatchObject({ error, type: `urn:codesdkd:error:${error}`, status: answer?.status, request_id: answer?.headers['x-request-id'] })
   expect(answer?.headers).toMatchObject({ 'content-type': 'application/problem+json', 'x-content-type-options': 'nosniff' })
   expect(answer?.body).not.toMatch(/node:internal|\.ts:\d+|at .*\(/)

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import type { Answer } from '../../harness/client.ts'
 import type { Row, Target } from './target.ts'
 
 const user = (content: unknown) => ({ role: 'user', content })
@@ -13,7 +14,7 @@ const starts = (id: string, name: string, body: unknown, status: number, member:
   },
 })
 
-async function hanging({ open, stage }: Target): Promise<{ sessionId: string; taskId: string; stop(taskId: string): Promise<{ status: number; body: unknown }> }> {
+async function hanging({ open, stage }: Target): Promise<{ sessionId: string; taskId: string; stop: (taskId: string) => Promise<Answer> }> {
   const { session_id } = await open.client.createSession(stage.session({ runtimeConfig: { stream_idle_timeout_ms: 60_000 } }))
   const before = stage.model.journal.entries.length
   const { task_id } = await open.client.startTask(session_id, 'hang')

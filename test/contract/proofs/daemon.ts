@@ -56,8 +56,7 @@ export const daemonProofs: Proofs = {
 
 async function provesEmbedding({ stage }: World): Promise<void> {
   const flags = ['--base-path', '/codesdkd', '--allow-host', 'hub.test', '--allow-origin', 'https://hub.test', '--parent-watch', 'stdin']
-  const daemon = await spawnDaemon(['--data-dir', join(stage.folder.path, 'embedded'), ...flags])
-  await using _daemon = daemon
+  await using daemon = await spawnDaemon(['--data-dir', join(stage.folder.path, 'embedded'), ...flags])
   const hub = createServer((incoming, outgoing) => {
     const inner = request(daemon.client.url + (incoming.url ?? ''), { method: incoming.method ?? 'GET', headers: incoming.headers }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
@@ -77,17 +76,15 @@ async function provesEmbedding({ stage }: World): Promise<void> {
   })
   const created = await call('POST', '/sessions', JSON.stringify({ cwd: stage.folder.workspace }))
   expect(created.statusCode).toBe(201)
-  const { session_id } = JSON.parse(await text(created)) as { session_id: string }
+  const { session_id }: { session_id: string } = JSON.parse(await text(created))
   const stream = await call('GET', `/sessions/${session_id}/events`, '', { accept: 'text/event-stream' })
   stream.setEncoding('utf8')
-  const [first] = await once(stream, 'data') as [string]
-  expect(first).toContain('event: ready')
+  expect(String(await once(stream, 'data'))).toContain('event: ready')
   stream.destroy()
   hub.close()
   hub.closeAllConnections()
   daemon.child.stdin?.end()
-  const [code] = await once(daemon.child, 'exit') as [number | null]
-  expect(code).toBe(0)
+  expect(await once(daemon.child, 'exit')).toEqual([0, null])
 }
 
 /** Below these, names are the agent's, the host's or the file system's. */
@@ -112,7 +109,7 @@ function namesIn(value: unknown): readonly string[] {
 
 /** Without a name the default runtime answers, with its name the same one; an alias is a name too, and an unknown name is told what there is. */
 async function selectsRuntime(client: World['client'], path: string, changing: readonly string[] = []): Promise<void> {
-  const bodies = await Promise.all(['', '?runtime=codex-sdk', '?runtime=codex'].map(async (query) => (await client.get(path + query)).body as object))
+  const bodies = await Promise.all(['', '?runtime=codex-sdk', '?runtime=codex'].map(async (query): Promise<object> => (await client.get(path + query)).body))
   const [byDefault, ...named] = bodies.map((body) => Object.fromEntries(Object.entries(body).filter(([name]) => !changing.includes(name))))
   for (const one of named) expect(one).toEqual(byDefault)
   for (const name of ['nope', '__proto__', 'constructor']) {
@@ -148,7 +145,8 @@ async function standardOutput(args: readonly string[], meanwhile: (url: string) 
   let printed = ''
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => { printed += chunk })
   await once(child.stdout, 'data')
-  await meanwhile((JSON.parse(printed) as { url: string }).url)
+  const { url }: { url: string } = JSON.parse(printed)
+  await meanwhile(url)
   child.kill()
   await once(child, 'close')
   return printed

@@ -5,6 +5,11 @@ import type { Session } from '@codesdkd/protocol'
 import { spawnDaemon } from '../../harness/daemon.ts'
 import { beginsLike, type Proofs, type World } from '../world.ts'
 
+interface SessionPage {
+  readonly sessions: readonly Session[]
+  readonly next_after: string | null
+}
+
 export const sessionProofs: Proofs = {
   'GET /sessions': {
     async 'Lists sessions created since daemon start.'({ stage }) {
@@ -22,11 +27,10 @@ export const sessionProofs: Proofs = {
       for (let count = 0; count < 5; count++) await client.createSession({})
       const all = await list(client, '?limit=500')
       const seen: string[] = []
-      for (let after: string | null = null, pages = 0; pages < 500; pages++) {
-        const { body } = await client.get(`/sessions?limit=2${after === null ? '' : `&after=${after}`}`)
-        seen.push(...(body.sessions as Session[]).map(({ session_id }) => session_id))
-        after = body.next_after as string | null
-        if (after === null) break
+      for (let after: string | null = '', pages = 0; after !== null && pages < 500; pages++) {
+        const { body }: { body: SessionPage } = await client.get(`/sessions?limit=2${after === '' ? '' : `&after=${after}`}`)
+        seen.push(...body.sessions.map(({ session_id }) => session_id))
+        after = body.next_after
       }
       expect(seen).toEqual(all)
       expect(await client.get(`/sessions?after=${String(all.at(-1))}`)).toMatchObject({ status: 200, body: { sessions: [], next_after: null } })
@@ -104,7 +108,8 @@ export const sessionProofs: Proofs = {
 }
 
 async function list(client: World['client'], query: string): Promise<readonly string[]> {
-  return ((await client.get(`/sessions${query}`)).body.sessions as Session[]).map(({ session_id }) => session_id)
+  const { body }: { body: SessionPage } = await client.get(`/sessions${query}`)
+  return body.sessions.map(({ session_id }) => session_id)
 }
 
 async function provesLimits({ stage }: World): Promise<void> {

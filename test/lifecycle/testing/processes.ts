@@ -6,9 +6,12 @@ export function processesWith(marker: string): readonly number[] {
   return allPids().filter((pid) => read(pid, 'environ').includes(marker))
 }
 
-/** Pids of the processes that have this text on their command line. */
-export function processesNamed(text: string): readonly number[] {
-  return allPids().filter((pid) => read(pid, 'cmdline').includes(text))
+/** Stops the agent that was started with this text in its environment where it stands, as a hang would: it hears, says and ends nothing. Returns its pid. */
+export function freezeAgent(marker: string): number {
+  const [agent, ...others] = processesWith(marker).filter((pid) => argumentsOf(pid).includes('app-server'))
+  if (agent === undefined || others.length > 0) throw new Error('there is not exactly one agent')
+  process.kill(agent, 'SIGSTOP')
+  return agent
 }
 
 export function environmentOf(pid: number): string {

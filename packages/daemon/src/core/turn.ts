@@ -12,6 +12,12 @@ import { toBriefing, type Briefing } from './briefing.ts'
 /** How long an agent may take to obey a stop before its process group is killed. Milliseconds. */
 export const STOP_GRACE = 8_000
 
+/**
+ * How many events of a session may wait for their commit before its agent has to wait too. Enough that what the agent
+ * wrote at once is committed at once, few enough that a slow disk slows the agent and not the memory.
+ */
+const UNCOMMITTED_LIMIT = 128
+
 export interface TurnOptions {
   readonly journal: Journal
   readonly agent: Agent
@@ -96,7 +102,7 @@ export class Turn implements TaskHost {
         for (const bounded of bound(observation, store)) void journal.commit(observe(journal.state, this.taskId, bounded, inputs), { durability: 'lazy' })
       }
     }
-    await journal.flushed
+    if (journal.state.last_seq - journal.shown.last_seq > UNCOMMITTED_LIMIT) await journal.flushed
   }
 
   async ask(native: NativeCall): Promise<Decision> {

@@ -104,9 +104,11 @@ export function readBody(incoming: IncomingMessage, outgoing: ServerResponse, li
   let size = 0
   const take = (chunk: Buffer) => {
     size += chunk.length
-    if (size <= limit) return void chunks.push(chunk)
-    incoming.off('data', take).pause()
-    reject(tooLarge)
+    if (size <= limit) chunks.push(chunk)
+    else {
+      incoming.off('data', take).pause()
+      reject(tooLarge)
+    }
   }
   incoming.on('data', take)
   incoming.once('end', () => resolve(Buffer.concat(chunks)))

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createSession, createTask, Problem } from '@codesdkd/protocol'
 import { toCamelCase, toSnakeCase } from './casing.ts'
@@ -28,12 +28,17 @@ describe('toSnakeCase', () => {
     }))
   })
 
-  test('both spellings are accepted exactly when they agree', () => {
-    fc.assert(fc.property(value, value, (a, b) => {
-      const both = { task_id: a, taskId: b }
-      if (JSON.stringify(a) === JSON.stringify(b)) expect(toSnakeCase(both, names).fields).toEqual({ task_id: a })
-      else if (!fc.stringify(a).includes('-0') && !fc.stringify(b).includes('-0')) expect(() => toSnakeCase(both, names)).toThrow(Problem)
-    }), { examples: [[1, 1], [1, 2], [{ a: [1] }, { a: [1] }], ['', null]] })
+  test('both spellings are accepted when they agree', () => {
+    fc.assert(fc.property(value, (one) => {
+      expect(toSnakeCase({ task_id: one, taskId: structuredClone(one) }, names).fields).toEqual({ task_id: one })
+    }))
+  })
+
+  test('both spellings are refused when they differ', () => {
+    fc.assert(fc.property(value, value, (one, other) => {
+      fc.pre(JSON.stringify(one) !== JSON.stringify(other))
+      expect(() => toSnakeCase({ task_id: [one], taskId: [other] }, names)).toThrow(Problem)
+    }), { examples: [[1, 2], ['', null], [{}, []]] })
   })
 
   test('what is no field is ignored and told', () => {

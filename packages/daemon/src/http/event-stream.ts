@@ -55,7 +55,8 @@ export async function* eventStream(source: Followable, options: FollowOptions): 
       caughtUp = true
       yield control('caught_up', source)
     } else if (end !== null) {
-      return yield `: ${end}\n\n`
+      yield `: ${end}\n\n`
+      return
     } else yield* waitForChange(source, position, options.keepAliveMs, ended)
   }
 }

@@ -132,7 +132,8 @@ function toStream(source: Followable, exchange: Exchange, { limits }: HttpContex
   const { signal, closing } = exchange
   return {
     status: 200,
-    headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' },
+    // The end of the stream is the end of the connection: a daemon that closes need not wait for it to idle out.
+    headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no', connection: 'close' },
     dispose: exchange.openStream(),
     body: eventStream(source, { ...start, keepAliveMs: limits.keepAliveMs, signal, closing }),
   }

@@ -6,7 +6,7 @@ import type { Exchange } from './exchange.ts'
 import { allowedOrigin, refuseOrigin, refuseToken, type RequestHead } from './gates.ts'
 import { createPeerCheck, type PeerCheck } from './peer.ts'
 import { toProblemReply } from './problem-reply.ts'
-import { securityHeaders, send, type Reply } from './reply.ts'
+import { send, type Reply } from './reply.ts'
 import { createRouter, type Match, type Router } from './router.ts'
 import { routes } from './routes.ts'
 import { createStreamGauge } from './stream-gauge.ts'
@@ -44,7 +44,8 @@ async function answer(edge: Edge, id: string, incoming: IncomingMessage, outgoin
   const { context } = edge
   const head = toHead(incoming)
   const reply = await toReply(edge, id, head, incoming, outgoing).catch((error: unknown) => toProblemReply(error, id, context.logger))
-  await send(reply, incoming, outgoing, { ...securityHeaders, 'x-request-id': id, ...corsHeaders(head, context) })
+  const last = edge.closing.aborted ? { connection: 'close' } : {}
+  await send(reply, incoming, outgoing, { 'x-request-id': id, ...corsHeaders(head, context), ...last })
 }
 
 /** Rejects with the `Problem` that refuses the request, wherever it is found. */

@@ -21,21 +21,21 @@ describe('the OpenAPI document', () => {
   test('every reference resolves', () => {
     const references = new Set([...text.matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference = '']) => reference))
     expect(references.size).toBeGreaterThan(20)
-    for (const reference of references) expect(at(reference), reference).toBeTypeOf('object')
+    expect([...references].filter((reference) => typeof at(reference) !== 'object')).toEqual([])
   })
 
   test('every schema is valid JSON Schema 2020-12', () => {
     const ajv = new Ajv2020({ strict: false, validateFormats: false })
     ajv.addSchema({ $id: 'api', components: document.components })
-    for (const name of Object.keys(document.components?.schemas ?? {})) {
-      expect(ajv.validate({ $ref: `api#/components/schemas/${name}` }, undefined), name).toBe(false)
-    }
+    const names = Object.keys(document.components?.schemas ?? {})
+    // A schema that is not valid throws; one that is says of nothing that it is not what it describes.
+    expect(names.filter((name) => ajv.validate({ $ref: `api#/components/schemas/${name}` }, undefined))).toEqual([])
   })
 
   test('every event type and every failure stands in it', () => {
     expect(Object.keys(document.components?.schemas ?? {})).toEqual(expect.arrayContaining(eventTypes.map((type) => `Event.${type}`)))
-    const internal = ['not_found']
-    for (const code of Object.keys(problems).filter((one) => !internal.includes(one))) expect(text, code).toContain(`\`${code}\``)
+    // No route answers that there is no such path.
+    expect(Object.keys(problems).filter((code) => !text.includes(`\`${code}\``))).toEqual(['not_found'])
   })
 
   test('a request body shows both spellings', () => {

@@ -30,10 +30,11 @@ afterEach(async () => {
 
 /** Starts a process group of its own, as agents are started, and waits until something of it has said hello. */
 async function connectFrom(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const accepted = once(server, 'connection') as Promise<[Socket]>
+  const accepted = Promise.withResolvers<Socket>()
+  server.once('connection', accepted.resolve)
   const child = spawn(command, args, { detached: true, stdio: 'ignore', env: { PATH: process.env['PATH'], ...env } })
   children.push(child)
-  const [socket] = await accepted
+  const socket = await accepted.promise
   await once(socket, 'data')
   return { socket, pid: child.pid ?? -1, release: () => socket.end('bye') }
 }

@@ -30,20 +30,16 @@ export function parseSocketTable(text: string): readonly (readonly [string, { re
 
 /** The keys under which the peer's socket may stand: as IPv4, or as IPv6 that carries IPv4. */
 export function endpoints(remote: string, remotePort: number, local: string, localPort: number): readonly string[] {
-  const forms = (address: string) => (address.includes(':') && !isMapped(address) ? [address] : [plain(address), `::ffff:${plain(address)}`])
-  const locals = forms(local)
-  return forms(remote).flatMap((address, index) => {
+  const locals = formsOf(local)
+  return formsOf(remote).flatMap((address, index) => {
     const other = locals[index]
     return other === undefined ? [] : [`${toHex(address)}:${portHex(remotePort)} ${toHex(other)}:${portHex(localPort)}`]
   })
 }
 
-function isMapped(address: string): boolean {
-  return /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address)
-}
-
-function plain(address: string): string {
-  return address.replace(/^::ffff:/i, '')
+function formsOf(address: string): readonly string[] {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
+  return plain.includes(':') ? [plain] : [plain, `::ffff:${plain}`]
 }
 
 function portHex(port: number): string {
@@ -53,7 +49,7 @@ function portHex(port: number): string {
 /** An address as the kernel prints it: words of 32 bits, each in the byte order of the machine (little-endian). */
 export function toHex(address: string): string {
   const bytes = address.includes(':') ? ipv6Bytes(address) : address.split('.').map(Number)
-  const words = Array.from({ length: bytes.length / 4 }, (_unused, index) => bytes.slice(index * 4, index * 4 + 4).reverse())
+  const words = Array.from({ length: bytes.length / 4 }, (_unused, index) => bytes.slice(index * 4, index * 4 + 4).toReversed())
   return words.flat().map((byte) => byte.toString(16).toUpperCase().padStart(2, '0')).join('')
 }
 
@@ -61,8 +57,7 @@ function ipv6Bytes(address: string): readonly number[] {
   const text = address.replace(/%.*$/, '').replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_all, ...quad: string[]) =>
     [0, 2].map((at) => ((Number(quad[at]) << 8) | Number(quad[at + 1])).toString(16)).join(':'))
   const [head = '', tail = ''] = text.split('::')
-  const words = (part: string) => part.split(':').filter((word) => word !== '').map((word) => Number.parseInt(word, 16))
-  const [left, right] = [words(head), words(tail)]
+  const [left = [], right = []] = [head, tail].map((part) => part.split(':').filter((word) => word !== '').map((word) => Number.parseInt(word, 16)))
   const middle = Array.from<number>({ length: 8 - left.length - right.length }).fill(0)
   return [...left, ...middle, ...right].flatMap((word) => [word >> 8, word & 0xff])
 }

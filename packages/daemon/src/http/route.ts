@@ -114,7 +114,7 @@ export function rawRoute<
         exchange,
         context,
       }
-      // The one place where the declaration's types are tied to what was parsed by its schemas.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one place where the declared types meet what their schemas have parsed
       const reply = await spec.handle(input as Input<Path, Q, B>)
       return read === undefined || read.ignored.length === 0 ? reply : withHeader(reply, 'x-codesdkd-ignored-fields', listed(read.ignored))
     },

@@ -1,5 +1,5 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { HttpContext } from './context.ts'
 import { MAX_HEADERS } from './gates.ts'
@@ -64,7 +64,7 @@ async function bind(server: Server, { listen }: HttpContext): Promise<string> {
   await promise
   server.off('error', reject)
   if ('path' in listen) return `unix:${listen.path}`
-  // A TCP server that listens has an address of this form.
-  const { port } = server.address() as AddressInfo
-  return `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${port}`
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the server has no port')
+  return `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${address.port}`
 }

@@ -1,5 +1,5 @@
 import type { Payload, ToolKind } from '@codesdkd/protocol'
-import * as path from 'node:path'
+import { relative, resolve, sep } from 'node:path'
 import type { CallResult, NativeCall } from '../core/ports.ts'
 import type { CommandItem, McpItem, NativeOf, OtherItem, PatchChange, PatchItem } from './codex-native.ts'
 import { unwrapShell } from './shell-words.ts'
@@ -52,14 +52,19 @@ const others: Readonly<Record<string, { readonly name: string; readonly kind: To
   collabAgentToolCall: { name: 'collab_agent', kind: 'other', title: 'tool' },
 }
 
+/** Fields of an item that are not what the model asked for. */
+const lifecycle: ReadonlySet<string> = new Set([
+  'id', 'type', 'status', 'result', 'results', 'contentItems', 'success', 'durationMs', 'startedAtMs', 'completedAtMs',
+])
+
 /** A call for an item of another type; null when the item is no call. */
 export function toOtherCall(item: OtherItem): NativeCall | null {
   const about = Object.hasOwn(others, item.type) ? others[item.type] : undefined
   if (about === undefined) return null
   const name = item.type === 'dynamicToolCall' && typeof item['tool'] === 'string' ? item['tool'] : about.name
   const title = item[about.title]
-  const { id, type, status, result, results, contentItems, success, durationMs, startedAtMs, completedAtMs, ...input } = item
-  return { id, name, kind: about.kind, title: typeof title === 'string' && title !== '' ? title : name, input }
+  const input = Object.fromEntries(Object.entries(item).filter(([field]) => !lifecycle.has(field)))
+  return { id: item.id, name, kind: about.kind, title: typeof title === 'string' && title !== '' ? title : name, input }
 }
 
 export function toShellResult(item: CommandItem, executionEnv: CallResult['executionEnv']): CallResult {
@@ -110,7 +115,7 @@ export function leavesWorkspace(item: PatchItem, cwd: string): boolean {
   const paths = item.changes.flatMap(({ path, kind }) => (kind.move_path == null ? [path] : [path, kind.move_path]))
   return paths.some((touched) => {
     const inside = toInside(touched, cwd)
-    return inside === null || protectedDirectories.has(inside.split(path.sep)[0] ?? '')
+    return inside === null || protectedDirectories.has(inside.split(sep)[0] ?? '')
   })
 }
 
@@ -138,12 +143,12 @@ function toDiff(change: PatchChange, cwd: string): string {
 
 /** Relative inside the working directory, absolute elsewhere. */
 function toShown(touched: string, cwd: string): string {
-  return toInside(touched, cwd) ?? path.resolve(cwd, touched)
+  return toInside(touched, cwd) ?? resolve(cwd, touched)
 }
 
 function toInside(touched: string, cwd: string): string | null {
-  const relative = path.relative(cwd, path.resolve(cwd, touched))
-  return relative === '' || relative === '..' || relative.startsWith(`..${path.sep}`) ? null : relative
+  const inside = relative(cwd, resolve(cwd, touched))
+  return inside === '' || inside === '..' || inside.startsWith(`..${sep}`) ? null : inside
 }
 
 function toContentText(content: unknown): string {

@@ -31,7 +31,8 @@ export const codexCapabilities: Capabilities = {
   recommended_isolation_mode: 'subprocess',
   notes: [
     'Tools of MCP servers that call themselves read-only run without a question, in every permission mode.',
-    'In mode ask, a command that a person approved and that the sandbox then refuses is run again by Codex outside the sandbox, without a further question.',
-    'Models that write their calls as code do not show whether a command asks to leave the sandbox; then only its justification tells.',
+    'In mode ask, when the sandbox refuses a command or patch that was approved, Codex does it once more outside the sandbox, without a further question.',
+    'Models that write their calls as code do not show whether a command asks to leave the sandbox: in mode ask only its justification tells, in mode auto every question is taken for such a wish.',
+    'Of such models, a command that the sandbox refuses at once shows only in the output of the script that called it.',
   ],
 }

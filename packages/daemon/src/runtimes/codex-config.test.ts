@@ -47,14 +47,14 @@ test('a shared home links the login of the user, of which there is only one', as
   await expect(lstat(path.join(directory.path, 'own', 'auth.json'))).rejects.toThrow('ENOENT')
 })
 
-const launch = { cwd: '/work "space"/.x', model: null, config: {}, loggedIn: false, mark: 'mark', scratch: '/scratch' }
+const launch = { cwd: '/a "b"/.x', model: null, config: {}, loggedIn: false, mark: 'mark', scratch: '/scratch' }
 const flags = (args: readonly string[]) => args.filter((_, index) => args[index - 1] === '-c')
 
 test('no workspace is trusted, and no key is among the arguments', () => {
   const variables = { OPENAI_API_KEY: 'sk-secret' }
   const args = toArguments({ ...launch, env: env('/home', { variables }) })
   expect(args[0]).toBe('app-server')
-  expect(flags(args)).toContain('projects={ "/work \\"space\\"/.x" = { "trust_level" = "untrusted" } }')
+  expect(flags(args)).toContain('projects={ "/a \\"b\\"/.x" = { "trust_level" = "untrusted" } }')
   expect(flags(args)).toContain('model_providers.codesdkd.env_key="OPENAI_API_KEY"')
   expect(args.join(' ')).not.toContain('sk-secret')
 })

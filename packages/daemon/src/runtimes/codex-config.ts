@@ -72,7 +72,7 @@ export async function prepareHome(env: RuntimeEnv, mark: string): Promise<string
   await chmod(env.home, 0o700)
   await Promise.all(['rules', 'hooks.json', 'hooks', 'config.toml.d'].map((name) => rm(path.join(env.home, name), { recursive: true, force: true })))
   const draft = path.join(env.home, `.config.toml.${mark}`)
-  await writeFile(draft, settings, { mode: 0o600 })
+  await writeFile(draft, settingsFile, { mode: 0o600 })
   await rename(draft, path.join(env.home, 'config.toml'))
   const userHome = toUserHome(env)
   if (env.shared && userHome !== null && path.resolve(userHome) !== path.resolve(env.home)) await linkLogin(userHome, env.home)
@@ -96,7 +96,7 @@ async function linkLogin(userHome: string, home: string): Promise<void> {
   }
 }
 
-const settings = `# Written by codesdkd at every start of an agent; changes are lost.
+const settingsFile = `# Written by codesdkd at every start of an agent; changes are lost.
 check_for_update_on_startup = false
 cli_auth_credentials_store = "file"
 

@@ -32,13 +32,12 @@ function isForeign(state: CodexState, native: Native): boolean {
 }
 
 function mapRequest(state: CodexState, native: Native, request: RpcId): Mapped {
-  switch (native.method) {
-    case 'item/commandExecution/requestApproval': return askCommand(state, request, native.params)
-    case 'item/fileChange/requestApproval': return askPatch(state, request, native.params)
-    case 'item/permissions/requestApproval': return askPermissions(state, request, native.params)
-    case 'mcpServer/elicitation/request': return askMcp(state, request, native.params)
-    default: return [state, []]
-  }
+  const { method, params } = native
+  if (method === 'item/commandExecution/requestApproval') return askCommand(state, request, params)
+  if (method === 'item/fileChange/requestApproval') return askPatch(state, request, params)
+  if (method === 'item/permissions/requestApproval') return askPermissions(state, request, params)
+  if (method === 'mcpServer/elicitation/request') return askMcp(state, request, params)
+  return [state, []]
 }
 
 function mapNotification(state: CodexState, native: Native): Mapped {

@@ -57,11 +57,11 @@ export type PatchChange = z.infer<typeof change>
 export type McpItem = z.infer<typeof mcpItem>
 export type OtherItem = z.infer<typeof otherItem>
 
-const item = z.union([
+const anyItem = z.union([
   z.discriminatedUnion('type', [commandItem, patchItem, mcpItem, messageItem, reasoningItem]),
   otherItem.transform((other) => ({ id: other.id, type: 'other' as const, item: other })),
 ])
-export type Item = z.infer<typeof item>
+export type Item = z.infer<typeof anyItem>
 
 const errorInfo = z.union([z.string(), z.record(z.string(), z.unknown().optional())]).nullish().catch(null)
 const nativeError = z.object({ message: text, codexErrorInfo: errorInfo, additionalDetails: maybe })
@@ -81,8 +81,8 @@ const native = z.discriminatedUnion('method', [
     explanation: maybe,
     plan: z.array(z.object({ step: z.string(), status: z.enum(['pending', 'inProgress', 'completed']).catch('pending') })),
   }),
-  on('item/started', { ...turnId, item }),
-  on('item/completed', { ...turnId, item }),
+  on('item/started', { ...turnId, item: anyItem }),
+  on('item/completed', { ...turnId, item: anyItem }),
   on('item/agentMessage/delta', delta),
   on('item/plan/delta', delta),
   on('item/reasoning/summaryTextDelta', { ...delta, summaryIndex: part }),
@@ -145,7 +145,7 @@ export type RawItem =
   | { readonly kind: 'script'; readonly id: string; readonly code: string }
   | { readonly kind: 'output'; readonly id: string; readonly text: string }
 
-const outputText = z.union([z.string(), z.array(z.object({ text: z.string().catch('') })).transform((parts) => parts.map(({ text }) => text).join('\n'))])
+const outputText = z.union([z.string(), z.array(z.object({ text })).transform((parts) => parts.map((one) => one.text).join('\n'))])
 const rawItem = z.discriminatedUnion('type', [
   z.object({ type: z.literal('function_call'), call_id: z.string(), name: z.string(), arguments: z.string() }),
   z.object({ type: z.literal('custom_tool_call'), call_id: z.string(), name: z.string(), input: z.string() }),

@@ -152,7 +152,7 @@ export class CodexSession implements RuntimeSession {
     this.#usable = false
     if (cause !== null) {
       await this.#kill()
-      const message = cause instanceof Error ? cause.message : String(cause)
+      const message = cause instanceof Error ? cause.message : 'an unknown error'
       return failed({ code: 'agent_protocol_error', message: `The agent's output could not be handled: ${toSafeMessage(message)}`, retryable: true })
     }
     const { exitCode, signal, stderrTail } = await this.#options.process.settle()

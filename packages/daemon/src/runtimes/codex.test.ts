@@ -162,10 +162,10 @@ test('a stop ends the command that runs', async () => {
   await using session = await stage.open({ permissionMode: 'auto' })
   const turn = await runTurn(session, 'Please', {
     mode: 'auto',
-    stopAt: ({ kind }) => kind === 'call.started' && runs(seconds),
+    stopAt: ({ kind }) => kind === 'call.started',
     // The command is announced a moment before it runs.
     onObservation: async ({ kind }) => {
-      while (kind === 'call.started' && !runs(seconds)) await new Promise((resolve) => setImmediate(resolve))
+      if (kind === 'call.started') while (!runs(seconds)) await new Promise((resolve) => setImmediate(resolve))
     },
   })
   expect(turn.outcome).toEqual({ status: 'stopped', reason: 'stopped' })
@@ -376,11 +376,12 @@ test.each([
   expect(ended).toHaveLength(1)
 })
 
+const failure = (code: string) => expect.objectContaining({ failure: expect.objectContaining({ code }) })
+
 test('an agent that is missing or cannot be run is reported', async () => {
   await using stage = await openStage(play(done))
   const plain = path.join(stage.root, 'plain')
   await writeFile(plain, '')
-  const failure = (code: string) => expect.objectContaining({ failure: expect.objectContaining({ code }) })
   await expect(stage.open({}, { executable: null })).rejects.toEqual(failure('agent_not_installed'))
   await expect(stage.open({}, { executable: path.join(stage.root, 'none') })).rejects.toEqual(failure('agent_not_installed'))
   await expect(stage.open({}, { executable: plain })).rejects.toEqual(failure('agent_start_failed'))

@@ -128,8 +128,8 @@ async function converse(rpc: JsonRpc, options: ConversationOptions): Promise<Con
   if (spec.resume !== null) {
     const resumed = await rpc.request('thread/resume', { ...params, threadId: spec.resume, excludeTurns: true }, signal).catch(notFound)
     if (resumed !== null) {
-      const { id, path } = opened.parse(resumed).thread
-      return { threadId: id, resumed: true, rollout: path == null ? null : new CodexRollout(path) }
+      const { thread } = opened.parse(resumed)
+      return { threadId: thread.id, resumed: true, rollout: thread.path == null ? null : new CodexRollout(thread.path) }
     }
   }
   // Raw events are the only place where a command's wish to leave the sandbox shows.
@@ -173,6 +173,7 @@ async function readAuthStatus(runtime: string, env: RuntimeEnv): Promise<AuthSta
 /** Whether a login file is there for this home; its content is not looked at. */
 async function hasLogin(env: RuntimeEnv): Promise<boolean> {
   const userHome = env.shared ? toUserHome(env) : null
-  const found = await Promise.all([env.home, userHome].map((home) => (home === null ? false : stat(path.join(home, 'auth.json')).then(() => true, () => false))))
+  const homes = [env.home, ...(userHome === null ? [] : [userHome])]
+  const found = await Promise.all(homes.map((home) => stat(path.join(home, 'auth.json')).then(() => true, () => false)))
   return found.includes(true)
 }

@@ -33,7 +33,7 @@ async function findPackaged(): Promise<string | null> {
 
 async function findOnPath(name: string, searchPath: string): Promise<string | null> {
   // A relative entry would depend on where the daemon happens to run.
-  for (const directory of searchPath.split(path.delimiter).filter(path.isAbsolute)) {
+  for (const directory of searchPath.split(path.delimiter).filter((entry) => path.isAbsolute(entry))) {
     const candidate = path.join(directory, name)
     if (await isExecutable(candidate)) return candidate
   }

@@ -8,8 +8,8 @@ interface Peer {
   readonly sent: readonly unknown[]
   readonly received: readonly Incoming[]
   /** Delivers a line, as it is or as JSON. */
-  say(line: unknown): void
-  end(): void
+  readonly say: (line: unknown) => void
+  readonly end: () => void
 }
 
 function createPeer(receive: (message: Incoming) => Promise<void> = async () => {}): Peer {

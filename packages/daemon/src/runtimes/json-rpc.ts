@@ -42,10 +42,10 @@ export interface JsonRpc {
   readonly done: Promise<void>
 }
 
-const id = z.union([z.string(), z.number()])
-const request = z.object({ id: id.optional(), method: z.string(), params: z.unknown().optional() })
+const rpcId = z.union([z.string(), z.number()])
+const request = z.object({ id: rpcId.optional(), method: z.string(), params: z.unknown().optional() })
 const response = z.object({
-  id,
+  id: rpcId,
   method: z.undefined().optional(),
   result: z.unknown().optional(),
   error: z.object({ code: z.number().catch(0), message: z.string().catch('no reason was given') }).nullish(),

@@ -139,11 +139,12 @@ test('the output ends with the agent, even if a child that left the group keeps 
   process.kill(stray, 'SIGKILL')
 })
 
+const failure = (executable: string) => openProcess({ ...options, executable, args: [] }).then(() => null, (error: unknown) => error)
+
 test('what cannot be started is a typed failure', async () => {
   await using directory = await mkdtempDisposable(path.join(tmpdir(), 'process-'))
   const plain = path.join(directory.path, 'plain')
   await writeFile(plain, '#!/bin/sh\n', { mode: 0o644 })
-  const failure = (executable: string) => openProcess({ ...options, executable, args: [] }).then(() => null, (error: unknown) => error)
   expect(await failure(path.join(directory.path, 'none'))).toEqual(new SpawnFailure('ENOENT'))
   expect(await failure(plain)).toEqual(new SpawnFailure('EACCES'))
   expect(await failure('with\0zero')).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })

@@ -77,9 +77,6 @@ const someTask: Task = {
 /** Session `s1` with task `t1` and call `c1` exists; nothing else does. */
 function scriptedSessions(calls: Calls): SessionOperations {
   const note = (operation: string, ...args: readonly unknown[]) => void calls.push({ operation, arguments: args })
-  const known = (sessionId: string) => {
-    if (sessionId !== 's1') throw new Problem('session_not_found', 'There is no such session.')
-  }
   return {
     async create(request, options) {
       note('create', request, options)
@@ -122,6 +119,10 @@ function scriptedSessions(calls: Calls): SessionOperations {
     idle: () => true,
     counts: () => ({ sessions_loaded: 1, tasks_running: 1, tasks_queued: 0, approvals_pending: 0, agents_live: 0 }),
   }
+}
+
+function known(sessionId: string): void {
+  if (sessionId !== 's1') throw new Problem('session_not_found', 'There is no such session.')
 }
 
 function named(name: string | null): void {

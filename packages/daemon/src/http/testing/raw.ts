@@ -21,12 +21,12 @@ export function openSocket(url: string): Socket {
  */
 export async function sendRaw(url: string, request: string | Uint8Array): Promise<RawAnswer | null> {
   const bodiless = typeof request === 'string' && request.startsWith('HEAD ')
-  const socket = openSocket(url)
+  const socket = openSocket(url).setEncoding('latin1')
   socket.write(typeof request === 'string' ? Buffer.from(request.replaceAll('{host}', new URL(url).host), 'latin1') : request)
   try {
     let received = ''
     for await (const chunk of socket) {
-      received += (chunk as Buffer).toString('latin1')
+      received += String(chunk)
       if (isComplete(received, bodiless)) break
     }
     return received === '' ? null : parseAnswer(received)
