@@ -14,8 +14,8 @@ import type { Event, EventOf, Receipt, Session, Task, TaskStarted } from '@codes
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 
 const { values: flags } = parseArgs({ options: { runtime: { type: 'string', default: 'codex' }, yes: { type: 'boolean', default: false } } })
-const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true && !flags.yes
-const paint = (code: number, text: string) => (process.stdout.isTTY === true ? `\u001b[${code}m${text}\u001b[0m` : text)
+const terminal = process.stdin.isTTY && process.stdout.isTTY && !flags.yes
+const paint = (code: number, text: string) => (process.stdout.isTTY ? `\u001b[${code}m${text}\u001b[0m` : text)
 const say = (text: string) => process.stdout.write(`${text}\n`)
 const title = (text: string) => say(`\n${paint(1, text)}`)
 
@@ -163,14 +163,14 @@ async function* stream(url: string): AsyncGenerator<Event> {
 }
 
 async function post<T>(url: string, body: unknown): Promise<T> {
-  return answer(await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }))
+  return toJson(await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }))
 }
 
 async function get<T>(url: string): Promise<T> {
-  return answer(await fetch(url))
+  return toJson(await fetch(url))
 }
 
-async function answer<T>(response: Response): Promise<T> {
+async function toJson<T>(response: Response): Promise<T> {
   if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
   return (await response.json()) as T
 }

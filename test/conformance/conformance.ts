@@ -27,7 +27,7 @@ export function testProofs(subject: Subject, cells: readonly Cell[]): void {
     await using stage = await openStage(subject)
     await using daemon = await stage.open()
     const { body } = await daemon.client.get(`/capabilities?runtime=${subject.runtime}`)
-    const proved = new Set(cells.flatMap(({ proves = [] }) => proves))
+    const proved = new Set<string>(cells.flatMap(({ proves = [] }) => proves))
     expect(Object.keys(capabilities.parse(body)).filter((flag) => !described.has(flag) && !proved.has(flag))).toEqual([])
   })
 }

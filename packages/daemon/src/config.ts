@@ -66,8 +66,8 @@ export const options = {
   'codex-bin': { schema: z.string().min(1), value: '<file>', help: 'the Codex executable' },
 } as const satisfies Record<string, Option>
 
-type OptionName = keyof typeof options
-type Settings = { readonly [N in OptionName]?: z.infer<(typeof options)[N]['schema']> }
+const table: ReadonlyMap<string, Option> = new Map(Object.entries(options))
+type Settings = { readonly [N in keyof typeof options]?: z.infer<(typeof options)[N]['schema']> }
 
 /** Everything the daemon was told, with defaults filled in. */
 export interface Config {
@@ -135,7 +135,7 @@ export function readInvocation(argv: readonly string[], env: NodeJS.ProcessEnv, 
   return { command: 'serve', config: toConfig(settings, env, environmentToken) }
 }
 
-function parseFlags(argv: readonly string[]) {
+function parseFlags(argv: readonly string[]): { readonly values: Record<string, unknown>; readonly positionals: readonly string[] } {
   const known = Object.entries(options).map(([name, option]) => [
     name,
     { type: option.value === null ? ('boolean' as const) : ('string' as const), multiple: 'many' in option },
@@ -145,7 +145,7 @@ function parseFlags(argv: readonly string[]) {
       args: [...argv],
       allowPositionals: true,
       options: { ...Object.fromEntries(known), hostname: { type: 'string' }, config: { type: 'string' }, help: { type: 'boolean' }, version: { type: 'boolean' } },
-    }) as { values: Record<string, unknown>; positionals: string[] }
+    })
   } catch (error) {
     return fail(`${error instanceof Error ? error.message.split('. ')[0] : String(error)}; try: codesdkd --help`)
   }
@@ -177,12 +177,13 @@ function check(values: Record<string, unknown>, source: string): Settings {
   const checked: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(values)) {
     const name = key === 'hostname' ? 'host' : key
-    if (!Object.hasOwn(options, name)) fail(`unknown ${source} ${JSON.stringify(key)}; try: codesdkd --help`)
-    const option: Option = options[name as OptionName]
+    const option = table.get(name)
+    if (option === undefined) return fail(`unknown ${source} ${JSON.stringify(key)}; try: codesdkd --help`)
     const result = option.schema.safeParse(value)
     if (!result.success) fail(`${source} ${key}: ${result.error.issues[0]?.message ?? 'is not valid'}`)
     checked[name] = result.data
   }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value was parsed by the schema of its own name
   return checked as Settings
 }
 
@@ -193,7 +194,6 @@ function toConfig(settings: Settings, env: NodeJS.ProcessEnv, environmentToken: 
   const listen = settings.listen === undefined ? { host, port: settings.port ?? 0 } : { path: resolve(settings.listen.slice('unix:'.length)) }
   if (token !== null && auth !== 'token') fail(`a token was given, but --auth is ${auth}`)
   if ('host' in listen && !isLoopback(host) && auth !== 'token') fail(`refusing to listen on ${host} without a token; use --token-file or --auth token`)
-  const toName = (name: string) => runtimeAliases.get(name) ?? name
   const codex = settings['codex-bin']
   const scenario = settings['offline-scenario']
   if (scenario !== undefined && !isReadable(scenario)) fail(`cannot read the scenario file ${scenario}`)
@@ -248,6 +248,10 @@ function isReadable(file: string): boolean {
   } catch {
     return false
   }
+}
+
+function toName(name: string): string {
+  return runtimeAliases.get(name) ?? name
 }
 
 function toMs(value: number | undefined): number | undefined {

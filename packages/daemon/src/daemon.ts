@@ -41,6 +41,8 @@ export interface DaemonParts {
   readonly environment?: NodeJS.ProcessEnv
 }
 
+/** 128 random bits: ids of sessions and artifacts cannot be guessed. */
+const newId = () => randomBytes(16).toString('hex')
 const systemClock: Clock = { now: () => new Date().toISOString(), monotonic: () => performance.now() }
 
 /** Builds everything, in the order in which it must stand; what was built is undone when a later step fails. Rejects with `StartFailure`. */
@@ -49,7 +51,6 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   const startup: Record<string, number> = {}
   const lap = (name: string) => { startup[name] = Math.round(clock.monotonic() - begun) }
   await using stack = new AsyncDisposableStack()
-  const newId = () => randomBytes(16).toString('hex')
   const madeToken = config.auth === 'token' && config.token === null ? makeToken() : null
   const token = config.token ?? madeToken
   const masker = createMasker(token === null ? [] : [token])

@@ -128,7 +128,7 @@ export const payloads = {
 export type EventType = keyof typeof payloads
 export type Payload<T extends EventType> = z.infer<(typeof payloads)[T]>
 
-export const eventTypes = Object.keys(payloads) as readonly EventType[]
+export const eventTypes: readonly EventType[] = Object.keys(payloads).filter(isEventType)
 
 export function isEventType(value: string): value is EventType {
   return Object.hasOwn(payloads, value)

@@ -51,6 +51,12 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
+export const problemCodes: readonly ProblemCode[] = Object.keys(problems).filter(isProblemCode)
+
+export function isProblemCode(code: string): code is ProblemCode {
+  return Object.hasOwn(problems, code)
+}
+
 /** Failures that may pass when the same request is sent again later. */
 const retryable = new Set<ProblemCode>([
   'request_timeout', 'backpressure', 'rate_limited', 'sse_limit', 'shutting_down', 'storage_unavailable', 'server_error',
@@ -107,7 +113,7 @@ export const problemBody = z
     title: z.string(),
     status: z.int(),
     detail: z.string(),
-    error: z.enum(Object.keys(problems) as [ProblemCode, ...ProblemCode[]]),
+    error: z.enum(problemCodes),
     message: z.string(),
     request_id: z.string(),
     retryable: z.boolean(),

@@ -1,5 +1,6 @@
-import type { Event, Message, Payload } from '@codesdkd/protocol'
+import type { Message, Payload } from '@codesdkd/protocol'
 import type { EventLog } from './ports.ts'
+import { toEvent } from './stored-event.ts'
 import { addToTranscript, emptyTaskTranscript, toMessages, withinBudget, type TaskTranscript } from './transcript.ts'
 
 /** How much of an earlier conversation is carried into a new agent session as text. Characters. */
@@ -60,7 +61,7 @@ function readTranscript(log: EventLog, sessionId: string): readonly Message[] {
     for (const { seq, type, json } of page) {
       after = seq
       if (type === 'task.started') turn = emptyTaskTranscript
-      if (type === 'task.started' || type === 'model.output.completed') turn = addToTranscript(turn, JSON.parse(json) as Event)
+      if (type === 'task.started' || type === 'model.output.completed') turn = addToTranscript(turn, toEvent({ json }))
       if (type === 'task.completed' || type === 'task.failed' || type === 'task.stopped') {
         messages.push(...toMessages(turn))
         turn = emptyTaskTranscript

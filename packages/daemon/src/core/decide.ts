@@ -296,12 +296,16 @@ function pendingCount(state: SessionState): number {
   return count
 }
 
-/** The agent's own call ids never reach the wire as ours. */
+/** The agent's own call ids never reach the wire as ours: a known one is replaced, an unknown one left out. */
 function withDaemonCallId(task: TaskState, event: NewEvent): NewEvent {
-  if (event.type !== 'file.changed' && event.type !== 'model.output.delta') return event
-  const { tool_call_id, ...payload } = event.payload
-  if (tool_call_id === undefined) return event
-  const call = latestCall(task, tool_call_id)
-  const named = { ...payload, ...(call === undefined ? {} : { tool_call_id: call.tool_call_id }) }
-  return { ...event, payload: named } as NewEvent
+  switch (event.type) {
+    case 'file.changed': return { ...event, payload: named(task, event.payload) }
+    case 'model.output.delta': return { ...event, payload: named(task, event.payload) }
+    default: return event
+  }
+}
+
+function named<P extends { readonly tool_call_id?: string | undefined }>(task: TaskState, { tool_call_id: native, ...payload }: P) {
+  const call = native === undefined ? undefined : latestCall(task, native)
+  return call === undefined ? payload : { ...payload, tool_call_id: call.tool_call_id }
 }

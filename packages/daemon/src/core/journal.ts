@@ -2,6 +2,7 @@ import {
   emptyState, evolve, forgetEnded, isTerminal, type Event, type NewEvent, type SessionState, type Task, type TaskState,
 } from '@codesdkd/protocol'
 import type { Clock, Durability, EventLog, Masker, PendingEvent, SessionRecord, SessionSnapshot, TaskRecord } from './ports.ts'
+import { toEvent } from './stored-event.ts'
 import { addToTranscript, comparable, emptyTaskTranscript, toMessages, type TaskTranscript } from './transcript.ts'
 
 export interface JournalOptions {
@@ -91,7 +92,7 @@ export class Journal {
     for (;;) {
       const page = log.read(this.record.sessionId, this.#state.last_seq, 5000)
       if (page.length === 0) break
-      for (const stored of page) this.#fold(JSON.parse(stored.json) as Event)
+      for (const stored of page) this.#fold(toEvent(stored))
     }
     for (const task of this.#state.tasks.values()) {
       const row = log.task(this.record.sessionId, task.task_id)
@@ -137,6 +138,7 @@ export class Journal {
     const { type, task_id, request_id = requestId, payload } = typeof draft === 'function' ? draft(this.#state, time) : draft
     const seq = this.#state.last_seq + 1
     const { sessionId } = this.record
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a draft pairs its type with its payload; taking it apart loses that
     const event = {
       schema_version: 1,
       seq,
@@ -153,7 +155,7 @@ export class Journal {
     const plain = JSON.stringify(event)
     const json = this.#options.masker.mask(plain)
     // What is folded is what is stored: a masked event is read back from its bytes.
-    const stored = json === plain ? event : (JSON.parse(json) as Event)
+    const stored = json === plain ? event : toEvent({ json })
     this.#fold(stored)
     return { event: stored, pending: { sessionId, seq, type, json } }
   }

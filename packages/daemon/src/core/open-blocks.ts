@@ -1,6 +1,7 @@
-import type { Event, TaskState } from '@codesdkd/protocol'
+import type { TaskState } from '@codesdkd/protocol'
 import { PAYLOAD_LIMIT } from './bounds.ts'
 import type { EventLog } from './ports.ts'
+import { toEvent } from './stored-event.ts'
 
 /** The text that was shown of each output block which never ended, read back from the log; cut at the payload limit. */
 export function toOpenBlockTexts(log: EventLog, sessionId: string, task: TaskState): ReadonlyMap<string, string> {
@@ -13,7 +14,7 @@ export function toOpenBlockTexts(log: EventLog, sessionId: string, task: TaskSta
     for (const { seq, type, json } of page) {
       after = seq
       if (type !== 'model.output.delta') continue
-      const event = JSON.parse(json) as Event
+      const event = toEvent({ json })
       if (event.type !== 'model.output.delta' || !task.blocks.has(event.payload.block_id)) continue
       const text = texts.get(event.payload.block_id) ?? ''
       if (text.length < PAYLOAD_LIMIT / 2) texts.set(event.payload.block_id, text + event.payload.delta)

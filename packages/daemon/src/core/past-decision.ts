@@ -1,6 +1,6 @@
-import type { Event } from '@codesdkd/protocol'
 import type { Standing } from './decide.ts'
 import type { EventLog } from './ports.ts'
+import { toEvent } from './stored-event.ts'
 
 /** The last decision about a call, from the log. Linear in the session's log; only for late decisions on sessions at rest. */
 export function findPastDecision(log: EventLog, sessionId: string, toolCallId: string): Standing | null {
@@ -12,7 +12,7 @@ export function findPastDecision(log: EventLog, sessionId: string, toolCallId: s
     for (const { seq, type, json } of rows) {
       after = seq
       if (!type.startsWith('tool.call.') || !json.includes(toolCallId)) continue
-      const event = JSON.parse(json) as Event
+      const event = toEvent({ json })
       if (event.type === 'tool.call.policy_evaluated' && event.payload.tool_call_id === toolCallId && event.payload.result === 'ask') asked = true
       if ((event.type !== 'tool.call.approved' && event.type !== 'tool.call.denied') || event.payload.tool_call_id !== toolCallId) continue
       const { attempt, input_hash, decided_by } = event.payload

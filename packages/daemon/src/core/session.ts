@@ -9,6 +9,7 @@ import { Journal } from './journal.ts'
 import { toOpenBlockTexts } from './open-blocks.ts'
 import type { DecisionRequest } from './operations.ts'
 import type { ArtifactStore, Clock, EventLog, Masker, NativeCall, NewId, Outcome, Runtime, RuntimeEnv, SessionRecord, SessionSnapshot } from './ports.ts'
+import { toSecrets } from './secret-settings.ts'
 import type { Slots } from './slots.ts'
 import { newMessages } from './transcript.ts'
 import { endOf, Turn } from './turn.ts'
@@ -125,6 +126,7 @@ export class Session {
         retryAfter: 5,
       })
     }
+    this.#masker.add(toSecrets(request.runtime_config))
     const messages = newMessages(this.#journal.transcript, request.messages, this.#world.hash.contentHash)
     const queued: Queued = { taskId, messages, request }
     const slot = this.#turn === null && this.#queue.length === 0 ? this.#world.slots.tryTake() : null

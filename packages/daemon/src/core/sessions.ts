@@ -1,23 +1,15 @@
 import {
-  Problem, type Approval, type CreateSession, type CreateTask, type Event, type IsolationLevel, type PermissionMode, type Session as SessionResource,
+  Problem, type Approval, type CreateSession, type CreateTask, type Session as SessionResource,
   type StopResponse, type Task, type TaskStarted,
 } from '@codesdkd/protocol'
 import { checkDecision } from './decide.ts'
 import type { DecisionRequest, Page, PageRequest, SessionCounts, SessionOperations, SessionQuery } from './operations.ts'
-import { page } from './page.ts'
+import { toPage } from './page.ts'
 import { findPastDecision } from './past-decision.ts'
 import type { Masker, Runtime, RuntimeEnv, SessionRecord, SessionSnapshot } from './ports.ts'
-import { checkSessionEnv } from './session-env.ts'
+import { checkPermissionMode, toCreated, toRecord, type SessionRules } from './session-record.ts'
+import { toSecrets } from './secret-settings.ts'
 import { Session, toSession, type SessionWorld } from './session.ts'
-
-export interface SessionRules {
-  readonly defaultRuntime: string
-  readonly defaultPermissionMode: PermissionMode
-  readonly maxPermissionMode: PermissionMode
-  readonly defaultCwd: string
-  /** False with `--no-shared`. */
-  readonly sharedAllowed: boolean
-}
 
 /** What the registry of sessions needs beside what each session needs. */
 export interface SessionsOptions extends Omit<SessionWorld, 'onChange'> {
@@ -33,8 +25,6 @@ export interface SessionsOptions extends Omit<SessionWorld, 'onChange'> {
 
 /** Milliseconds that a request waits for its commit. */
 const ACKNOWLEDGE_LIMIT = 10_000
-
-const modeRank: Readonly<Record<PermissionMode, number>> = { ask: 0, auto: 1, yolo: 2 }
 
 /** All sessions of the data directory. Those with something open, or with a live agent, are in memory; the others are rows. */
 export class Sessions implements SessionOperations, AsyncDisposable {
@@ -94,11 +84,17 @@ export class Sessions implements SessionOperations, AsyncDisposable {
       ...(runtime === undefined ? {} : { runtime: this.#options.aliases.get(runtime) ?? runtime }),
       ...(credentialNamespace === undefined ? {} : { credentialNamespace }),
     }
-    return page(limit, (item) => item.session_id, (cursor, count) => {
-      const records = this.#options.log.sessions(filter, cursor, count)
-      if (records === null) throw new Problem('invalid_cursor', 'The cursor names no session.', { members: { after: String(cursor).slice(0, 200) } })
-      return records.map((record) => this.get(record.sessionId))
-    }, after, (session) => phase === undefined || session.phase === phase)
+    return toPage({
+      limit,
+      after,
+      idOf: (session) => session.session_id,
+      read: (cursor, count) => {
+        const records = this.#options.log.sessions(filter, cursor, count)
+        if (records === null) throw unknownCursor('session', cursor)
+        return records.map((record) => this.get(record.sessionId))
+      },
+      keep: (session) => phase === undefined || session.phase === phase,
+    })
   }
 
   async submit(sessionId: string, request: CreateTask, { requestId }: { requestId: string }): Promise<{ started: TaskStarted; replayed: boolean }> {
@@ -107,7 +103,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     const { task_id = `task_${this.#options.newId()}`, ...body } = request
     try {
       // A session may be older than the maximum.
-      this.#checkMode(request.permission_mode ?? session.record.permissionMode)
+      checkPermissionMode(request.permission_mode ?? session.record.permissionMode, this.#options.rules)
       this.#runtime(session.record.runtime).parseConfig?.({ ...session.record.runtimeConfig, ...body.runtime_config })
       return await acknowledge(session.submit(request, task_id, this.#options.hash.contentHash(body), requestId))
     } finally {
@@ -124,11 +120,16 @@ export class Sessions implements SessionOperations, AsyncDisposable {
 
   tasks(sessionId: string, { after, limit }: PageRequest): Page<Task> {
     this.get(sessionId)
-    return page(limit, (task) => task.task_id, (cursor, count) => {
-      const rows = this.#options.log.tasks(sessionId, cursor, count)
-      if (rows === null) throw new Problem('invalid_cursor', 'The cursor names no task of this session.', { members: { after: String(cursor).slice(0, 200) } })
-      return rows.map((row) => this.task(sessionId, row.task.task_id))
-    }, after)
+    return toPage({
+      limit,
+      after,
+      idOf: (task) => task.task_id,
+      read: (cursor, count) => {
+        const rows = this.#options.log.tasks(sessionId, cursor, count)
+        if (rows === null) throw unknownCursor('task', cursor)
+        return rows.map((row) => this.task(sessionId, row.task.task_id))
+      },
+    })
   }
 
   async stop(sessionId: string, taskId: string, { requestId }: { requestId: string }): Promise<StopResponse> {
@@ -152,7 +153,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     const all = [...this.#loaded.values()].flatMap((session) => session.approvals)
     all.sort((a, b) => (a.asked_at < b.asked_at ? -1 : a.asked_at > b.asked_at ? 1 : a.tool_call_id < b.tool_call_id ? -1 : 1))
     const from = after === null ? 0 : all.findIndex((one) => one.tool_call_id === after) + 1
-    if (after !== null && from === 0) throw new Problem('invalid_cursor', 'The cursor names no pending approval.', { members: { after: after.slice(0, 200) } })
+    if (after !== null && from === 0) throw unknownCursor('pending approval', after)
     const items = all.slice(from, from + limit)
     return { items, next_after: from + limit < all.length ? (items.at(-1)?.tool_call_id ?? null) : null }
   }
@@ -182,7 +183,8 @@ export class Sessions implements SessionOperations, AsyncDisposable {
 
   async #create(request: CreateSession, requestId: string, idempotency: SessionRecord['idempotency']): Promise<SessionResource> {
     this.#refuseWork()
-    const record = await this.#toRecord(request, idempotency)
+    const { rules } = this.#options
+    const record = await toRecord(request, { ...this.#options, runtime: this.#runtime(request.runtime ?? rules.defaultRuntime), idempotency })
     const env = request.env ?? {}
     this.#options.secrets.save(record.sessionId, env)
     const session = this.#open(record)
@@ -190,56 +192,6 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     const { resource } = session
     this.#unload(session)
     return resource
-  }
-
-  async #toRecord(request: CreateSession, idempotency: SessionRecord['idempotency']): Promise<SessionRecord> {
-    const { rules, clock, newId, checkCwd } = this.#options
-    const runtime = this.#runtime(request.runtime ?? rules.defaultRuntime)
-    const permissionMode = request.permission_mode ?? rules.defaultPermissionMode
-    this.#checkMode(permissionMode)
-    const credentialNamespace = request.credential_namespace ?? 'default'
-    const isolationLevel = this.#isolationLevel(request.isolation_level, credentialNamespace)
-    const { supported_isolation_modes: modes, recommended_isolation_mode, confinement } = runtime.capabilities
-    const isolationMode = request.isolation_mode ?? recommended_isolation_mode
-    if (!modes.includes(isolationMode)) {
-      throw new Problem('unsupported_isolation_mode', `The runtime ${runtime.name} does not run ${isolationMode}.`, { members: { runtime: runtime.name, allowed: modes } })
-    }
-    checkSessionEnv(request.env ?? {})
-    const runtimeConfig = request.runtime_config ?? {}
-    return {
-      sessionId: `sess_${newId()}`,
-      runtime: runtime.name,
-      createdAt: clock.now(),
-      model: request.model ?? null,
-      permissionMode,
-      escalation: request.escalation ?? 'deny',
-      cwd: await checkCwd(request.cwd ?? rules.defaultCwd),
-      credentialNamespace,
-      isolationLevel,
-      isolationMode,
-      confinement,
-      runtimeConfig: runtime.parseConfig?.(runtimeConfig) ?? runtimeConfig,
-      approvalTimeoutMs: request.approval_timeout_ms ?? null,
-      title: request.title ?? null,
-      metadata: request.metadata ?? {},
-      idempotency,
-    }
-  }
-
-  #isolationLevel(wish: IsolationLevel | undefined, namespace: string): IsolationLevel {
-    const { sharedAllowed } = this.#options.rules
-    const allowed: readonly IsolationLevel[] = sharedAllowed && namespace === 'default' ? ['shared', 'namespaced', 'ephemeral'] : ['namespaced', 'ephemeral']
-    if (wish === undefined) return allowed[0] ?? 'namespaced'
-    if (allowed.includes(wish)) return wish
-    if (!sharedAllowed) throw new Problem('isolation_not_allowed', 'This daemon keeps every namespace private.', { members: { allowed } })
-    throw new Problem('invalid_request', 'isolationLevel "shared" belongs to the namespace "default" alone.', { members: { field: 'isolation_level', allowed } })
-  }
-
-  #checkMode(mode: PermissionMode): void {
-    const { maxPermissionMode } = this.#options.rules
-    if (modeRank[mode] <= modeRank[maxPermissionMode]) return
-    const allowed = (Object.keys(modeRank) as PermissionMode[]).filter((one) => modeRank[one] <= modeRank[maxPermissionMode])
-    throw new Problem('permission_mode_not_allowed', `This daemon allows permission modes up to ${maxPermissionMode}.`, { members: { allowed } })
   }
 
   #runtime(name: string): Runtime {
@@ -278,7 +230,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
       record,
       runtime: this.#options.runtimes.get(record.runtime) ?? null,
       environment: (one) => this.#options.environment(record, one),
-      masker: this.#options.createMasker(Object.values(this.#options.secrets.load(record.sessionId))),
+      masker: this.#options.createMasker([...Object.values(this.#options.secrets.load(record.sessionId)), ...toSecrets(record.runtimeConfig)]),
       ...(snapshot === undefined ? {} : { snapshot }),
     }, this.#world)
     this.#loaded.set(record.sessionId, session)
@@ -306,25 +258,10 @@ async function acknowledge<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-function sessionNotFound(sessionId: string): Problem {
-  return new Problem('session_not_found', 'There is no session with this id.', { members: { session_id: sessionId.slice(0, 200) } })
+function unknownCursor(what: string, cursor: string | null): Problem {
+  return new Problem('invalid_cursor', `The cursor names no ${what}.`, { members: { after: String(cursor).slice(0, 200) } })
 }
 
-function toCreated(record: SessionRecord, envNames: readonly string[]): Extract<Event, { type: 'session.created' }>['payload'] {
-  return {
-    contract_version: 1,
-    runtime: record.runtime,
-    model: record.model,
-    permission_mode: record.permissionMode,
-    escalation: record.escalation,
-    cwd: record.cwd,
-    credential_namespace: record.credentialNamespace,
-    isolation_level: record.isolationLevel,
-    isolation_mode: record.isolationMode,
-    confinement: record.confinement,
-    env_names: envNames.toSorted(),
-    runtime_config: { ...record.runtimeConfig },
-    title: record.title,
-    metadata: { ...record.metadata },
-  }
+function sessionNotFound(sessionId: string): Problem {
+  return new Problem('session_not_found', 'There is no session with this id.', { members: { session_id: sessionId.slice(0, 200) } })
 }

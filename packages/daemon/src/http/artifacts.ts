@@ -13,6 +13,11 @@ import { rawRoute, type Route } from './route.ts'
 const inlineTypes = new Set(['text/plain', 'application/json', 'image/png', 'image/jpeg', 'image/gif', 'image/webp'])
 
 const bytes = { '*/*': null }
+const requestHeaders = {
+  Range: 'one range of bytes; more than one, or what is none, gets the whole',
+  'If-Range': 'the ETag that the range is of',
+  'If-None-Match': 'ETags that the client has; if one is current, the answer is 304',
+}
 const errors = ['artifact_not_found', 'artifact_corrupt', 'range_not_satisfiable'] as const
 
 export const artifactRoutes: readonly Route[] = [
@@ -22,7 +27,8 @@ export const artifactRoutes: readonly Route[] = [
     operationId: 'getArtifact',
     tag: 'artifacts',
     summary: 'The bytes of an artifact, with the stored content type',
-    description: 'One `Range` of bytes and `If-None-Match` are honoured. What a browser would run is sent as attachment.',
+    description: 'What a browser would run is sent as attachment.',
+    requestHeaders,
     errors,
     success: { status: 200, description: 'The bytes', content: bytes },
     handle: ({ params, exchange, context }) => artifactReply(params.artifact_id, exchange, context, (meta) => !inlineTypes.has(mediaType(meta))),
@@ -33,6 +39,7 @@ export const artifactRoutes: readonly Route[] = [
     operationId: 'downloadArtifact',
     tag: 'artifacts',
     summary: 'The same, always as attachment',
+    requestHeaders,
     errors,
     success: { status: 200, description: 'The bytes', content: bytes },
     handle: ({ params, exchange, context }) => artifactReply(params.artifact_id, exchange, context, () => true),

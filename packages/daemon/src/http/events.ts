@@ -11,6 +11,8 @@ import { rawRoute, type Route } from './route.ts'
 const types = z.string().max(4096).optional().describe('only these event types; `tool.*` stands for all that begin with `tool.`')
 const until = z.enum(['idle']).optional().describe('`idle` ends the stream when no task is open and all was sent')
 
+const requestHeaders = { 'Last-Event-ID': 'id of the last frame that was seen; the stream goes on after it. Wins over the query.' }
+
 const sessionQuery = z.object({
   after_seq: plainInteger({ min: 0 }).optional().describe('start after this seq'),
   from_seq: plainInteger({ min: 0 }).optional().describe('the same as after_seq'),
@@ -30,7 +32,8 @@ export const eventRoutes: readonly Route[] = [
     description:
       'As a page: `next_seq` is the value to pass as `after_seq` next; a page is cut at `limit` events or about 1 MB, and `has_more` says whether there is more. '
       + 'As a stream (`Accept: text/event-stream` or `stream=1`): `event: ready` first, then `id: <seq>` and one unnamed `data:` line per event; `event: caught_up` when '
-      + 'replay has reached the live tip; `event: resync` when the cursor is beyond the end of the log. Resume with `Last-Event-ID`, which wins over the query.',
+      + 'replay has reached the live tip; `event: resync` when the cursor is beyond the end of the log.',
+    requestHeaders,
     errors: ['session_not_found', 'cursor_ahead', 'sse_limit'],
     query: sessionQuery,
     success: { status: 200, description: 'Events', content: { 'application/json': eventPage, 'text/event-stream': event } },
@@ -58,6 +61,7 @@ export const eventRoutes: readonly Route[] = [
     description:
       'Ordered by a durable cursor over the whole log (`id: <cursor>`, opaque). Resume with `Last-Event-ID` or `after`; `after=latest` starts at the live tip. '
       + '`event: resync` says that the cursor belongs to another log, or lies beyond the end of this one.',
+    requestHeaders,
     errors: ['invalid_cursor', 'sse_limit'],
     query: z.object({ after: z.string().optional().describe('a cursor, or `latest`'), types, until }),
     success: { status: 200, description: 'Events', content: { 'text/event-stream': event } },

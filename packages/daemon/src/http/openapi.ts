@@ -51,6 +51,7 @@ function toOperation(one: Route): ZodOpenApiOperationObject {
     requestParams: {
       ...(one.path.includes('{') ? { path: pathSchema(one.path) } : {}),
       ...(one.query === undefined ? {} : { query: one.query }),
+      ...(one.requestHeaders === undefined ? {} : { header: headerSchema(one.requestHeaders) }),
     },
     ...(one.body === undefined ? {} : { requestBody: { required: isRequired(one.body), content: { 'application/json': { schema: withCamelCase(one.body) } } } }),
     responses: { [one.success.status]: toSuccess(one), ...toFailures(one) },
@@ -67,6 +68,10 @@ const parameters: Readonly<Record<string, string>> = {
 function pathSchema(path: string): z.ZodObject {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
   return z.object(Object.fromEntries(names.map((name) => [name, z.string().meta({ description: parameters[name] ?? name })])))
+}
+
+function headerSchema(headers: Readonly<Record<string, string>>): z.ZodObject {
+  return z.object(Object.fromEntries(Object.entries(headers).map(([name, description]) => [name, z.string().optional().meta({ description })])))
 }
 
 function isRequired(body: z.ZodObject): boolean {

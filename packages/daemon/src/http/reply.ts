@@ -26,8 +26,8 @@ export const securityHeaders = {
   vary: 'Origin',
 } as const
 
-/** Bytes of a refused body that are still read, so that its sender gets to see the answer. */
-const DRAIN_LIMIT = 1024 ** 2
+/** Bytes of a refused body that are still taken, and thrown away: a sender whose connection is cut while it writes never sees the answer. */
+const DRAIN_LIMIT = 16 * 1024 ** 2
 const DRAIN_MS = 2_000
 
 /** Writes the answer. Resolves when it is handed to the system or the client is gone; rejects when the body's stream fails. */

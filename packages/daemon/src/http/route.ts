@@ -26,6 +26,8 @@ interface RouteText {
   readonly tag: 'daemon' | 'runtimes' | 'sessions' | 'events' | 'tasks' | 'approvals' | 'artifacts'
   readonly summary: string
   readonly description?: string
+  /** Request headers that it honours, and what they do. */
+  readonly requestHeaders?: Readonly<Record<string, string>>
   /** What it may answer besides the failures that any route may have. */
   readonly errors?: readonly ProblemCode[]
   /** A static file that holds nothing of the user's: served without asking who is there. */

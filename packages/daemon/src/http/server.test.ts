@@ -1,5 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
 import { request } from 'node:http'
+import { Script } from 'node:vm'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -353,6 +355,17 @@ function getOver(socketPath: string, path: string): Promise<number | undefined> 
   request({ socketPath, path, headers: { host: 'localhost' } }, (incoming) => resolve(incoming.resume().statusCode)).on('error', reject).end()
   return promise
 }
+
+test('the page of the documentation runs its own script and nothing else, and refers to nothing outside', async () => {
+  const answer = await fetch(`${url}/docs`)
+  const page = await answer.text()
+  const [, script = ''] = /<script>([\s\S]*)<\/script>/.exec(page) ?? []
+  const policy = answer.headers.get('content-security-policy')
+  expect(policy).toContain(`script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`)
+  expect(policy).not.toContain('sandbox')
+  expect(page).not.toMatch(/https?:|\son\w+=|innerHTML|src=/)
+  expect(() => new Script(script)).not.toThrow()
+})
 
 test('metrics are served when they are on', async () => {
   expect(await (await fetch(`${url}/metrics`)).json()).toMatchObject({ error: 'metrics_unavailable', status: 404 })

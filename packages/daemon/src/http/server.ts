@@ -15,6 +15,9 @@ export interface HttpServer extends AsyncDisposable {
 
 const CLOSE_GRACE_MS = 2_000
 
+/** Addresses that mean every one of the machine, and no one to call: each with one that can be called. */
+const anyAddress: ReadonlyMap<string, string> = new Map([['0.0.0.0', '127.0.0.1'], ['::', '::1']])
+
 /** Starts to listen. Rejects when the address cannot be bound. */
 export async function createHttpServer(context: HttpContext): Promise<HttpServer> {
   const closing = new AbortController()
@@ -66,5 +69,6 @@ async function bind(server: Server, { listen }: HttpContext): Promise<string> {
   if ('path' in listen) return `unix:${listen.path}`
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('the server has no port')
-  return `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${address.port}`
+  const host = anyAddress.get(listen.host) ?? listen.host
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
 }

@@ -39,7 +39,8 @@ export const sessionRoutes = [
     operationId: 'createSession',
     tag: 'sessions',
     summary: 'Create a session',
-    description: 'Starts no agent; the first task does. With an `Idempotency-Key` header the same request can be sent again safely.',
+    description: 'Starts no agent; the first task does.',
+    requestHeaders: { 'Idempotency-Key': 'The same request with the same key can be sent again safely: it makes one session.' },
     errors: [
       'unknown_runtime', 'invalid_env', 'cwd_not_allowed', 'isolation_not_allowed', 'unsupported_isolation_mode', 'permission_mode_not_allowed',
       'idempotency_key_reused', 'shutting_down',
@@ -48,7 +49,7 @@ export const sessionRoutes = [
     body: createSession,
     status: 201,
     returns: session,
-    responseHeaders: replayHeaders(),
+    responseHeaders: { 'Idempotent-Replay': '`true` when the same request was accepted before and nothing new was done' },
     async handle({ body, exchange, context }) {
       const options = { requestId: exchange.id, idempotencyKey: idempotencyKey(exchange) }
       const { session: created, replayed } = await context.sessions.create(body, options)
@@ -66,10 +67,6 @@ export const sessionRoutes = [
     handle: ({ params, context }) => ({ value: context.sessions.get(params.session_id) }),
   }),
 ]
-
-function replayHeaders() {
-  return { 'Idempotent-Replay': '`true` when the same request was accepted before and nothing new was done' }
-}
 
 /** The key as a structured-field string (`"abc"`) or bare; null without one. */
 function idempotencyKey({ headers }: Exchange): string | null {
