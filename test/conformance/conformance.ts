@@ -7,9 +7,9 @@ import type { Subject } from './subjects.ts'
 /** A cell that takes longer has hung: nothing in the suite waits for more than a few seconds. */
 const limitMs = 60_000
 
-/** Registers one test per cell. Two play at a time: most wait for one agent or another, and each has a stage of its own. */
+/** Registers one test per cell. Three play at a time, each on a stage of its own: while one waits for its agent, another can work. */
 export function testConformance(subject: Subject, cells: readonly Cell[]): void {
-  vi.setConfig({ maxConcurrency: 2 })
+  vi.setConfig({ maxConcurrency: 3 })
   describe.concurrent(subject.runtime, () => {
     test.each(cells)('$name', { timeout: limitMs }, async ({ run }) => {
       await using stage = await openStage(subject)

@@ -60,7 +60,7 @@ describe('CODESDKD_TOKEN', () => {
   test('leaves nothing behind when the daemon does not start at all', async () => {
     await using folder = await createFolder()
     for (const args of [['--help'], ['--prot'], ['--auth', 'none']]) {
-      await run(process.execPath, [executable, ...args], { CODESDKD_TOKEN: token, TMPDIR: folder.path })
+      await run(process.execPath, [executable, ...args], { env: { CODESDKD_TOKEN: token, TMPDIR: folder.path } })
       expect(filesWith(token, folder.path)).toEqual([])
     }
     expect(readdirSync(folder.path)).toEqual(['workspace'])

@@ -183,8 +183,7 @@ function check(values: Record<string, unknown>, source: string): Settings {
     if (!result.success) fail(`${source} ${key}: ${result.error.issues[0]?.message ?? 'is not valid'}`)
     checked[name] = result.data
   }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value was parsed by the schema of its own name
-  return checked as Settings
+  return checked
 }
 
 function toConfig(settings: Settings, env: NodeJS.ProcessEnv, environmentToken: string | null): Config {

@@ -21,6 +21,7 @@ import { sweepLeftovers } from './runtimes/leftovers.ts'
 import { createSessionSecrets } from './session-secrets.ts'
 import type { SqliteEventLog } from './storage/event-log.ts'
 import { openStorage } from './storage/storage.ts'
+import { createSupportBundles } from './support-bundle.ts'
 import { createLog } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { makeToken } from './token.ts'
@@ -138,7 +139,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
     },
     sessions,
     runtimes: directory,
-    bundles: { build: () => Promise.reject(new Error('not wired yet')) },
+    bundles: createSupportBundles({ log, artifacts, runtimes: directory, dataDir: dir, version, token, secrets, clock }),
     log,
     artifacts,
     metrics,

@@ -79,5 +79,5 @@ function ownHome(base: string): Record<string, string> {
 
 function userHome(environment: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
   const names = ['HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME', 'CODEX_HOME']
-  return Object.fromEntries(names.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]] as const])))
+  return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]] as const] : [])))
 }

@@ -11,6 +11,7 @@ import type { BundleOperations, RuntimeOperations, SupportBundle } from './core/
 import type { ArtifactStore, Clock, EventLog, SessionRecord } from './core/ports.ts'
 import { createRedactor, redactDeeply, type FindSecrets, type Identity, type Redactor } from './core/redactor.ts'
 import { bundleLimits, toBundleFileName, toMcpTransports, toRuntimeConfig, toRuntimeEnv, type BundleManifest } from './core/support-bundle.ts'
+import { toSecrets } from './core/secret-settings.ts'
 import { createRedactionKeys } from './redaction-key.ts'
 import { createSecretLint } from './secret-lint.ts'
 import type { DataDir } from './storage/data-dir.ts'
@@ -68,7 +69,7 @@ async function build(options: SupportBundlesOptions, request: Request): Promise<
   try {
     const path = join(directory, 'bundle.tar.gz')
     const env = options.secrets.load(record.sessionId)
-    const known = [...(options.token === null ? [] : [options.token]), ...Object.values(env)]
+    const known = [...(options.token === null ? [] : [options.token]), ...Object.values(env), ...toSecrets(record.runtimeConfig)]
     const files = await stageFiles(options, request, { directory, known, envNames: Object.keys(env) })
     const size = await writeArchive(path, files, signal)
     // Names in the archive are the daemon's; a secret that is a part of one of them is no secret.

@@ -58,7 +58,6 @@ export const answers: readonly Cell[] = [
   },
   {
     name: 'usage is told for each call of the model and summed in the receipt',
-    quick: true,
     proves: ['supports_usage_reporting'],
     async run(stage) {
       const calls = [

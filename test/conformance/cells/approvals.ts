@@ -95,7 +95,6 @@ export const approvals: readonly Cell[] = [
   },
   {
     name: 'ask: what is disguised as a reader is asked',
-    quick: true,
     async run(stage) {
       await writeFile(join(stage.folder.path, 'outside.txt'), 'not for the model')
       await symlink('../outside.txt', join(stage.folder.workspace, 'link.txt'))

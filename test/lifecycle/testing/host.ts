@@ -15,17 +15,30 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** Runs a program to its end, which it must find by itself within 20 s (`code` is null otherwise). Its environment is this one's and `env`. */
-export async function run(command: string, args: readonly string[], env: Env = {}, cwd = root): Promise<Ended> {
+interface RunOptions {
+  /** Beside this process's own; undefined takes a variable away. */
+  readonly env?: Env
+  /** Told of all that was written to stdout so far; what it returns is typed in. Without it stdin is empty. */
+  readonly type?: (stdout: string) => string | null
+}
+
+/** Runs a program to its end, which it must find by itself within 30 s (`code` is null otherwise). */
+export async function run(command: string, args: readonly string[], { env = {}, type }: RunOptions = {}): Promise<Ended> {
   const { promise, resolve } = Promise.withResolvers<Ended>()
-  const options = { cwd, env: { ...process.env, ...env }, timeout: 20_000, killSignal: 'SIGKILL' } as const
+  const options = { cwd: root, env: { ...process.env, ...env }, timeout: 30_000, killSignal: 'SIGKILL' } as const
   const child = execFile(command, [...args], options, (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }))
-  child.stdin?.end()
+  let seen = ''
+  child.stdout?.on('data', (text: string) => {
+    seen += text
+    const answer = type?.(seen) ?? null
+    if (answer !== null) child.stdin?.write(answer)
+  })
+  if (type === undefined) child.stdin?.end()
   return promise
 }
 
 /** A start that is meant to fail. */
-export const codesdkd = (args: readonly string[], env: Env = {}): Promise<Ended> => run(process.execPath, [executable, ...args], env)
+export const codesdkd = (args: readonly string[], env: Env = {}): Promise<Ended> => run(process.execPath, [executable, ...args], { env })
 
 /** A program that was started and is read until it closes its output. Disposing kills it, if it still lives. */
 export interface Hosted extends AsyncDisposable {
