@@ -17,8 +17,8 @@ export interface Round {
 }
 
 export interface RoundOptions {
-  /** Says what becomes of a call that waits: null approves, a text denies, `leave` does nothing. Without it nothing may wait. */
-  readonly decide?: (call: Requested) => string | null | 'leave'
+  /** Says what becomes of a call that waits: null approves, 'leave' lets it wait, any other text denies. Without it nothing may wait. */
+  readonly decide?: (call: Requested) => string | null
   /** Further fields of the task's body. */
   readonly task?: SessionBody
 }

@@ -50,7 +50,7 @@ export const codex: Subject = {
   mcpServers: (servers) => ({ mcp_servers: servers }),
   providerKey: (variable) => ({ env_key: variable }),
   credentialVariable: 'OPENAI_API_KEY',
-  impatience: { stream_idle_timeout_ms: 300 },
+  impatience: { stream_idle_timeout_ms: 1_000 },
   omitted(output) {
     const [note = '', bytes = '0'] = /\n\.\.\. (\d+) bytes omitted \.\.\.\n/.exec(output) ?? []
     return { bytes: Number(bytes), note }

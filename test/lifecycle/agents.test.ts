@@ -22,7 +22,7 @@ const ways = {
 }
 const scenarios: OfflineModelOptions['scenarios'] = Object.entries(ways).map(([name, command]) => ({ name, prompt: name, legs: [{ tools: [{ tool: 'shell', command }] }, { text: 'done' }] }))
 
-describe('an agent without any confinement', () => {
+describe.concurrent('an agent without any confinement', () => {
   test.each(['same-user', 'none'])('is refused by the daemon that started it, also as a stray: --auth %s', { timeout: 60_000 }, async (auth) => {
     await using stage = await createStage(scenarios)
     await using daemon = await stage.start(['--auth', auth])

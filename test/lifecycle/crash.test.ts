@@ -9,7 +9,7 @@ const scenarios = [
   { name: 'leave', prompt: { regex: '^leave$' }, legs: [{ tools: [{ tool: 'shell' as const, command: 'touch /opt/left-the-workspace', escalate: true, justification: 'to see' }] }, { text: 'asked' }] },
 ]
 
-describe('kill -9 of the daemon while a command of its agent runs', () => {
+describe.concurrent('kill -9 of the daemon while a command of its agent runs', () => {
   // The agent is made to hang, since a healthy one ends with its stdin, and then there would be nothing to prove.
   test.each(['yolo', 'auto'])('leaves nothing behind after the next start, in mode %s', { timeout: 60_000 }, async (permissionMode) => {
     await using stage = await createStage(scenarios)
@@ -40,7 +40,7 @@ describe('kill -9 of the daemon while a command of its agent runs', () => {
   })
 })
 
-describe('a session after kill -9', () => {
+describe.concurrent('a session after kill -9', () => {
   test('is allowed exactly what it was allowed before, and goes on', { timeout: 60_000 }, async () => {
     await using stage = await createStage(scenarios)
     await using daemon = await stage.start(['--default-permission-mode', 'ask'])

@@ -12,14 +12,14 @@ function mark() {
   return { env: { LC_MARKER: marker }, nothingIsLeft: () => until('every process of the demo is gone', () => processesWith(marker).filter(lives).length === 0) }
 }
 
-test('without a terminal it approves by itself, mends the program and leaves nothing', { timeout: 60_000 }, async () => {
+test.concurrent('without a terminal it approves by itself, mends the program and leaves nothing', { timeout: 60_000 }, async () => {
   const { env, nothingIsLeft } = mark()
   const ended = await run(process.execPath, [demo], { env })
   expect(ended).toMatchObject({ code: 0, stderr: '' })
   const inOrder = [
     '1. A git workspace', 'wrong greeting: Helo, Ada! (exit 1)', 'ready at http://127.0.0.1:', 'in permission mode "ask"', 'on codex-sdk',
     'task.started', 'plan.updated', 'tool.call.requested', 'execute: cat greet.js', 'codesdk says allow (read_only)', 'edit: edit greet.js', 'codesdk says ask', '-> approved by the demo itself',
-    'user says allow', 'file.changed', 'edit greet.js', 'node check.js', 'exit 0: Hello, Ada!', 'task.completed', '+export const greet = (name) => `Hello, ${name}!`;', 'Hello, Ada! (exit 0)',
+    'user says allow', 'file.changed', 'edit greet.js', 'execute: node check.js', 'tool.call.completed', 'task.completed', '+export const greet = (name) => `Hello, ${name}!`;', 'Hello, Ada! (exit 0)',
     'approved 3 (2 by a person), denied 0', 'the daemon ended with exit code 0',
   ]
   let rest = ended.stdout
@@ -31,7 +31,7 @@ test('without a terminal it approves by itself, mends the program and leaves not
   await nothingIsLeft()
 })
 
-test.runIf(spawnSync('script', ['--version']).status === 0)('at a terminal it asks, and takes y for a yes', { timeout: 60_000 }, async () => {
+test.concurrent.runIf(spawnSync('script', ['--version']).status === 0)('at a terminal it asks, and takes y for a yes', { timeout: 60_000 }, async () => {
   const { env, nothingIsLeft } = mark()
   const question = /run it\? \[Y\/n or a reason against it\]/g
   let answered = 0

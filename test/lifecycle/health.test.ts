@@ -15,7 +15,7 @@ function script(folder: TestFolder, line: string): string {
 
 const runs = (folder: TestFolder) => readFileSync(join(folder.path, 'runs'), 'utf8').trimEnd().split('\n')
 
-describe('the executable that CODESDKD_CODEX_BIN names', () => {
+describe.concurrent('the executable that CODESDKD_CODEX_BIN names', () => {
   test('is asked for its version once, and for nothing else before the first task', async () => {
     await using folder = await createFolder()
     const env = { CODESDKD_CODEX_BIN: script(folder, 'echo codex-cli 9.8.7') }

@@ -46,7 +46,7 @@ async function startUnderParent(args: readonly string[], { stdin, holder = false
   }
 }
 
-describe('a daemon whose parent is killed', () => {
+describe.concurrent('a daemon whose parent is killed', () => {
   test('auto: stops its tasks and ends, even if a third process holds its stdin', { timeout: 60_000 }, async () => {
     await using stage = await createStage([{ name: 'sleep', prompt: 'sleep', legs: [{ tools: [{ tool: 'shell', command: 'sleep 600' }] }, { text: 'done' }] }])
     const marker = `marker-${crypto.randomUUID()}`
@@ -62,10 +62,10 @@ describe('a daemon whose parent is killed', () => {
   })
 
   // It was started not to care: that it goes on shows after the time in which a watch would have ended it.
-  test.concurrent.for([
+  test.for([
     ['auto, without a pipe', 'ignore', []],
     ['off', 'pipe', ['--parent-watch', 'off']],
-  ] as const)('%s: goes on', async ([, stdin, args], { expect }) => {
+  ] as const)('%s: goes on', async ([, stdin, args]) => {
     await using folder = await createFolder()
     await using daemon = await startUnderParent(['--data-dir', folder.dataDir, ...args], { stdin })
     await daemon.killParent()
@@ -75,7 +75,7 @@ describe('a daemon whose parent is killed', () => {
   })
 })
 
-describe('the end of stdin', () => {
+describe.concurrent('the end of stdin', () => {
   test('stdin: is the end of the daemon', async () => {
     await using folder = await createFolder()
     await using daemon = host(['--data-dir', folder.dataDir, '--parent-watch', 'stdin'])

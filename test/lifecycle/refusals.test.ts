@@ -48,7 +48,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
   'a scenario file that is no JSON': { args: () => ['--offline', '--offline-scenario', file('scenarios')], says: /JSON/ },
 }
 
-describe('what makes no sense is refused with exit code 2 and one line', () => {
+describe.concurrent('what makes no sense is refused with exit code 2 and one line', () => {
   test.each(Object.entries(refusals))('%s', async (_what, { args = () => [], env = () => ({}), says }) => {
     const ended = await codesdkd(['--data-dir', join(folder.path, 'unused'), '--log-level', 'silent', ...args()], { XDG_CONFIG_HOME: folder.path, TMPDIR: folder.path, ...env() })
     expect(ended).toMatchObject({ code: 2, stdout: '' })
@@ -58,7 +58,7 @@ describe('what makes no sense is refused with exit code 2 and one line', () => {
   })
 })
 
-describe('what the machine does not allow has an exit code of its own', () => {
+describe.concurrent('what the machine does not allow has an exit code of its own', () => {
   const start = (dataDir: string, ...args: string[]) => codesdkd(['--data-dir', dataDir, '--log-level', 'silent', ...args])
 
   async function refused(ended: ReturnType<typeof start>, code: number, says: RegExp): Promise<void> {

@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createStage } from '../harness/daemon.ts'
 import { createFolder } from '../harness/workspace.ts'
@@ -10,7 +12,7 @@ const scenarios = [
   { name: 'touch', prompt: 'touch', legs: [{ tools: [{ tool: 'shell' as const, command: 'touch made.txt' }] }, { text: 'done' }] },
 ]
 
-describe('an idle daemon', () => {
+describe.concurrent('an idle daemon', () => {
   test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('ends cleanly on %s', async (signal) => {
     await using folder = await createFolder()
     await using daemon = host(['--data-dir', folder.dataDir])
@@ -44,7 +46,7 @@ describe('an idle daemon', () => {
 /** An end event says what everybody must hear of a shutdown. */
 const stopped = { type: 'task.stopped', payload: { reason: 'daemon_shutdown' } }
 
-describe('a busy daemon', () => {
+describe.concurrent('a busy daemon', () => {
   test('refuses new work, tells 50 followers how its tasks end, and is gone in time although one agent hangs', { timeout: 60_000 }, async () => {
     await using stage = await createStage(scenarios)
     const marker = `marker-${crypto.randomUUID()}`
@@ -109,5 +111,20 @@ describe('a busy daemon', () => {
     expect(processesWith(marker).filter(lives)).toEqual([])
     expect((await next.client.get('/status')).body.issues).toMatchObject([{ kind: 'leftovers_ended', severity: 'info' }])
     expect(await next.client.task(task)).toMatchObject({ status: 'failed', error: { code: 'daemon_restarted', retryable: true } })
+  })
+
+  test('is gone in time although an agent neither comes up nor obeys', { timeout: 60_000 }, async () => {
+    await using stage = await createStage([])
+    const stubborn = join(stage.folder.path, 'stubborn')
+    writeFileSync(stubborn, '#!/bin/sh\ntrap "" TERM\nwhile :; do sleep 0.1; done\n', { mode: 0o700 })
+    const marker = `marker-${crypto.randomUUID()}`
+    await using daemon = await stage.start(['--codex-bin', stubborn])
+    const session = await daemon.client.createSession(stage.session({ env: { MARKER: marker } }))
+    const task = await daemon.client.startTask(session.session_id, 'hello')
+    await until('the agent runs', () => processesWith(marker).length > 0)
+    expect(await daemon.end()).toEqual({ code: 0, signal: null })
+    expect(processesWith(marker).filter(lives)).toEqual([])
+    await using next = await stage.start()
+    expect(await next.client.task(task)).toMatchObject({ status: 'stopped', reason: 'daemon_shutdown' })
   })
 })

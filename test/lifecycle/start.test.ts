@@ -28,7 +28,7 @@ describe('the ready line', () => {
   })
 })
 
-describe('the command', () => {
+describe.concurrent('the command', () => {
   test('is linked to the working tree', async () => {
     expect(realpathSync(join(root, 'node_modules/.bin/codesdkd'))).toBe(realpathSync(executable))
     const { version } = JSON.parse(readFileSync(join(root, 'packages/daemon/package.json'), 'utf8')) as { version: string }
@@ -43,7 +43,7 @@ describe('the command', () => {
 
 const old = await findOldNode()
 
-describe('a Node that is too old', () => {
+describe.concurrent('a Node that is too old', () => {
   test('is told in one line how to mend it, with exit code 2', async () => {
     const ended = await run(process.execPath, asOldNode(executable))
     expect(ended).toMatchObject({ code: 2, stdout: '' })

@@ -16,7 +16,7 @@ function filesWith(text: string, directory: string): readonly string[] {
   return entries.filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true && readFileSync(path).includes(text))
 }
 
-describe('CODESDKD_TOKEN', () => {
+describe.concurrent('CODESDKD_TOKEN', () => {
   test('is what admits, and is found nowhere: not in the process, on disk, in logs, or with an agent', { timeout: 60_000 }, async () => {
     await using folder = await createFolder()
     const temporary = join(folder.path, 'tmp')
@@ -67,7 +67,7 @@ describe('CODESDKD_TOKEN', () => {
   })
 })
 
-test('a made token is handed over in the ready line, once, and is not logged', async () => {
+test.concurrent('a made token is handed over in the ready line, once, and is not logged', async () => {
   await using folder = await createFolder()
   await using daemon = host(['--data-dir', folder.dataDir, '--auth', 'token', '--log-level', 'debug'])
   const { url, token: made } = JSON.parse(await daemon.ready) as { url: string; token: string }

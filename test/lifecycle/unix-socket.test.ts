@@ -19,7 +19,7 @@ async function ask(socketPath: string, { path, body, headers = {} }: Asked): Pro
   return promise
 }
 
-describe('--listen unix:<path>', () => {
+describe.concurrent('--listen unix:<path>', () => {
   test('serves the same API to this user alone, under the name localhost', async () => {
     await using folder = await createFolder()
     const path = join(folder.path, 'run', 'codesdkd.sock')

@@ -14,7 +14,15 @@ export interface ArchiveEntry {
 /** Packs files into a new tar.gz (0600) whose bytes depend on names and contents only. Resolves to its size; rejects when aborted. */
 export async function writeArchive(path: string, entries: readonly ArchiveEntry[], signal: AbortSignal): Promise<number> {
   const sources = entries.map(({ name, path: source }) => ({
-    type: 'file' as const, source, target: name, mtime: new Date(0), uid: 0, gid: 0, uname: '', gname: '', mode: 0o600,
+    type: 'file' as const,
+    source,
+    target: name,
+    mtime: new Date(0),
+    uid: 0,
+    gid: 0,
+    uname: '',
+    gname: '',
+    mode: 0o600,
   }))
   await pipeline(packTar(sources), createGzip(), createWriteStream(path, { flags: 'wx', mode: 0o600 }), { signal })
   return (await stat(path)).size
@@ -24,13 +32,18 @@ export async function writeArchive(path: string, entries: readonly ArchiveEntry[
 export async function archiveHolds(path: string, secrets: KnownSecrets, signal: AbortSignal): Promise<boolean> {
   const { longest } = secrets
   let found = false
-  await pipeline(createReadStream(path), createGunzip(), async (chunks: AsyncIterable<Buffer>) => {
-    let tail = ''
-    for await (const chunk of chunks) {
-      const text = tail + chunk.toString('latin1')
-      found ||= secrets.has(text)
-      tail = longest > 1 ? text.slice(1 - longest) : ''
-    }
-  }, { signal })
+  await pipeline(
+    createReadStream(path),
+    createGunzip(),
+    async (chunks: AsyncIterable<Buffer>) => {
+      let tail = ''
+      for await (const chunk of chunks) {
+        const text = tail + chunk.toString('latin1')
+        found ||= secrets.has(text)
+        tail = longest > 1 ? text.slice(1 - longest) : ''
+      }
+    },
+    { signal },
+  )
   return found
 }

@@ -14,7 +14,7 @@ const OVERLAP = 32 * 1024
 const MAX_FOREIGN = 100
 
 interface BundleArtifactsOptions {
-  readonly artifacts: ArtifactStore
+  readonly artifacts: Pick<ArtifactStore, 'list' | 'content'>
   readonly stage: BundleStage
   readonly redactor: Redactor
   /** Redacts what is then thrown away: only whether it found anything counts. */
@@ -26,7 +26,9 @@ interface BundleArtifactsOptions {
 type Chosen = BundleManifest['artifacts']
 
 /** Puts a session's own artifacts into its bundle: texts redacted, other bytes only when nothing secret is seen in them. */
-export function createBundleArtifacts(options: BundleArtifactsOptions): { add(sessionId: string, refs: ReadonlySet<string>): Promise<Chosen> } {
+export function createBundleArtifacts(options: BundleArtifactsOptions): {
+  add(sessionId: string, refs: ReadonlySet<string>): Promise<Chosen>
+} {
   return {
     async add(sessionId, refs) {
       const included: Chosen['included'][number][] = []
@@ -39,12 +41,21 @@ export function createBundleArtifacts(options: BundleArtifactsOptions): { add(se
       }
       const ownIds = new Set(own.map(({ artifactId }) => artifactId))
       const foreign = [...refs].filter((ref) => !ownIds.has(ref)).slice(0, MAX_FOREIGN)
-      return { included, skipped: [...skipped, ...foreign.map((ref) => ({ artifact_id: ref.slice(0, 64), reason: 'foreign' as const }))] }
+      return {
+        included,
+        skipped: [
+          ...skipped,
+          ...foreign.map((ref) => ({ artifact_id: options.redactor.text(ref.slice(0, 64)), reason: 'foreign' as const })),
+        ],
+      }
     },
   }
 }
 
-async function addArtifact(meta: ArtifactMeta, { artifacts, stage, redactor, probe, find, signal }: BundleArtifactsOptions): Promise<SkipReason | null> {
+async function addArtifact(
+  meta: ArtifactMeta,
+  { artifacts, stage, redactor, probe, find, signal }: BundleArtifactsOptions,
+): Promise<SkipReason | null> {
   if (meta.size > bundleLimits.artifact) return 'too_large'
   if (stage.size + meta.size > bundleLimits.total) return 'total_limit'
   const content = await contentOf(artifacts, meta)
@@ -59,7 +70,7 @@ async function addArtifact(meta: ArtifactMeta, { artifacts, stage, redactor, pro
   return null
 }
 
-async function contentOf(artifacts: ArtifactStore, { artifactId }: ArtifactMeta): Promise<Uint8Array | null> {
+async function contentOf(artifacts: Pick<ArtifactStore, 'content'>, { artifactId }: ArtifactMeta): Promise<Uint8Array | null> {
   try {
     return await artifacts.content(artifactId)
   } catch (error) {

@@ -9,7 +9,7 @@ const PAGE = 50
 const MAX_REFS = 10_000
 
 interface BundleEventsOptions {
-  readonly log: EventLog
+  readonly log: Pick<EventLog, 'lastSeq' | 'read'>
   readonly sessionId: string
   readonly redact: (values: readonly unknown[]) => Promise<readonly unknown[]>
   readonly signal: AbortSignal
@@ -86,7 +86,7 @@ function createLimitedList(limit: number) {
 }
 
 /** Where to begin so that all events up to the last fit into so many characters; found from the end, window by window. */
-function firstSeqWithin(log: EventLog, sessionId: string, limit: number): number {
+function firstSeqWithin(log: Pick<EventLog, 'lastSeq' | 'read'>, sessionId: string, limit: number): number {
   let size = 0
   for (let end = log.lastSeq(sessionId); end > 0; end -= PAGE) {
     const start = Math.max(0, end - PAGE)

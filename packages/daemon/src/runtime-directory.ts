@@ -3,7 +3,7 @@ import type { RuntimeOperations } from './core/operations.ts'
 import type { Clock, Runtime, RuntimeEnv } from './core/ports.ts'
 
 /** Milliseconds; the answer to the client comes within 5 s. */
-const PROBE_LIMIT = 4_500
+const PROBE_LIMIT = 4_000
 const PROBE_LIFE = 10_000
 
 export interface RuntimeDirectoryOptions {

@@ -8,7 +8,9 @@ export function createSecretLint(): FindSecrets {
 
 async function loadRules(): Promise<FindSecrets> {
   const [{ lintSource }, { rules }, { secretLintProfiler }] = await Promise.all([
-    import('@secretlint/core'), import('@secretlint/secretlint-rule-preset-recommend'), import('@secretlint/profiler'),
+    import('@secretlint/core'),
+    import('@secretlint/secretlint-rule-preset-recommend'),
+    import('@secretlint/profiler'),
   ])
   // It would keep a record of every run for ever.
   secretLintProfiler.setEnabled(false)

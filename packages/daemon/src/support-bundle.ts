@@ -5,20 +5,28 @@ import { Problem } from '@codesdkd/protocol'
 import { createBundleArtifacts } from './bundle-artifacts.ts'
 import { archiveHolds, writeArchive } from './bundle-archive.ts'
 import { createBundleEvents } from './bundle-events.ts'
-import { createBundleStage } from './bundle-stage.ts'
+import { createBundleStage, type StagedFile } from './bundle-stage.ts'
+import { mapStrings } from './core/json-strings.ts'
 import { createKnownSecrets } from './core/known-secrets.ts'
 import type { BundleOperations, RuntimeOperations, SupportBundle } from './core/operations.ts'
 import type { ArtifactStore, Clock, EventLog, SessionRecord } from './core/ports.ts'
-import { createRedactor, redactDeeply, type FindSecrets, type Identity, type Redactor } from './core/redactor.ts'
-import { bundleLimits, toBundleFileName, toMcpTransports, toRuntimeConfig, toRuntimeEnv, type BundleManifest } from './core/support-bundle.ts'
+import { createRedactor, redactDeeply, type FindSecrets, type Identity } from './core/redactor.ts'
+import {
+  bundleLimits,
+  toBundleFileName,
+  toMcpTransports,
+  toRuntimeConfig,
+  toRuntimeEnv,
+  type BundleManifest,
+} from './core/support-bundle.ts'
 import { toSecrets } from './core/secret-settings.ts'
 import { createRedactionKeys } from './redaction-key.ts'
 import { createSecretLint } from './secret-lint.ts'
 import type { DataDir } from './storage/data-dir.ts'
 
 export interface SupportBundlesOptions {
-  readonly log: EventLog
-  readonly artifacts: ArtifactStore
+  readonly log: Pick<EventLog, 'session' | 'lastSeq' | 'read'>
+  readonly artifacts: Pick<ArtifactStore, 'list' | 'content'>
   readonly runtimes: Pick<RuntimeOperations, 'health' | 'capabilities'>
   readonly dataDir: Pick<DataDir, 'path' | 'temp'>
   readonly version: string
@@ -38,7 +46,8 @@ export function createSupportBundles(options: SupportBundlesOptions): BundleOper
   return {
     async build(sessionId, { taskId, signal }) {
       const record = options.log.session(sessionId)?.record
-      if (record === undefined) throw new Problem('session_not_found', 'There is no session with this id.', { members: { session_id: sessionId.slice(0, 200) } })
+      if (record === undefined)
+        throw new Problem('session_not_found', 'There is no session with this id.', { members: { session_id: sessionId.slice(0, 200) } })
       if (building >= bundleLimits.concurrent) {
         const members = { limit: bundleLimits.concurrent, current: building, scope: 'support_bundles' }
         throw new Problem('rate_limited', 'Other support bundles are being built.', { members, retryAfter: 2 })
@@ -70,10 +79,9 @@ async function build(options: SupportBundlesOptions, request: Request): Promise<
     const path = join(directory, 'bundle.tar.gz')
     const env = options.secrets.load(record.sessionId)
     const known = [...(options.token === null ? [] : [options.token]), ...Object.values(env), ...toSecrets(record.runtimeConfig)]
-    const files = await stageFiles(options, request, { directory, known, envNames: Object.keys(env) })
+    const { files, ownWords } = await stageFiles(options, request, { directory, known, envNames: Object.keys(env) })
     const size = await writeArchive(path, files, signal)
-    // Names in the archive are the daemon's; a secret that is a part of one of them is no secret.
-    const secret = known.filter((value) => !files.some(({ name }) => name.includes(value)))
+    const secret = known.filter((value) => !ownWords.some((word) => word.includes(value)))
     if (await archiveHolds(path, createKnownSecrets(secret.flatMap(toByteForms)), signal)) {
       throw new Problem('server_error', 'The support bundle was not finished: something secret was left in it.')
     }
@@ -96,48 +104,64 @@ interface Place {
   readonly envNames: readonly string[]
 }
 
-async function stageFiles(options: SupportBundlesOptions, { record, taskId, key, find, signal }: Request, { directory, known, envNames }: Place) {
-  const { log, artifacts, runtimes, version, clock, identity = thisMachine() } = options
-  const redactor = createRedactor({ known: known.flatMap(toByteForms), key, identity })
+interface Staged {
+  readonly files: readonly StagedFile[]
+  /** Words that stand in every bundle: a value that is part of one of them is no secret. */
+  readonly ownWords: readonly string[]
+}
+
+async function stageFiles(options: SupportBundlesOptions, request: Request, { directory, known, envNames }: Place): Promise<Staged> {
+  const { log, artifacts, version, clock, identity = thisMachine() } = options
+  const { record, taskId, key, find, signal } = request
+  const secrets = { known: known.flatMap(toByteForms), key, identity }
+  const redactor = createRedactor(secrets)
   const redact = async (values: readonly unknown[]) => redactDeeply(values, redactor, find)
   const stage = createBundleStage(directory, signal)
-  const addJson = async (name: string, value: unknown) => stage.addJson(name, (await redact([value]))[0])
-
-  const health = await orProblem(() => runtimes.health(record.runtime))
-  const capabilities = await orProblem(() => runtimes.capabilities(record.runtime))
-  const host = { platform: process.platform, arch: process.arch, release: release() }
-  const agent = { name: record.runtime, version: 'version' in health ? health.version : null }
-  await addJson('health.json', health)
-  await addJson('capabilities.json', capabilities)
-  await addJson('versions.json', { codesdkd: version, node: process.versions.node, sqlite: process.versions['sqlite'] ?? null, agent })
-  await addJson('runtime-env.json', toRuntimeEnv(record, envNames, host))
-  await addJson('mcp-transports.json', toMcpTransports(record, 'mcp_support' in capabilities ? capabilities : null))
+  for (const [name, value] of await aboutAgent(options, record, envNames)) await stage.addJson(name, (await redact([value]))[0])
   const events = createBundleEvents({ log, sessionId: record.sessionId, redact, signal })
   await stage.add('events.jsonl', events.lines())
-  await addJson('runtime-config.json', toRuntimeConfig(record))
+  await stage.addJson('runtime-config.json', (await redact([toRuntimeConfig(record)]))[0])
   await stage.add('tool-transcripts.json', events.transcripts())
-  const chosen = await createBundleArtifacts({ artifacts, stage, redactor, find, probe: toProbe(known, key, identity), signal }).add(record.sessionId, events.refs)
-
+  const chosen = createBundleArtifacts({ artifacts, stage, redactor, probe: createRedactor(secrets), find, signal })
   const manifest: BundleManifest = {
     bundle_version: 1,
     generated_at: clock.now(),
     session_id: record.sessionId,
-    task_id: taskId,
+    task_id: taskId === null ? null : redactor.text(taskId),
     runtime: record.runtime,
     daemon_version: version,
+    artifacts: await chosen.add(record.sessionId, events.refs),
     files: stage.files.map(({ name, size, sha256 }) => ({ name, size, sha256 })),
     events: events.range(),
     tool_transcripts: events.transcriptCounts(),
-    artifacts: chosen,
     redactions: Object.fromEntries([...redactor.counts].toSorted(([a], [b]) => (a < b ? -1 : 1))),
   }
-  await addJson('manifest.json', manifest)
-  return [...stage.files.slice(-1), ...stage.files.slice(0, -1)]
+  await stage.addJson('manifest.json', manifest)
+  const files = stage.files.toSorted((a, b) => Number(b.name === 'manifest.json') - Number(a.name === 'manifest.json'))
+  return { files, ownWords: [...files.map(({ name }) => name), ...fieldNames(manifest)] }
 }
 
-/** What would be hidden in bytes that cannot be redacted. */
-function toProbe(known: readonly string[], key: Uint8Array, identity: Identity): Redactor {
-  return createRedactor({ known: known.flatMap(toByteForms), key, identity })
+/** Which agent it was, and where it ran. */
+async function aboutAgent({ runtimes, version }: SupportBundlesOptions, record: SessionRecord, envNames: readonly string[]) {
+  const health = await orProblem(() => runtimes.health(record.runtime))
+  const capabilities = await orProblem(() => runtimes.capabilities(record.runtime))
+  const agent = { name: record.runtime, version: 'version' in health ? health.version : null }
+  return Object.entries({
+    'health.json': health,
+    'capabilities.json': capabilities,
+    'versions.json': { codesdkd: version, node: process.versions.node, sqlite: process.versions['sqlite'] ?? null, agent },
+    'runtime-env.json': toRuntimeEnv(record, envNames, { platform: process.platform, arch: process.arch, release: release() }),
+    'mcp-transports.json': toMcpTransports(record, 'mcp_support' in capabilities ? capabilities : null),
+  })
+}
+
+function fieldNames(value: unknown): readonly string[] {
+  const names: string[] = []
+  mapStrings(value, (text, field) => {
+    if (field === null) names.push(text)
+    return text
+  })
+  return names
 }
 
 function thisMachine(): Identity {

@@ -45,7 +45,9 @@ describe('realPath', () => {
     expect(await realPath(`${at('no')}/../etc`)).toBeNull()
   })
 
-  it.each(['/proc/self/cwd', '/proc', '/dev/stdin', '/dev/fd/0', 'relative', '', '.', '/a\0b'])('cannot tell %j', async (path) => expect(await realPath(path)).toBeNull())
+  it.each(['/proc/self/cwd', '/proc', '/dev/stdin', '/dev/fd/0', 'relative', '', '.', '/a\0b'])('cannot tell %j', async (path) =>
+    expect(await realPath(path)).toBeNull(),
+  )
 
   it('cannot tell where a link through /proc or a circle leads', async () => {
     symlinkSync('/proc/self/cwd', at('self'))
@@ -58,29 +60,32 @@ describe('realPath', () => {
     const names = ['a', 'b', 'c', '..', '.']
     const path = fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 5 }).map((parts) => parts.join('/'))
     const entry = fc.record({ name: fc.constantFrom('a', 'b', 'c'), within: fc.constantFrom('.', 'a', 'b'), target: fc.option(path) })
-    await fc.assert(fc.asyncProperty(fc.array(entry, { maxLength: 6 }), fc.array(path, { maxLength: 6 }), async (entries, paths) => {
-      const tree = mkdtempSync(at('tree-'))
-      for (const { name, within, target } of entries) {
-        const place = join(tree, within, name)
-        if (existsSync(place) || !existsSync(join(tree, within))) continue
-        try {
-          if (target === null) mkdirSync(place)
-          else symlinkSync(target, place)
-        } catch {
-          // The name is taken by a link that leads nowhere.
+    await fc.assert(
+      fc.asyncProperty(fc.array(entry, { maxLength: 6 }), fc.array(path, { maxLength: 6 }), async (entries, paths) => {
+        const tree = mkdtempSync(at('tree-'))
+        for (const { name, within, target } of entries) {
+          const place = join(tree, within, name)
+          if (existsSync(place) || !existsSync(join(tree, within))) continue
+          try {
+            if (target === null) mkdirSync(place)
+            else symlinkSync(target, place)
+          } catch {
+            // The name is taken by a link that leads nowhere.
+          }
         }
-      }
-      for (const asked of paths) {
-        const full = `${tree}/${asked}`
-        let expected: string
-        try {
-          expected = realpathSync.native(full)
-        } catch {
-          continue
+        for (const asked of paths) {
+          const full = `${tree}/${asked}`
+          let expected: string
+          try {
+            expected = realpathSync.native(full)
+          } catch {
+            continue
+          }
+          expect([asked, await realPath(full)]).toEqual([asked, expected])
         }
-        expect([asked, await realPath(full)]).toEqual([asked, expected])
-      }
-    }), { numRuns: 200 })
+      }),
+      { numRuns: 200 },
+    )
   })
 })
 
@@ -88,7 +93,13 @@ describe('realPath', () => {
 function createRepository(name = 'repo') {
   const directory = at(name)
   const env = { PATH: process.env['PATH'], HOME: at('home'), GIT_CONFIG_NOSYSTEM: '1', LC_ALL: 'C' }
-  const git = (...args: readonly string[]) => execFileSync('git', ['-c', 'user.name=n', '-c', 'user.email=e@x', '-c', 'protocol.file.allow=always', ...args], { cwd: directory, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  const git = (...args: readonly string[]) =>
+    execFileSync('git', ['-c', 'user.name=n', '-c', 'user.email=e@x', '-c', 'protocol.file.allow=always', ...args], {
+      cwd: directory,
+      env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
   mkdirSync(directory)
   git('init', '-q', '-b', 'main')
   for (const text of ['one\n', 'two\n']) {
@@ -111,7 +122,12 @@ type Repository = ReturnType<typeof createRepository>
 function commitSigned({ git, directory, env }: Repository): void {
   const tree = git('rev-parse', 'HEAD^{tree}').trim()
   const commit = `tree ${tree}\nauthor n <e@x> 1 +0000\ncommitter n <e@x> 1 +0000\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----\n\nsigned\n`
-  const id = spawnSync('git', ['hash-object', '-t', 'commit', '-w', '--stdin'], { cwd: directory, env, input: commit, encoding: 'utf8' }).stdout.trim()
+  const id = spawnSync('git', ['hash-object', '-t', 'commit', '-w', '--stdin'], {
+    cwd: directory,
+    env,
+    input: commit,
+    encoding: 'utf8',
+  }).stdout.trim()
   git('update-ref', 'refs/heads/main', id)
 }
 
@@ -145,51 +161,99 @@ const traps: readonly { readonly name: string; readonly plant: (repository: Repo
   { name: 'diff.external', plant: ({ git, program }) => git('config', 'diff.external', program), proof: ['diff'] },
   {
     name: 'a diff driver',
-    plant: ({ git, write, program }) => { git('config', 'diff.x.command', program); write('.gitattributes', '*.txt diff=x\n') },
+    plant: ({ git, write, program }) => {
+      git('config', 'diff.x.command', program)
+      write('.gitattributes', '*.txt diff=x\n')
+    },
     proof: ['diff'],
   },
   {
     name: 'a textconv of a driver with a dotted name, from info/attributes',
-    plant: ({ git, write, program }) => { git('config', 'diff.x.y.textconv', program); write('.git/info/attributes', '*.txt diff=x.y\n') },
+    plant: ({ git, write, program }) => {
+      git('config', 'diff.x.y.textconv', program)
+      write('.git/info/attributes', '*.txt diff=x.y\n')
+    },
     proof: ['log', '-p'],
   },
   {
     name: 'a clean filter',
-    plant: ({ git, write, program }) => { git('config', 'filter.x.clean', program); write('.gitattributes', '*.txt filter=x\n') },
+    plant: ({ git, write, program }) => {
+      git('config', 'filter.x.clean', program)
+      write('.gitattributes', '*.txt filter=x\n')
+    },
     proof: ['status'],
   },
   {
     name: 'a filter process',
-    plant: ({ git, write, program }) => { git('config', 'filter.x.process', program); write('.gitattributes', '*.txt filter=x\n') },
+    plant: ({ git, write, program }) => {
+      git('config', 'filter.x.process', program)
+      write('.gitattributes', '*.txt filter=x\n')
+    },
     proof: ['diff'],
   },
   { name: 'a hook', plant: (repository) => plantHook(repository, '.git/hooks'), proof: ['status'] },
-  { name: 'a hook elsewhere', plant: (repository) => { plantHook(repository, 'hooks'); repository.git('config', 'core.hooksPath', 'hooks') }, proof: ['status'] },
+  {
+    name: 'a hook elsewhere',
+    plant: (repository) => {
+      plantHook(repository, 'hooks')
+      repository.git('config', 'core.hooksPath', 'hooks')
+    },
+    proof: ['status'],
+  },
   {
     name: 'signatures in the log',
-    plant: (repository) => { commitSigned(repository); repository.git('config', 'gpg.program', repository.program); repository.git('config', 'log.showSignature', 'true') },
+    plant: (repository) => {
+      commitSigned(repository)
+      repository.git('config', 'gpg.program', repository.program)
+      repository.git('config', 'log.showSignature', 'true')
+    },
     proof: ['log'],
   },
   {
     name: 'signatures in a format',
-    plant: (repository) => { commitSigned(repository); repository.git('config', 'gpg.program', repository.program); repository.git('config', 'format.pretty', '%h %G?') },
+    plant: (repository) => {
+      commitSigned(repository)
+      repository.git('config', 'gpg.program', repository.program)
+      repository.git('config', 'format.pretty', '%h %G?')
+    },
     proof: ['log'],
   },
   {
     name: 'signatures in a named format',
-    plant: (repository) => { commitSigned(repository); repository.git('config', 'gpg.program', repository.program); repository.git('config', 'pretty.mine', '%GS') },
+    plant: (repository) => {
+      commitSigned(repository)
+      repository.git('config', 'gpg.program', repository.program)
+      repository.git('config', 'pretty.mine', '%GS')
+    },
     proof: ['log', '--format=mine'],
   },
-  { name: 'an included file', plant: ({ git, write, program }) => { write('.git/more', `[diff]\n\texternal = ${program}\n`); git('config', 'include.path', 'more') }, proof: ['diff'] },
   {
-    name: 'a file included on a condition',
-    plant: ({ git, write, program }) => { write('.git/more', `[diff]\n\texternal = ${program}\n`); git('config', 'includeIf.onbranch:main.path', 'more') },
+    name: 'an included file',
+    plant: ({ git, write, program }) => {
+      write('.git/more', `[diff]\n\texternal = ${program}\n`)
+      git('config', 'include.path', 'more')
+    },
     proof: ['diff'],
   },
-  { name: 'the configuration of the user', plant: ({ program }) => writeFileSync(at('home/.gitconfig'), `[diff]\n\texternal = ${program}\n`), proof: ['diff'] },
+  {
+    name: 'a file included on a condition',
+    plant: ({ git, write, program }) => {
+      write('.git/more', `[diff]\n\texternal = ${program}\n`)
+      git('config', 'includeIf.onbranch:main.path', 'more')
+    },
+    proof: ['diff'],
+  },
+  {
+    name: 'the configuration of the user',
+    plant: ({ program }) => writeFileSync(at('home/.gitconfig'), `[diff]\n\texternal = ${program}\n`),
+    proof: ['diff'],
+  },
   {
     name: 'the configuration of the work tree',
-    plant: ({ git, program }) => { git('config', 'extensions.worktreeConfig', 'true'); git('config', '--worktree', 'diff.external', program) },
+    plant: ({ git, program }) => {
+      git('config', 'extensions.worktreeConfig', 'true')
+      git('config', '--worktree', 'diff.external', program)
+    },
     proof: ['diff'],
   },
   { name: 'a submodule', plant: addSubmodule, proof: ['status'] },
@@ -228,13 +292,22 @@ describe('gitRunsPrograms', () => {
     }
   })
 
-  it.each([['hook.x.command', 'id'], ['merge.x.driver', 'id'], ['core.alternateRefsCommand', 'id'], ['trace2.eventTarget', '/tmp/x'], ['core.fsmonitor', 'true']])('sees %s', async (key, value) => {
+  it.each([
+    ['hook.x.command', 'id'],
+    ['merge.x.driver', 'id'],
+    ['core.alternateRefsCommand', 'id'],
+    ['trace2.eventTarget', '/tmp/x'],
+    ['core.fsmonitor', 'true'],
+  ])('sees %s', async (key, value) => {
     const { directory, workspace, git } = createRepository()
     git('config', key, value)
     expect(await workspace.gitRunsPrograms(directory)).toBe(true)
   })
 
-  it.each([['no repository', () => at('home')], ['no directory', () => at('nowhere')]])('is true where there is %s', async (_what, place) => {
+  it.each([
+    ['no repository', () => at('home')],
+    ['no directory', () => at('nowhere')],
+  ])('is true where there is %s', async (_what, place) => {
     expect(await createWorkspace().gitRunsPrograms(place())).toBe(true)
   })
 

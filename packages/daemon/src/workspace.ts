@@ -65,9 +65,13 @@ async function linkTarget(path: string): Promise<{ readonly link: string } | 'mi
     return { link: await readlink(path) }
   } catch (error) {
     switch (errorCode(error)) {
-      case 'EINVAL': return null
-      case 'ENOENT': case 'ENOTDIR': return 'missing'
-      default: return 'unknown'
+      case 'EINVAL':
+        return null
+      case 'ENOENT':
+      case 'ENOTDIR':
+        return 'missing'
+      default:
+        return 'unknown'
     }
   }
 }
@@ -97,5 +101,8 @@ async function gitDirectories(directory: string, git: Git): Promise<readonly str
 }
 
 async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(() => true, (error: unknown) => errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR')
+  return lstat(path).then(
+    () => true,
+    (error: unknown) => errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR',
+  )
 }

@@ -33,9 +33,10 @@ function toCell({ name, fault, code, retryable }: EndpointFault): Cell {
     ...(code === 'auth_required' ? { quick: true } : {}),
     async run(stage) {
       const { subject } = stage
-      stage.script({ hello: [{ text: 'Hello to you.', chunk_size: 4, fault: typeof fault === 'function' ? fault(subject) : fault }], after: [{ text: 'Here again.' }] })
+      const played = typeof fault === 'function' ? fault(subject) : fault
+      stage.script({ hello: [{ text: 'Hello to you.', chunk_size: 4, fault: played }], after: [{ text: 'Here again.' }] })
       await using daemon = await stage.open()
-      const { end, session } = await play(daemon.client, stage.session({ runtimeConfig: subject.impatience }), 'hello')
+      const { end, session } = await play(daemon.client, stage.session({ runtimeConfig: played.kind === 'hang' ? subject.impatience : {} }), 'hello')
       expect(end.type).toBe('task.failed')
       expect(end.payload.error).toMatchObject({ code, retryable })
       expect((await play(daemon.client, session, 'after')).end.type).toBe('task.completed')

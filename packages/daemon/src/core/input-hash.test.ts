@@ -11,7 +11,11 @@ const call: ToolCall = { name: 'shell', kind: 'execute', title: 'ls', input: { c
 function shuffled(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shuffled)
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shuffled(item)]).toReversed())
+  return Object.fromEntries(
+    Object.entries(value)
+      .map(([name, item]) => [name, shuffled(item)])
+      .toReversed(),
+  )
 }
 
 const json = fc.jsonValue({ stringUnit: 'binary' })
@@ -26,36 +30,75 @@ describe('inputHash', () => {
   })
 
   it('covers what a described call shows', () => {
-    const described: ToolCall = { name: 'edit', kind: 'edit', title: 'edit a', input: null, input_source: 'described', locations: [{ path: 'a' }], diff: '+x' }
+    const described: ToolCall = {
+      name: 'edit',
+      kind: 'edit',
+      title: 'edit a',
+      input: null,
+      input_source: 'described',
+      locations: [{ path: 'a' }],
+      diff: '+x',
+    }
     expect(inputHash(described)).toBe(sha256('{"content":"+x","kind":"edit","locations":[{"path":"a"}],"name":"edit","title":"edit a"}'))
-    const changes: Partial<ToolCall>[] = [{ name: 'x' }, { kind: 'read' }, { title: 'x' }, { locations: [] }, { diff: '-x' }, { input: 'x' }]
+    const changes: Partial<ToolCall>[] = [
+      { name: 'x' },
+      { kind: 'read' },
+      { title: 'x' },
+      { locations: [] },
+      { diff: '-x' },
+      { input: 'x' },
+    ]
     expect(new Set(changes.map((change) => inputHash({ ...described, ...change }))).size).toBe(changes.length)
   })
 
   it('differs for every other input', () => {
-    const inputs = [undefined, null, {}, [], '', 'null', 0, false, { command: 'ls' }, { command: ['ls'] }, { Command: 'ls' }, { command: 'ls ' }, { command: 'ls', cwd: '/' }]
+    const inputs = [
+      undefined,
+      null,
+      {},
+      [],
+      '',
+      'null',
+      0,
+      false,
+      { command: 'ls' },
+      { command: ['ls'] },
+      { Command: 'ls' },
+      { command: 'ls ' },
+      { command: 'ls', cwd: '/' },
+    ]
     expect(new Set(inputs.map((input) => inputHash({ ...call, input }))).size).toBe(inputs.length)
   })
 })
 
 describe('canonicalHash', () => {
   it('is that of RFC 8785 for its own example', () => {
-    const example = { numbers: [333333333.33333329, 1e30, 4.5, 2e-3, 0.000000000000000000000000001], string: '\u20ac$\u000F\nA\'B"\\\\"/', literals: [null, true, false] }
+    const example = {
+      numbers: [333333333.3333333, 1e30, 4.5, 2e-3, 0.000000000000000000000000001],
+      string: '\u20ac$\u000F\nA\'B"\\\\"/',
+      literals: [null, true, false],
+    }
     expect(canonicalHash(example)).toBe(
-      sha256('{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}'),
+      sha256(
+        '{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}',
+      ),
     )
   })
 
   it('does not depend on the order of keys', () => {
-    fc.assert(fc.property(json, (value) => {
-      expect(canonicalHash(shuffled(value))).toBe(canonicalHash(value))
-    }))
+    fc.assert(
+      fc.property(json, (value) => {
+        expect(canonicalHash(shuffled(value))).toBe(canonicalHash(value))
+      }),
+    )
   })
 
   it('is the same after a way through JSON', () => {
-    fc.assert(fc.property(json, (value) => {
-      expect(canonicalHash(JSON.parse(JSON.stringify(value)))).toBe(canonicalHash(value))
-    }))
+    fc.assert(
+      fc.property(json, (value) => {
+        expect(canonicalHash(JSON.parse(JSON.stringify(value)))).toBe(canonicalHash(value))
+      }),
+    )
   })
 
   it.each([

@@ -30,5 +30,7 @@ function toCanonicalJson(value: unknown): string {
 
 /** In what `JSON.stringify` returns, `\ud…` stands for lone surrogates only. */
 function toWellFormedJson(value: unknown): string {
-  return JSON.stringify(value).replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (escape) => (escape.length > 2 && escape.startsWith('\\ud') ? '\\ufffd' : escape))
+  return JSON.stringify(value).replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (escape) =>
+    escape.length > 2 && escape.startsWith('\\ud') ? '\\ufffd' : escape,
+  )
 }

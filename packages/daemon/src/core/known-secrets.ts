@@ -40,7 +40,10 @@ export function createKnownSecrets(values: Iterable<string> = []): KnownSecrets 
       for (const form of encodedForms(value)) if (!plainOf.has(form)) plainOf.set(form, value)
     }
     if (plainOf.size === before) return
-    const forms = [...plainOf.keys()].toSorted((a, b) => b.length - a.length).map((form) => RegExp.escape(form)).join('|')
+    const forms = [...plainOf.keys()]
+      .toSorted((a, b) => b.length - a.length)
+      .map((form) => RegExp.escape(form))
+      .join('|')
     anywhere = new RegExp(forms)
     outsideMarks = new RegExp(`${markPattern.source}|${forms}`, 'g')
   }
@@ -52,13 +55,21 @@ export function createKnownSecrets(values: Iterable<string> = []): KnownSecrets 
     })
   }
   add(values)
-  return { add, replace, has: (text) => replace(text, () => '') !== text, get longest() { return Math.max(0, ...[...plainOf.keys()].map((form) => form.length)) } }
+  return {
+    add,
+    replace,
+    has: (text) => replace(text, () => '') !== text,
+    get longest() {
+      return Math.max(0, ...[...plainOf.keys()].map((form) => form.length))
+    },
+  }
 }
 
 /** A value as it is, in URLs, in base64 at every alignment, and in JSON that stands in JSON up to three levels deep. */
 export function encodedForms(value: string): ReadonlySet<string> {
   let forms = new Set([value])
-  for (let depth = 0; depth < 3; depth++) forms = new Set([...forms].flatMap((form) => [form, ...jsonEncoders.map((encode) => encode(form))]))
+  for (let depth = 0; depth < 3; depth++)
+    forms = new Set([...forms].flatMap((form) => [form, ...jsonEncoders.map((encode) => encode(form))]))
   const wellFormed = value.toWellFormed()
   for (const form of [...urlForms(wellFormed), ...base64Forms(wellFormed)]) forms.add(form)
   return forms

@@ -10,10 +10,20 @@ const outside: PolicyFacts = { readsOnly: false, insideWorkspace: false }
 const reader: PolicyFacts = { readsOnly: true, insideWorkspace: true }
 
 /** Everything that can be asked of the policy. */
-const questions = permissionMode.options.flatMap((mode) => (['deny', 'ask'] as const).flatMap((escalation) => confinements.options.flatMap((confinement) =>
-  toolKind.options.flatMap((kind) => [false, true].flatMap((escalated) => [inside, outside, reader, { readsOnly: true, insideWorkspace: false }].map((facts) => ({
-    call: call(kind, { escalated }), context: { mode, escalation, confinement, facts } satisfies PolicyContext,
-  })))))))
+const questions = permissionMode.options.flatMap((mode) =>
+  (['deny', 'ask'] as const).flatMap((escalation) =>
+    confinements.options.flatMap((confinement) =>
+      toolKind.options.flatMap((kind) =>
+        [false, true].flatMap((escalated) =>
+          [inside, outside, reader, { readsOnly: true, insideWorkspace: false }].map((facts) => ({
+            call: call(kind, { escalated }),
+            context: { mode, escalation, confinement, facts } satisfies PolicyContext,
+          })),
+        ),
+      ),
+    ),
+  ),
+)
 
 const verdictsOf = (select: (question: (typeof questions)[number]) => boolean): readonly Verdict[] => {
   const selected = questions.filter(select)
@@ -40,7 +50,8 @@ describe('ask', () => {
 
 describe('auto', () => {
   it('never asks, unless the session says so', () => {
-    const results = (escalation: 'deny' | 'ask') => new Set(verdictsOf(({ context }) => context.mode === 'auto' && context.escalation === escalation).map(({ result }) => result))
+    const results = (escalation: 'deny' | 'ask') =>
+      new Set(verdictsOf(({ context }) => context.mode === 'auto' && context.escalation === escalation).map(({ result }) => result))
     expect(results('deny')).toEqual(new Set(['allow', 'deny']))
     expect(results('ask')).toEqual(new Set(['allow', 'ask']))
   })
@@ -54,8 +65,15 @@ describe('auto', () => {
   })
 
   it('denies every escalation with a reason that can be acted on', () => {
-    const verdicts = verdictsOf(({ call: asked, context }) => asked.escalated === true && context.mode === 'auto' && context.escalation === 'deny')
-    for (const verdict of verdicts) expect(verdict).toEqual({ result: 'deny', rule: 'escalation_denied', reason: expect.stringContaining('inside the workspace') as string })
+    const verdicts = verdictsOf(
+      ({ call: asked, context }) => asked.escalated === true && context.mode === 'auto' && context.escalation === 'deny',
+    )
+    for (const verdict of verdicts)
+      expect(verdict).toEqual({
+        result: 'deny',
+        rule: 'escalation_denied',
+        reason: expect.stringContaining('inside the workspace') as string,
+      })
   })
 
   const table: readonly (readonly [Confinement, ToolKind, insideRule: string, outsideRule: string])[] = [
@@ -78,7 +96,9 @@ describe('auto', () => {
   ]
 
   it('is decided for every kind under every confinement', () => {
-    expect(new Set(table.map(([confinement, kind]) => `${confinement} ${kind}`)).size).toBe(confinements.options.length * toolKind.options.length)
+    expect(new Set(table.map(([confinement, kind]) => `${confinement} ${kind}`)).size).toBe(
+      confinements.options.length * toolKind.options.length,
+    )
   })
 
   it.each(table)('under %s: %s', (confinement, kind, insideRule, outsideRule) => {
@@ -107,7 +127,11 @@ describe('gatherFacts', () => {
     ['an edit inside', call('edit', { locations: [{ path: 'a' }] }), inside],
     ['an edit above', call('edit', { locations: [{ path: '../a' }] }), outside],
     ['a reader', call('execute', { input: { command: 'ls src', cwd: '/ws' } }), { readsOnly: true, insideWorkspace: false }],
-    ['a reader in a directory below', call('execute', { input: { command: 'cat ../a', workdir: 'sub' } }), { readsOnly: true, insideWorkspace: false }],
+    [
+      'a reader in a directory below',
+      call('execute', { input: { command: 'cat ../a', workdir: 'sub' } }),
+      { readsOnly: true, insideWorkspace: false },
+    ],
     ['a reader of what is above', call('execute', { input: { command: 'cat ../a' } }), outside],
     ['a read whose two readings differ', call('read', { locations: [{ path: 'link/../ws/a' }] }), outside],
     ['a reader elsewhere', call('execute', { input: { command: 'ls', cwd: '/etc' } }), outside],
@@ -126,8 +150,14 @@ describe('toCommand', () => {
   it.each([
     ['ls', { line: 'ls', cwd: '.' }],
     [{ command: 'ls' }, { line: 'ls', cwd: '.' }],
-    [{ command: 'ls', cwd: '/a' }, { line: 'ls', cwd: '/a' }],
-    [{ command: 'ls', description: 'lists', timeout: 5, workdir: null }, { line: 'ls', cwd: '.' }],
+    [
+      { command: 'ls', cwd: '/a' },
+      { line: 'ls', cwd: '/a' },
+    ],
+    [
+      { command: 'ls', description: 'lists', timeout: 5, workdir: null },
+      { line: 'ls', cwd: '.' },
+    ],
     [{ command: 'ls', run_in_background: true }, null],
     [{ command: 'ls', cwd: '/a', workdir: '/b' }, null],
     [{ command: 'ls', shell: '/tmp/sh' }, null],

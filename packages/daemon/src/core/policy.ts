@@ -20,8 +20,15 @@ export interface PolicyContext {
 }
 
 export type PolicyRule =
-  | 'read_only' | 'ask_effects' | 'ask_escalation'
-  | 'inside_confinement' | 'unconfined' | 'escalation_denied' | 'outside_workspace' | 'network_denied' | 'outside_confinement'
+  | 'read_only'
+  | 'ask_effects'
+  | 'ask_escalation'
+  | 'inside_confinement'
+  | 'unconfined'
+  | 'escalation_denied'
+  | 'outside_workspace'
+  | 'network_denied'
+  | 'outside_confinement'
   | 'yolo'
 
 export interface Verdict {
@@ -34,10 +41,14 @@ export interface Verdict {
 /** Decides one call before anyone is asked. Pure and total; the same call in the same context has the same verdict. */
 export function evaluatePolicy(call: ToolCall, context: PolicyContext): Verdict {
   switch (context.mode) {
-    case 'yolo': return { result: 'allow', rule: 'yolo' }
-    case 'ask': return evaluateAsk(call, context.facts)
-    case 'auto': return evaluateAuto(call, context)
-    default: return context.mode satisfies never
+    case 'yolo':
+      return { result: 'allow', rule: 'yolo' }
+    case 'ask':
+      return evaluateAsk(call, context.facts)
+    case 'auto':
+      return evaluateAuto(call, context)
+    default:
+      return context.mode satisfies never
   }
 }
 
@@ -59,10 +70,12 @@ type Exit = 'escalation_denied' | 'outside_workspace' | 'network_denied' | 'outs
 
 /** Ways out of a confinement, and what the model can do about a refusal. */
 const exits: Record<Exit, string> = {
-  escalation_denied: 'Running outside the sandbox is not allowed in this session. Do it inside the workspace without elevated permissions, or tell the user what you would need.',
+  escalation_denied:
+    'Running outside the sandbox is not allowed in this session. Do it inside the workspace without elevated permissions, or tell the user what you would need.',
   outside_workspace: 'Files outside the workspace are not allowed in this session. Use a path inside the workspace.',
   network_denied: 'Network access is not allowed in this session. Work with what is in the workspace, or ask the user for the content.',
-  outside_confinement: 'This tool runs outside the sandbox, which is not allowed in this session. Use a shell command or a file edit inside the workspace.',
+  outside_confinement:
+    'This tool runs outside the sandbox, which is not allowed in this session. Use a shell command or a file edit inside the workspace.',
 }
 
 /**
@@ -73,12 +86,22 @@ const exits: Record<Exit, string> = {
 function exitOf(kind: ToolKind, confinement: Confinement, facts: PolicyFacts): Exit | null {
   if (!isHeld(kind, confinement)) return null
   switch (kind) {
-    case 'execute': case 'think': return null
-    case 'read': case 'search': return confinement === 'sandbox' || facts.insideWorkspace ? null : 'outside_workspace'
-    case 'edit': case 'delete': case 'move': return facts.insideWorkspace ? null : 'outside_workspace'
-    case 'fetch': return 'network_denied'
-    case 'other': return 'outside_confinement'
-    default: return kind satisfies never
+    case 'execute':
+    case 'think':
+      return null
+    case 'read':
+    case 'search':
+      return confinement === 'sandbox' || facts.insideWorkspace ? null : 'outside_workspace'
+    case 'edit':
+    case 'delete':
+    case 'move':
+      return facts.insideWorkspace ? null : 'outside_workspace'
+    case 'fetch':
+      return 'network_denied'
+    case 'other':
+      return 'outside_confinement'
+    default:
+      return kind satisfies never
   }
 }
 
@@ -87,10 +110,14 @@ const fileKinds: ReadonlySet<ToolKind> = new Set(['read', 'search', 'edit', 'del
 /** Whether the confinement has a say over this kind of call. */
 function isHeld(kind: ToolKind, confinement: Confinement): boolean {
   switch (confinement) {
-    case 'sandbox': return true
-    case 'tool_paths': return fileKinds.has(kind)
-    case 'none': return false
-    default: return confinement satisfies never
+    case 'sandbox':
+      return true
+    case 'tool_paths':
+      return fileKinds.has(kind)
+    case 'none':
+      return false
+    default:
+      return confinement satisfies never
   }
 }
 
@@ -100,13 +127,25 @@ export async function gatherFacts(call: ToolCall, cwd: string, workspace: Worksp
   if (root === null) return { readsOnly: false, insideWorkspace: false }
   const insideWorkspace = await locationsInside(call, root, workspace)
   switch (call.kind) {
-    case 'read': case 'search': return { readsOnly: insideWorkspace, insideWorkspace }
+    case 'read':
+    case 'search':
+      return { readsOnly: insideWorkspace, insideWorkspace }
     case 'execute': {
       const command = toCommand(call.input)
-      return { readsOnly: command !== null && (await readsOnly(command.line, pathFrom(root, command.cwd), root, workspace)), insideWorkspace }
+      return {
+        readsOnly: command !== null && (await readsOnly(command.line, pathFrom(root, command.cwd), root, workspace)),
+        insideWorkspace,
+      }
     }
-    case 'edit': case 'delete': case 'move': case 'think': case 'fetch': case 'other': return { readsOnly: false, insideWorkspace }
-    default: return call.kind satisfies never
+    case 'edit':
+    case 'delete':
+    case 'move':
+    case 'think':
+    case 'fetch':
+    case 'other':
+      return { readsOnly: false, insideWorkspace }
+    default:
+      return call.kind satisfies never
   }
 }
 

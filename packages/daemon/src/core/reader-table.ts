@@ -44,42 +44,84 @@ export const readers: ReadonlyMap<string, Reader> = new Map([
   ['echo', reader('words')],
   ['false', reader('none')],
   ['file', reader('paths', '-b -i -I --brief --mime --mime-encoding --mime-type')],
-  ['find', reader('expression', `
+  [
+    'find',
+    reader(
+      'expression',
+      `
     -name= -iname= -path= -ipath= -wholename= -regex= -iregex= -type= -maxdepth= -mindepth= -size= -mtime= -mmin= -atime= -ctime= -perm=
-    -empty -print -print0 -prune -not -and -or -a -o -true -false -depth -xdev -mount -readable -executable -writable ! ( )`)],
+    -empty -print -print0 -prune -not -and -or -a -o -true -false -depth -xdev -mount -readable -executable -writable ! ( )`,
+    ),
+  ],
   ['git blame', reader('revisions', '-L= -e -f -l -n -p -s -t -w -M? -C? --date= --porcelain --line-porcelain --show-email')],
   ['git branch', reader('none', '-a -r -v -vv --all --list --remotes --show-current --verbose --no-color --color?')],
   ['git diff', reader('revisions', diffFlags)],
   ['git log', reader('revisions', logFlags)],
-  ['git ls-files', reader('revisions', '-c -d -m -o -s -t -z --cached --deleted --exclude-standard --modified --others --stage --full-name')],
-  ['git rev-parse', reader('revisions', `
+  [
+    'git ls-files',
+    reader('revisions', '-c -d -m -o -s -t -z --cached --deleted --exclude-standard --modified --others --stage --full-name'),
+  ],
+  [
+    'git rev-parse',
+    reader(
+      'revisions',
+      `
     --abbrev-ref? --short? --show-toplevel --show-prefix --git-dir --absolute-git-dir --git-common-dir --is-inside-work-tree
-    --is-bare-repository --verify -q --quiet --all --branches --symbolic-full-name`)],
+    --is-bare-repository --verify -q --quiet --all --branches --symbolic-full-name`,
+    ),
+  ],
   ['git show', reader('revisions', logFlags)],
-  ['git status', reader('revisions', '-b -s -u? -v -z --branch --ignored? --long --porcelain? --short --show-stash --untracked-files? --no-renames')],
-  ['grep', reader('pattern', `
+  [
+    'git status',
+    reader('revisions', '-b -s -u? -v -z --branch --ignored? --long --porcelain? --short --show-stash --untracked-files? --no-renames'),
+  ],
+  [
+    'grep',
+    reader(
+      'pattern',
+      `
     -A= -B= -C= -E -F -G -H -I -P -T -Z -a -b -c -e= -h -i -l -L -m= -n -o -q -r -s -v -w -x -NUM --after-context= --before-context= --binary-files=
     --color? --context= --count --exclude= --exclude-dir= --extended-regexp --files-with-matches --files-without-match --fixed-strings --ignore-case
     --include= --invert-match --line-number --line-regexp --max-count= --no-filename --no-messages --null --only-matching --perl-regexp --quiet
-    --recursive --regexp= --text --with-filename --word-regexp`)],
+    --recursive --regexp= --text --with-filename --word-regexp`,
+    ),
+  ],
   ['head', reader('paths', '-c= -n= -q -v -z -NUM --bytes= --lines= --quiet --verbose')],
-  ['ls', reader('paths', `
+  [
+    'ls',
+    reader(
+      'paths',
+      `
     -1 -A -B -C -F -G -N -Q -R -S -U -X -Z -a -b -c -d -f -g -h -i -k -l -m -n -o -p -q -r -s -t -u -v -x --all --almost-all --classify? --color?
-    --directory --full-time --group-directories-first --human-readable --recursive --reverse --size --sort= --time= --time-style=`)],
+    --directory --full-time --group-directories-first --human-readable --recursive --reverse --size --sort= --time= --time-style=`,
+    ),
+  ],
   ['nl', reader('paths', '-b= -n= -s= -w=')],
   ['pwd', reader('none', '-L -P')],
   ['realpath', reader('paths')],
-  ['rg', reader('pattern', `
+  [
+    'rg',
+    reader(
+      'pattern',
+      `
     -. -0 -A= -B= -C= -E= -F -H -I -M= -N -P -S -T= -U -a -c -d= -e= -g= -i -j= -l -m= -n -o -p -q -r= -s -t= -u -v -w -x --after-context=
     --before-context= --case-sensitive --color= --column --context= --count --count-matches --files --files-with-matches --files-without-match
     --fixed-strings --glob= --heading --hidden --iglob= --ignore-case --invert-match --json --line-number --line-regexp --max-columns= --max-count=
     --max-depth= --max-filesize= --multiline --no-config --no-filename --no-heading --no-ignore --no-ignore-vcs --no-line-number --no-messages --null
     --one-file-system --only-matching --pcre2 --pretty --quiet --regexp= --replace= --smart-case --sort= --sortr= --stats --text --trim --type=
-    --type-list --type-not= --vimgrep --with-filename --word-regexp`)],
+    --type-list --type-not= --vimgrep --with-filename --word-regexp`,
+    ),
+  ],
   ['sed', reader('lines', '-n --quiet --silent')],
-  ['sort', reader('paths', `
+  [
+    'sort',
+    reader(
+      'paths',
+      `
     -C -M -R -V -b -c -d -f -g -h -i -k= -m -n -r -s -t= -u -z --field-separator= --human-numeric-sort --ignore-case --key= --numeric-sort
-    --reverse --stable --unique --version-sort`)],
+    --reverse --stable --unique --version-sort`,
+    ),
+  ],
   ['stat', reader('paths', '-L -c= -t -x --format= --terse')],
   ['tail', reader('paths', '-c= -n= -q -v -z -NUM --bytes= --lines= --quiet --verbose')],
   ['tr', reader('text', '-C -c -d -s -t --complement --delete --squeeze-repeats')],

@@ -65,7 +65,11 @@ export function parseReaderCommand(line: string): readonly ReaderCommand[] | nul
  * `cd a && cd ./b && ls | head`. A relative directory begins with `./`, out of reach of CDPATH, and has no `..`,
  * which a shell resolves differently from the programs it starts.
  */
-function toDirectoryChange({ words: [, path = '', ...more], hasMarks }: ShellCommand, index: number, { commands, operators }: ShellLine): ReaderCommand | null {
+function toDirectoryChange(
+  { words: [, path = '', ...more], hasMarks }: ShellCommand,
+  index: number,
+  { commands, operators }: ShellLine,
+): ReaderCommand | null {
   const leads = commands.slice(0, index).every(isDirectoryChange) && operators.slice(0, index + 1).every((operator) => operator === '&&')
   const certain = operators.every((operator) => operator === '&&' || operator === '|')
   const plain = (path === '.' || path.startsWith('/') || path.startsWith('./')) && !path.split('/').includes('..')
@@ -109,16 +113,27 @@ const lineRange = /^(?:\d{1,9}|\$)(?:,\+?(?:\d{1,9}|\$))?p$/
 
 function pathsOf(operands: Operands, { flags, values, operands: words, late }: Arguments): readonly string[] | null {
   switch (operands) {
-    case 'paths': case 'expression': return words.filter((word) => word !== '-')
-    case 'path': return words.length <= 1 && late.length === 0 ? words : null
-    case 'pattern': return ['-e', '--regexp', '--files', '--type-list'].some((flag) => flags.has(flag)) ? words : words.slice(1)
+    case 'paths':
+    case 'expression':
+      return words.filter((word) => word !== '-')
+    case 'path':
+      return words.length <= 1 && late.length === 0 ? words : null
+    case 'pattern':
+      return ['-e', '--regexp', '--files', '--type-list'].some((flag) => flags.has(flag)) ? words : words.slice(1)
     // `%G…` in a format runs gpg.
-    case 'revisions': return values.some((value) => value.includes('%G')) ? null : [...words, ...values]
-    case 'text': case 'words': return []
-    case 'none': return words.length === 0 ? [] : null
-    case 'lines': return flags.size > 0 && lineRange.test(words[0] ?? '') ? words.slice(1) : null
-    case 'format': return words.every((word) => word.startsWith('+')) ? [] : null
-    default: return operands satisfies never
+    case 'revisions':
+      return values.some((value) => value.includes('%G')) ? null : [...words, ...values]
+    case 'text':
+    case 'words':
+      return []
+    case 'none':
+      return words.length === 0 ? [] : null
+    case 'lines':
+      return flags.size > 0 && lineRange.test(words[0] ?? '') ? words.slice(1) : null
+    case 'format':
+      return words.every((word) => word.startsWith('+')) ? [] : null
+    default:
+      return operands satisfies never
   }
 }
 

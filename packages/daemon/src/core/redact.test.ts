@@ -24,22 +24,28 @@ function withData(data: unknown): string {
 
 describe('a known value', () => {
   const masker = createMasker([secret], key)
-
-  it.each([
+  const places: readonly (readonly [where: string, data: unknown])[] = [
     ['as it is', secret],
     ['in JSON', JSON.stringify({ a: secret })],
     ['in JSON in JSON', JSON.stringify({ a: JSON.stringify({ b: secret }) })],
     ['in JSON with escaped slashes, as PHP writes it', JSON.stringify(secret).replaceAll('/', '\\/')],
     ['in JSON of ASCII only, as Python writes it', JSON.stringify(secret).replaceAll('ü', '\\u00fc')],
-    ['in JSON for HTML, as Go writes it', JSON.stringify(secret).replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026')],
+    [
+      'in JSON for HTML, as Go writes it',
+      JSON.stringify(secret).replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026'),
+    ],
     ['in a URL', `https://x/?a=${encodeURIComponent(secret)}&b=1`],
     ['in a form', new URLSearchParams({ a: secret }).toString()],
     ['in a URL in lower case', encodeURIComponent(secret).replace(/%../g, (escape) => escape.toLowerCase())],
-    ...['', 'a', 'ab', 'user:'].map((before) => [`in base64 behind ${JSON.stringify(before)}`, Buffer.from(`${before}${secret}tail`).toString('base64')] as const),
+    ...['', 'a', 'ab', 'user:'].map(
+      (before) => [`in base64 behind ${JSON.stringify(before)}`, Buffer.from(`${before}${secret}tail`).toString('base64')] as const,
+    ),
     ['in base64 for URLs', Buffer.from(`a${secret}`).toString('base64url')],
     ['as the name of a field', { [secret]: 1 }],
     ['deep in a list', [[{ a: [secret] }]]],
-  ])('is masked %s', (_where, data) => {
+  ]
+
+  it.each(places)('is masked %s', (_where, data) => {
     const masked = masker.mask(withData(data))
     expect(masked).toMatch(mark)
     expect(masked).not.toMatch(/p"q|q\\\\r|cCJx|r\/s|%22q/)
@@ -66,12 +72,21 @@ describe('a known value', () => {
 
 describe('an event', () => {
   it('without known values is returned as it is', () => {
-    const json = `${JSON.stringify(event)}`
+    const json = JSON.stringify(event)
     expect(createMasker([secret], key).mask(json)).toBe(json)
   })
 
   it('keeps its envelope, whatever is secret', () => {
-    const values = ['session-with-a-name', 'task-with-a-name', 'runtime.notice', 'codex-sdk', '2026-11-22', 'schema_version', '"payload":', 'true,"seq"']
+    const values = [
+      'session-with-a-name',
+      'task-with-a-name',
+      'runtime.notice',
+      'codex-sdk',
+      '2026-11-22',
+      'schema_version',
+      '"payload":',
+      'true,"seq"',
+    ]
     const masked = JSON.parse(createMasker(values, key).mask(withData({ a: values }))) as Event
     expect({ ...masked, payload: null }).toEqual({ ...event, payload: null })
     expect(JSON.stringify(masked.payload)).not.toContain('task-with')
@@ -87,26 +102,32 @@ describe('any text', () => {
   const values = fc.array(fc.string({ unit: 'binary', minLength: 8, maxLength: 20 }), { minLength: 1, maxLength: 4 })
 
   it('loses every known value in every form', () => {
-    fc.assert(fc.property(values, fc.string(), fc.nat(), (known, text, at) => {
-      const forms = known.flatMap((value) => [...encodedForms(value)])
-      const form = forms[at % forms.length] ?? ''
-      const masked = createMasker(known, key).maskText(text + form + text)
-      expect(masked).toMatch(mark)
-    }))
+    fc.assert(
+      fc.property(values, fc.string(), fc.nat(), (known, text, at) => {
+        const forms = known.flatMap((value) => [...encodedForms(value)])
+        const form = forms[at % forms.length] ?? ''
+        const masked = createMasker(known, key).maskText(text + form + text)
+        expect(masked).toMatch(mark)
+      }),
+    )
   })
 
   it('is masked once and for all, marks and all', () => {
-    fc.assert(fc.property(values, fc.string(), (known, text) => {
-      const masker = createMasker([...known, 'REDACTED', 'REDACTED:known:'], key)
-      const once = masker.maskText(`${text}${known.join(text)}REDACTED:known:x`)
-      expect(masker.maskText(once)).toBe(once)
-    }))
+    fc.assert(
+      fc.property(values, fc.string(), (known, text) => {
+        const masker = createMasker([...known, 'REDACTED', 'REDACTED:known:'], key)
+        const once = masker.maskText(`${text}${known.join(text)}REDACTED:known:x`)
+        expect(masker.maskText(once)).toBe(once)
+      }),
+    )
   })
 
   it('that is an event stays one', () => {
-    fc.assert(fc.property(values, fc.jsonValue(), (known, data) => {
-      const masked: unknown = JSON.parse(createMasker(known, key).mask(withData([data, known])))
-      expect(masked).toMatchObject({ seq: 1, time: event.time, type: event.type, trace: event.trace })
-    }))
+    fc.assert(
+      fc.property(values, fc.jsonValue(), (known, data) => {
+        const masked: unknown = JSON.parse(createMasker(known, key).mask(withData([data, known])))
+        expect(masked).toMatchObject({ seq: 1, time: event.time, type: event.type, trace: event.trace })
+      }),
+    )
   })
 })

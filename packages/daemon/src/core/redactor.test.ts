@@ -49,7 +49,14 @@ describe('harmless texts', () => {
 
 describe('JSON values', () => {
   it('lose whole strings under the names of secrets, and nothing else', () => {
-    const value = { headers: { Authorization: 'Bearer of news', Accept: '*/*' }, tokens: [1, 2], token_count: 3, password: '!', refresh_token: 'x y z, twelve', keep: [true, null, 1.5] }
+    const value = {
+      headers: { Authorization: 'Bearer of news', Accept: '*/*' },
+      tokens: [1, 2],
+      token_count: 3,
+      password: '!',
+      refresh_token: 'x y z, twelve',
+      keep: [true, null, 1.5],
+    }
     const redacted = JSON.stringify(redactor.value(value))
     expect(redacted.replace(new RegExp(mark, 'g'), '#')).toBe(
       '{"headers":{"Authorization":"#","Accept":"*/*"},"tokens":[1,2],"token_count":3,"password":"#","refresh_token":"#","keep":[true,null,1.5]}',
@@ -80,7 +87,15 @@ describe('marks', () => {
 describe('identity', () => {
   const hiding = createRedactor({ known: [], key, identity })
 
-  it.each(['/home/alice/x', '"\\/home\\/alice\\/x"', 'file%2Fhome%2Falice%2Fx', 'alice@wonderland.example', 'ssh wonderland', 'cd /Users/bob/src', '/home/carol'])('is hidden in %s', (text) => {
+  it.each([
+    '/home/alice/x',
+    '"\\/home\\/alice\\/x"',
+    'file%2Fhome%2Falice%2Fx',
+    'alice@wonderland.example',
+    'ssh wonderland',
+    'cd /Users/bob/src',
+    '/home/carol',
+  ])('is hidden in %s', (text) => {
     expect(hiding.text(text)).not.toMatch(/alice|wonderland|bob|carol/)
   })
 
@@ -92,33 +107,90 @@ describe('identity', () => {
   })
 })
 
-const pieces = [...secretSamples().map(({ text }) => text), ...harmlessSamples(), 'password=', 'token":"', '\\"', '"', "'", '\\n', '\n', ' ', '%22', 'Bearer ', '-----BEGIN PRIVATE KEY-----', '[REDACTED:named:abcdef]', '/home/alice', 'known-value-1']
-const collage = fc.array(fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 12 })), { maxLength: 12 }).map((parts) => parts.join(''))
+const pieces = [
+  ...secretSamples().map(({ text }) => text),
+  ...harmlessSamples(),
+  'password=',
+  'token":"',
+  '\\"',
+  '"',
+  "'",
+  '\\n',
+  '\n',
+  ' ',
+  '%22',
+  'Bearer ',
+  '-----BEGIN PRIVATE KEY-----',
+  '[REDACTED:named:abcdef]',
+  '/home/alice',
+  'known-value-1',
+]
+const collage = fc
+  .array(fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 12 })), { maxLength: 12 })
+  .map((parts) => parts.join(''))
 
 describe('any text', () => {
   const full = createRedactor({ known: ['known-value-1', 'p"q\\r/s t&u'], key, identity })
 
   it('is the same after a second redaction', () => {
-    fc.assert(fc.property(collage, (text) => {
-      const once = full.text(text)
-      expect(full.text(once)).toBe(once)
-    }), { numRuns: 2000 })
+    fc.assert(
+      fc.property(collage, (text) => {
+        const once = full.text(text)
+        expect(full.text(once)).toBe(once)
+      }),
+      { numRuns: 2000 },
+    )
   })
 
   it('keeps no known value in any form', () => {
     const secret = 'p"q\\r/s t&u'
-    const forms = fc.constantFrom(secret, JSON.stringify(secret), JSON.stringify(JSON.stringify(secret)), encodeURIComponent(secret), JSON.stringify({ a: `x${secret}y` }))
-    fc.assert(fc.property(collage, forms, collage, (before, form, after) => {
-      const redacted = full.text(before + form + after)
-      expect(redacted.replace(/[\\%0-9A-F]/g, '')).not.toContain(form.replace(/[\\%0-9A-F]/g, ''))
-    }))
+    const forms = fc.constantFrom(
+      secret,
+      JSON.stringify(secret),
+      JSON.stringify(JSON.stringify(secret)),
+      encodeURIComponent(secret),
+      JSON.stringify({ a: `x${secret}y` }),
+    )
+    fc.assert(
+      fc.property(collage, forms, collage, (before, form, after) => {
+        const redacted = full.text(before + form + after)
+        expect(redacted.replace(/[\\%0-9A-F]/g, '')).not.toContain(form.replace(/[\\%0-9A-F]/g, ''))
+      }),
+    )
   })
 })
 
 describe('texts made to be slow', () => {
-  const open = ['a', 'sk-', '://a:', '-----BEGIN', '-----BEGIN PRIVATE KEY-----', 'token="', 'token=\\"', "password='", 'eyJ', 'eyJaaaaaaaa.', 'Bearer ', '\\', '"\\', '1//0', '%22', 'secret%22%3A%22', '/home/', 'AKIA', ' ', 'a.', 'xox', 'token=\\"token="']
+  const open = [
+    'a',
+    'sk-',
+    '://a:',
+    '-----BEGIN',
+    '-----BEGIN PRIVATE KEY-----',
+    'token="',
+    'token=\\"',
+    "password='",
+    'eyJ',
+    'eyJaaaaaaaa.',
+    'Bearer ',
+    '\\',
+    '"\\',
+    '1//0',
+    '%22',
+    'secret%22%3A%22',
+    '/home/',
+    'AKIA',
+    ' ',
+    'a.',
+    'xox',
+    'token=\\"token="',
+  ]
 
-  it.each(open)('%j, a megabyte of it', (unit) => {
-    expect(redactor.text(unit.repeat(Math.ceil(1e6 / unit.length))).length).toBeGreaterThan(0)
-  }, 10_000)
+  it.each(open)(
+    '%j, a megabyte of it',
+    (unit) => {
+      expect(redactor.text(unit.repeat(Math.ceil(1e6 / unit.length))).length).toBeGreaterThan(0)
+    },
+    10_000,
+  )
 })

@@ -38,10 +38,13 @@ export async function redactDeeply(values: readonly unknown[], redactor: Redacto
   const redacted = values.map((value) => redactor.value(value))
   const texts: string[] = []
   mapStrings(redacted, (text) => (texts.push(text), text))
-  const found = (await find(texts.join('\n'))).flatMap((secret) => secret.split('\n')).filter((secret) => secret.length > 5 && !holdsMark(secret))
+  const found = (await find(texts.join('\n')))
+    .flatMap((secret) => secret.split('\n'))
+    .filter((secret) => secret.length > 5 && !holdsMark(secret))
   if (found.length === 0) return redacted
   const longestFirst = found.toSorted((a, b) => b.length - a.length)
-  const hide = (text: string) => longestFirst.reduce((current, secret) => current.replaceAll(secret, () => redactor.mark('linter', secret)), text)
+  const hide = (text: string) =>
+    longestFirst.reduce((current, secret) => current.replaceAll(secret, () => redactor.mark('linter', secret)), text)
   return redacted.map((value) => mapStrings(value, hide))
 }
 
@@ -69,7 +72,8 @@ export function createRedactor({ known, key, identity }: RedactorOptions): Redac
     }
     return after
   }
-  const value = (input: unknown) => mapStrings(input, (part, name) => (name !== null && isNamedSecret(name, part) ? mark('named', part) : text(part)))
+  const value = (input: unknown) =>
+    mapStrings(input, (part, name) => (name !== null && isNamedSecret(name, part) ? mark('named', part) : text(part)))
   return { text, value, mark, counts }
 }
 
@@ -79,7 +83,10 @@ function isNamedSecret(name: string, value: string): boolean {
 }
 
 function maskShapes(text: string, mark: Mark): string {
-  return [...prefixRules, ...credentialRules].reduce((current, { name, pattern }) => current.replace(pattern, (secret) => mark(name, secret)), text)
+  return [...prefixRules, ...credentialRules].reduce(
+    (current, { name, pattern }) => current.replace(pattern, (secret) => mark(name, secret)),
+    text,
+  )
 }
 
 function maskAssignments(text: string, mark: Mark): string {
@@ -94,7 +101,19 @@ function maskAssignments(text: string, mark: Mark): string {
 }
 
 /** Accounts and hosts that say nothing about anyone. */
-const commonNames: ReadonlySet<string> = new Set(['root', 'user', 'admin', 'node', 'ubuntu', 'debian', 'runner', 'developer', 'localhost', 'host', 'linux'])
+const commonNames: ReadonlySet<string> = new Set([
+  'root',
+  'user',
+  'admin',
+  'node',
+  'ubuntu',
+  'debian',
+  'runner',
+  'developer',
+  'localhost',
+  'host',
+  'linux',
+])
 
 /** Home directories, whoever's they are, and the names of the user and the host where they stand as words. */
 function createIdentityLayer({ home, user, host }: Identity, mark: Mark): (text: string) => string {
@@ -105,11 +124,17 @@ function createIdentityLayer({ home, user, host }: Identity, mark: Mark): (text:
     { rule: 'account', pattern: /(?<=(?:\/|%2[Ff])(?:home|Users)(?:\\{0,7}\/|%2[Ff]))[A-Za-z0-9][\w.-]{0,63}/g },
     { rule: 'name', pattern: toWords(names) },
   ]
-  return (text) => patterns.reduce((current, { rule, pattern }) => (pattern === null ? current : replaceOutsideMarks(current, pattern, (found) => mark(rule, found))), text)
+  return (text) =>
+    patterns.reduce(
+      (current, { rule, pattern }) => (pattern === null ? current : replaceOutsideMarks(current, pattern, (found) => mark(rule, found))),
+      text,
+    )
 }
 
 function toWords(texts: readonly string[]): RegExp | null {
-  return texts.length === 0 ? null : new RegExp(`(?<![A-Za-z0-9])(?:${texts.map((text) => RegExp.escape(text)).join('|')})(?![A-Za-z0-9_-])`, 'g')
+  return texts.length === 0
+    ? null
+    : new RegExp(`(?<![A-Za-z0-9])(?:${texts.map((text) => RegExp.escape(text)).join('|')})(?![A-Za-z0-9_-])`, 'g')
 }
 
 /** What names a person may by chance occur in a mark, which stays as it is. */

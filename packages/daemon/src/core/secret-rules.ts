@@ -29,15 +29,42 @@ export const prefixRules: readonly SecretRule[] = [
   prefixed('anthropic', `sk-ant-[a-z0-9]{2,12}-${dashed}{16,400}`),
   prefixed('openrouter', `sk-or-${dashed}{16,200}`),
   prefixed('openai', `sk-(?:proj|svcacct|admin|None|lf)-${dashed}{12,400}`, `sk-${alnum}{20,200}`),
-  prefixed('google', `AIza${dashed}{35}`, `ya29\\.[A-Za-z0-9_.-]{20,2000}`, `GOCSPX-${dashed}{20,60}`, `1(?://|\\\\{0,7}/\\\\{0,7}/|%2[Ff]%2[Ff])0${dashed}{20,400}`),
+  prefixed(
+    'google',
+    `AIza${dashed}{35}`,
+    `ya29\\.[A-Za-z0-9_.-]{20,2000}`,
+    `GOCSPX-${dashed}{20,60}`,
+    `1(?://|\\\\{0,7}/\\\\{0,7}/|%2[Ff]%2[Ff])0${dashed}{20,400}`,
+  ),
   prefixed('aws', '(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])'),
   prefixed('stripe', `(?:sk|rk)_(?:live|test)_${alnum}{16,250}`, `whsec_[A-Za-z0-9+/=]{20,200}`),
   prefixed('github', `gh[pousr]_${alnum}{30,255}`, `github_pat_[A-Za-z0-9_]{30,255}`),
   prefixed('gitlab', `gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|soat)-${dashed}{20,300}`),
   prefixed('slack', `xox[abceoprs]-${dashed}{10,300}`, `xapp-${dashed}{10,300}`),
   prefixed('registry', `npm_${alnum}{36}`, `pypi-${dashed}{40,400}`, `rubygems_[a-f0-9]{48}`, `dckr_(?:pat|oat)_${dashed}{20,100}`),
-  prefixed('model_host', `xai-${alnum}{20,200}`, `hf_${alnum}{20,100}`, `gsk_${alnum}{20,100}`, `r8_${alnum}{30,60}`, `pplx-${alnum}{30,100}`, `nvapi-${dashed}{30,100}`, `fw_${alnum}{20,60}`),
-  prefixed('cloud', `dop_v1_[a-f0-9]{64}`, `hvs\\.${dashed}{20,300}`, `tskey-${dashed}{16,100}`, `shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}`, `ATATT3${dashed}{20,400}`, `SG\\.${dashed}{16,32}\\.${dashed}{16,64}`, `lin_api_${alnum}{30,60}`, `AGE-SECRET-KEY-1[A-Z0-9]{58}`, `sntry[su]_[A-Za-z0-9_=+/-]{30,300}`, `glsa_[A-Za-z0-9_]{32,60}`),
+  prefixed(
+    'model_host',
+    `xai-${alnum}{20,200}`,
+    `hf_${alnum}{20,100}`,
+    `gsk_${alnum}{20,100}`,
+    `r8_${alnum}{30,60}`,
+    `pplx-${alnum}{30,100}`,
+    `nvapi-${dashed}{30,100}`,
+    `fw_${alnum}{20,60}`,
+  ),
+  prefixed(
+    'cloud',
+    `dop_v1_[a-f0-9]{64}`,
+    `hvs\\.${dashed}{20,300}`,
+    `tskey-${dashed}{16,100}`,
+    `shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}`,
+    `ATATT3${dashed}{20,400}`,
+    `SG\\.${dashed}{16,32}\\.${dashed}{16,64}`,
+    `lin_api_${alnum}{30,60}`,
+    `AGE-SECRET-KEY-1[A-Z0-9]{58}`,
+    `sntry[su]_[A-Za-z0-9_=+/-]{30,300}`,
+    `glsa_[A-Za-z0-9_]{32,60}`,
+  ),
   prefixed('jwt', `eyJ${dashed}{8,4000}\\.eyJ${dashed}{8,8000}(?:\\.${dashed}{8,4000})?`),
 ]
 
@@ -68,10 +95,14 @@ export const credentialRules: readonly SecretRule[] = [
   { name: 'bearer', pattern: /(?<=\b(?:Bearer|bearer|BEARER)(?: |%20|\+){1,4})[A-Za-z0-9._~+/=-]{16,4096}/g },
   { name: 'basic', pattern: /(?<=\b[Bb]asic(?: |%20|\+){1,4})[A-Za-z0-9+/=]{16,4096}/g },
   { name: 'url_userinfo', pattern: /(?<=:(?:\\{0,7}\/){2}[^\s:@/"'<>\\[\]]{0,100}:)[^\s@/"'<>\\[\]]{2,200}(?=@)/g },
-  { name: 'url_userinfo', pattern: /(?<=%3[Aa](?:%2[Ff]){2}[A-Za-z0-9._~-]{0,100}%3[Aa])(?:[A-Za-z0-9._~+!*-]|%(?!40|2[Ff])[0-9A-Fa-f]{2}){2,200}(?=%40)/g },
+  {
+    name: 'url_userinfo',
+    pattern: /(?<=%3[Aa](?:%2[Ff]){2}[A-Za-z0-9._~-]{0,100}%3[Aa])(?:[A-Za-z0-9._~+!*-]|%(?!40|2[Ff])[0-9A-Fa-f]{2}){2,200}(?=%40)/g,
+  },
 ]
 
-const placeholder = /^(?:true|false|null|none|nil|undefined|unset|empty|string|number|boolean|object|unknown|any|required|optional|redacted|x{3,}|\*+|\.{3,}|%s|\{\{.*|\$.*|<.*|your[-_ ].*|change[-_ ]?me|process\.env.*|import\.meta.*|os\.environ.*)$/i
+const placeholder =
+  /^(?:true|false|null|none|nil|undefined|unset|empty|string|number|boolean|object|unknown|any|required|optional|redacted|x{3,}|\*+|\.{3,}|%s|\{\{.*|\$.*|<.*|your[-_ ].*|change[-_ ]?me|process\.env.*|import\.meta.*|os\.environ.*)$/i
 const version = /^[\^~><=v ]*\d+(?:\.(?:\d+|x|\*)){1,3}(?:[-+][\w.]+)?$/
 
 /** Whether what is assigned to a secret's name may be a secret: numbers of tokens, versions, types and calls are none. */

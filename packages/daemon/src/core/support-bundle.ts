@@ -1,6 +1,6 @@
 import type { Capabilities } from '@codesdkd/protocol'
 import { mapStrings } from './json-strings.ts'
-import type { ArtifactMeta, SessionRecord } from './ports.ts'
+import type { SessionRecord } from './ports.ts'
 
 const MiB = 1024 * 1024
 
@@ -47,7 +47,11 @@ export function toRuntimeConfig(record: SessionRecord) {
 }
 
 /** Where the agent runs. Of variables only the names, ever. */
-export function toRuntimeEnv(record: SessionRecord, envNames: readonly string[], host: { readonly platform: string; readonly arch: string; readonly release: string }) {
+export function toRuntimeEnv(
+  record: SessionRecord,
+  envNames: readonly string[],
+  host: { readonly platform: string; readonly arch: string; readonly release: string },
+) {
   return {
     ...host,
     env_names: envNames.toSorted(),
@@ -84,9 +88,4 @@ export function artifactRefs(event: unknown): readonly string[] {
     return text
   })
   return refs
-}
-
-/** Whether an artifact is text by its type; what it holds decides in the end. */
-export function isTextType({ contentType }: Pick<ArtifactMeta, 'contentType'>): boolean {
-  return /^(?:text\/|application\/(?:[\w.+-]*\+)?(?:json|xml|yaml|toml|javascript)\b)/.test(contentType)
 }

@@ -6,7 +6,12 @@ export interface ToolTranscript {
   readonly requested_at: string
   readonly call: Payload<'tool.call.requested'>
   readonly policy: readonly { readonly source: string; readonly result: string; readonly rule: string }[]
-  readonly decision: { readonly at: string; readonly outcome: 'approved' | 'denied'; readonly decided_by: string; readonly reason: string | null } | null
+  readonly decision: {
+    readonly at: string
+    readonly outcome: 'approved' | 'denied'
+    readonly decided_by: string
+    readonly reason: string | null
+  } | null
   readonly started_at: string | null
   readonly completed_at: string | null
   readonly result: Omit<Payload<'tool.call.completed'>, keyof CallIdentity | 'policy_snapshot'> | null
@@ -41,13 +46,24 @@ export function createToolTranscripts(): ToolTranscripts {
 }
 
 function keyOf({ type, payload }: Event): string | null {
-  return type.startsWith('tool.call.') && 'tool_call_id' in payload && 'attempt' in payload ? `${payload.tool_call_id} ${payload.attempt}` : null
+  return type.startsWith('tool.call.') && 'tool_call_id' in payload && 'attempt' in payload
+    ? `${payload.tool_call_id} ${payload.attempt}`
+    : null
 }
 
 function advance(transcript: ToolTranscript | undefined, event: Event): ToolTranscript | undefined {
   if (event.type === 'tool.call.requested') {
     const task_id = event.trace.task_id ?? null
-    return { task_id, requested_at: event.time, call: event.payload, policy: [], decision: null, started_at: null, completed_at: null, result: null }
+    return {
+      task_id,
+      requested_at: event.time,
+      call: event.payload,
+      policy: [],
+      decision: null,
+      started_at: null,
+      completed_at: null,
+      result: null,
+    }
   }
   if (transcript === undefined) return undefined
   if (event.type === 'tool.call.policy_evaluated') {
@@ -56,7 +72,10 @@ function advance(transcript: ToolTranscript | undefined, event: Event): ToolTran
   }
   if (event.type === 'tool.call.approved' || event.type === 'tool.call.denied') {
     const { decided_by, reason = null } = event.payload
-    return { ...transcript, decision: { at: event.time, outcome: event.type === 'tool.call.approved' ? 'approved' : 'denied', decided_by, reason } }
+    return {
+      ...transcript,
+      decision: { at: event.time, outcome: event.type === 'tool.call.approved' ? 'approved' : 'denied', decided_by, reason },
+    }
   }
   if (event.type === 'tool.call.started') return { ...transcript, started_at: event.time }
   if (event.type !== 'tool.call.completed') return transcript

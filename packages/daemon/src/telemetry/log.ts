@@ -23,5 +23,8 @@ function toStderr(): (line: string) => void {
 
 /** JSON leaves some characters as they are that terminals and line readers act upon: DEL, C1 controls, separators, marks of direction. */
 function escapeControls(json: string): string {
-  return json.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return json.replace(
+    /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

@@ -53,7 +53,9 @@ export function createMetrics({ enabled, version, runtimes }: MetricsOptions): M
       instruments.denied.inc({ reason: code })
       if (drops.has(code)) instruments.drops.inc({ reason: code })
     },
-    gauges: (counts) => { sources.counts = counts },
+    gauges: (counts) => {
+      sources.counts = counts
+    },
     [Symbol.dispose]: () => void loop.disable(),
   }
 }
@@ -64,7 +66,8 @@ type Instruments = ReturnType<typeof createInstruments>
 
 function createInstruments(registry: Registry) {
   const registers = [registry]
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) => new Counter({ name, help, labelNames, registers })
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter({ name, help, labelNames, registers })
   const histogram = (name: string, help: string, buckets: number[]) => new Histogram({ name, help, buckets, registers })
   return {
     started: counter('codesdk_tasks_started_total', 'Tasks whose agent was given its turn', ['runtime']),
@@ -83,9 +86,20 @@ function createInstruments(registry: Registry) {
 }
 
 /** Gauges that are read when they are scraped. */
-function addGauges(registry: Registry, version: string, sources: { readonly loop: { readonly max: number; reset(): void }; counts: () => SessionCounts }): void {
+function addGauges(
+  registry: Registry,
+  version: string,
+  sources: { readonly loop: { readonly max: number; reset(): void }; counts: () => SessionCounts },
+): void {
   const live = (name: string, help: string, read: () => number) =>
-    new Gauge({ name, help, registers: [registry], collect() { this.set(read()) } })
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read())
+      },
+    })
   live('codesdk_active_tasks', 'Tasks that run', () => sources.counts().tasks_running)
   live('codesdk_active_sessions', 'Sessions in memory', () => sources.counts().sessions_loaded)
   live('codesdk_task_queue_depth', 'Tasks that wait for their turn', () => sources.counts().tasks_queued)
@@ -105,7 +119,8 @@ function createObserver(instruments: Instruments, known: ReadonlySet<string>): (
     const runtime = known.has(event.runtime.name) ? event.runtime.name : 'other'
     const call = calls.observe(event)
     if (event.type === 'task.started') instruments.started.inc({ runtime })
-    if (event.type === 'task.completed' || event.type === 'task.failed' || event.type === 'task.stopped') countTask(instruments, runtime, event)
+    if (event.type === 'task.completed' || event.type === 'task.failed' || event.type === 'task.stopped')
+      countTask(instruments, runtime, event)
     if (event.type === 'tool.call.completed') countCall(instruments, runtime, call?.kind ?? 'other', event)
     const decided = event.type === 'tool.call.approved' || event.type === 'tool.call.denied'
     if (decided && call?.waited != null) instruments.approvalWait.observe(call.waited)
@@ -123,6 +138,11 @@ function countTask(instruments: Instruments, runtime: string, event: EventOf<Ter
   instruments.finished.inc({ runtime, status: event.type.slice('task.'.length) })
   instruments.taskDuration.observe(time_ms.total / 1000)
   if (cost_usd !== null) instruments.cost.inc({ runtime }, cost_usd)
-  const tokens = { input: usage?.input_tokens, output: usage?.output_tokens, cached_input: usage?.cached_input_tokens, reasoning: usage?.reasoning_tokens }
+  const tokens = {
+    input: usage?.input_tokens,
+    output: usage?.output_tokens,
+    cached_input: usage?.cached_input_tokens,
+    reasoning: usage?.reasoning_tokens,
+  }
   for (const [type, count] of Object.entries(tokens)) if (count != null) instruments.tokens.inc({ runtime, type }, count)
 }
