@@ -122,7 +122,8 @@ async function stageFiles(options: SupportBundlesOptions, request: Request, { di
   await stage.add('events.jsonl', events.lines())
   await stage.addJson('runtime-config.json', (await redact([toRuntimeConfig(record)]))[0])
   await stage.add('tool-transcripts.json', events.transcripts())
-  const chosen = createBundleArtifacts({ artifacts, stage, redactor, probe: createRedactor(secrets), find, signal })
+  const chooser = createBundleArtifacts({ artifacts, stage, redactor, probe: createRedactor(secrets), find, signal })
+  const chosen = await chooser.add(record.sessionId, events.refs)
   const manifest: BundleManifest = {
     bundle_version: 1,
     generated_at: clock.now(),
@@ -130,10 +131,10 @@ async function stageFiles(options: SupportBundlesOptions, request: Request, { di
     task_id: taskId === null ? null : redactor.text(taskId),
     runtime: record.runtime,
     daemon_version: version,
-    artifacts: await chosen.add(record.sessionId, events.refs),
     files: stage.files.map(({ name, size, sha256 }) => ({ name, size, sha256 })),
     events: events.range(),
     tool_transcripts: events.transcriptCounts(),
+    artifacts: chosen,
     redactions: Object.fromEntries([...redactor.counts].toSorted(([a], [b]) => (a < b ? -1 : 1))),
   }
   await stage.addJson('manifest.json', manifest)
