@@ -50,7 +50,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
 
 describe.concurrent('what makes no sense is refused with exit code 2 and one line', () => {
   test.each(Object.entries(refusals))('%s', async (_what, { args = () => [], env = () => ({}), says }) => {
-    const ended = await codesdkd(['--data-dir', join(folder.path, 'unused'), '--log-level', 'silent', ...args()], { XDG_CONFIG_HOME: folder.path, TMPDIR: folder.path, ...env() })
+    const ended = await codesdkd(['--data-dir', join(folder.path, `unused-${files++}`), '--log-level', 'silent', ...args()], { XDG_CONFIG_HOME: folder.path, TMPDIR: folder.path, ...env() })
     expect(ended).toMatchObject({ code: 2, stdout: '' })
     expect(ended.stderr).toMatch(/^codesdkd: [^\n]+\n$/)
     expect(ended.stderr).toMatch(says)

@@ -29,6 +29,9 @@ export interface Metrics extends Disposable {
   gauges(counts: () => SessionCounts): void
 }
 
+/** How often the loop is looked at; what is measured includes this interval. */
+const LOOP_RESOLUTION_MS = 10
+
 const durations = [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600]
 const fast = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
 /** Refusals because something is full. */
@@ -37,7 +40,7 @@ const drops: ReadonlySet<ProblemCode> = new Set(['backpressure', 'rate_limited',
 export function createMetrics({ enabled, version, runtimes }: MetricsOptions): Metrics {
   const registry = new Registry()
   const instruments = createInstruments(registry)
-  const loop = monitorEventLoopDelay({ resolution: 10 })
+  const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS })
   if (enabled) loop.enable()
   const sources = { loop, counts: (): SessionCounts => none }
   addGauges(registry, version, sources)
@@ -105,7 +108,7 @@ function addGauges(
   live('codesdk_task_queue_depth', 'Tasks that wait for their turn', () => sources.counts().tasks_queued)
   live('codesdk_approvals_pending', 'Tool calls that wait for a person', () => sources.counts().approvals_pending)
   live('codesdk_event_loop_lag_seconds', 'Longest delay of the event loop since the last scrape', () => {
-    const longest = sources.loop.max / 1e9
+    const longest = Math.max(0, sources.loop.max / 1e9 - LOOP_RESOLUTION_MS / 1e3)
     sources.loop.reset()
     return longest
   })
