@@ -23,6 +23,9 @@ export function shell(command: string, { leave, waitMs }: { leave?: string; wait
   }
 }
 
+/** An answer that no test lives to see the end of. */
+export const endlessTalk: LegInput = { text_repeat: { text: 'on and on and ', times: 10_000 }, delay_ms: 20 }
+
 /** An edit of `greet.js`, the file that is in every workspace. */
 export const mendGreeting: ToolInput = {
   tool: 'patch',

@@ -1,5 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Capabilities } from '@codesdkd/protocol'
+import { codexCapabilities } from '../../packages/daemon/src/runtimes/codex-capabilities.ts'
 import type { FaultInput, ToolInput } from './script.ts'
 
 export type SessionBody = Readonly<Record<string, unknown>>
@@ -7,6 +9,7 @@ export type SessionBody = Readonly<Record<string, unknown>>
 /** All that the suite has to know of one runtime: its own words for things that every agent has. */
 export interface Subject {
   readonly runtime: string
+  readonly capabilities: Capabilities
   /** Body of a session whose model is behind this endpoint. */
   session(about: { readonly cwd: string; readonly endpoint: string }): SessionBody
   /** Names of its tools in the events. */
@@ -37,6 +40,7 @@ export type McpServer =
 
 export const codex: Subject = {
   runtime: 'codex-sdk',
+  capabilities: codexCapabilities,
   session: ({ cwd, endpoint }) => ({
     runtime: 'codex-sdk',
     cwd,

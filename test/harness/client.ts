@@ -84,8 +84,8 @@ export class TestClient {
     throw new Error(`the stream ended before ${type}`)
   }
 
-  /** The terminal event of a task; meanwhile every call that waits is put to `decide`: null approves, a text denies. */
-  async finish(started: Pick<TaskStarted, 'session_id' | 'task_id'>, decide: (call: CallEvent) => string | null | 'leave' = () => null): Promise<EventOf<'task.completed' | 'task.failed' | 'task.stopped'>> {
+  /** The terminal event of a task; meanwhile every call that waits is put to `decide`: null approves, `leave` leaves it to others, any other text denies. */
+  async finish(started: Pick<TaskStarted, 'session_id' | 'task_id'>, decide: (call: CallEvent) => string | null = () => null): Promise<EventOf<'task.completed' | 'task.failed' | 'task.stopped'>> {
     const calls = new Map<string, CallEvent>()
     for await (const event of this.follow(started.session_id)) {
       if (event.type === 'tool.call.requested') calls.set(event.payload.tool_call_id, event)

@@ -5,6 +5,6 @@ if (major < 24) {
   console.error('codesdkd needs Node 24 or newer, this is ' + process.version + ': run it as `npx codesdkd` in its folder, or `npm install node@24`')
   process.exit(2)
 }
-import('../src/main.ts').then(function (main) {
+void import('../src/main.ts').then(function (main) {
   return main.main(process.argv.slice(2))
 })

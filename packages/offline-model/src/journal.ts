@@ -134,7 +134,7 @@ export function toRecordedPath(url: URL): string {
   const query = new URLSearchParams(url.searchParams)
   const key = query.get('key')
   if (key !== null) query.set('key', fingerprint(key))
-  return query.size === 0 ? url.pathname : `${url.pathname}?${query}`
+  return query.size === 0 ? url.pathname : `${url.pathname}?${query.toString()}`
 }
 
 function toFingerprint(value: string): string {

@@ -18,8 +18,9 @@ async function readUntil(response: Response, wanted: string): Promise<string> {
   const decoder = new TextDecoder()
   const reader = response.body?.getReader()
   let wire = ''
-  while (reader && !wire.includes(wanted)) wire += decoder.decode((await reader.read()).value, { stream: true })
-  reader?.releaseLock()
+  if (reader === undefined) throw new Error('the response has no body')
+  while (!wire.includes(wanted)) wire += decoder.decode((await reader.read()).value, { stream: true })
+  reader.releaseLock()
   return wire
 }
 

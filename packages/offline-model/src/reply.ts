@@ -59,7 +59,7 @@ function* repeat(unit: string, times: number): Generator<string> {
 
 /** Cuts by code points: half a surrogate pair would not survive JSON. */
 function* cut(text: string, size: number): Generator<string> {
-  const characters = [...text]
+  const characters = Array.from(text)
   for (let at = 0; at < characters.length; at += size) yield characters.slice(at, at + size).join('')
 }
 
@@ -67,12 +67,15 @@ function fillTemplate(text: string, values: Readonly<Record<'prompt' | 'last_too
   return text.replaceAll(/\{\{(prompt|last_tool_output)\}\}/g, (_, name: 'prompt' | 'last_tool_output') => values[name])
 }
 
+function counts(item: ConversationItem): boolean {
+  return isPrompt(item) || item.kind === 'assistant' || item.kind === 'reasoning'
+}
+
 /**
  * Token counts that depend on the scenario alone. What the agent adds (instructions, environment, tool outputs with
  * their wall times) differs from machine to machine and does not count.
  */
 function estimateUsage(conversation: Conversation, reasoning: ReplyText | null, text: ReplyText | null, tools: readonly ReplyTool[]): Usage {
-  const counts = (item: ConversationItem): boolean => isPrompt(item) || item.kind === 'assistant' || item.kind === 'reasoning'
   const input = conversation.items.reduce((sum, item) => sum + ('text' in item && counts(item) ? item.text.length : 0), 0)
   const calls = tools.reduce((sum, { tool }) => sum + JSON.stringify(tool).length, 0)
   const reasoningTokens = tokens(length(reasoning))

@@ -104,5 +104,5 @@ test('a repeated text is whole in the end, and never one string', () => {
   const frames = render({ text_repeat: { text: '"é"\n', times: 20_000 } })
   const item = frames.find((frame) => wire(frame).startsWith('event: response.output_item.done'))
   expect(item && data(item)).toMatchObject({ item: { content: [{ text: '"é"\n'.repeat(20_000) }] } })
-  expect(item && [...item.wire].length).toBeGreaterThan(5)
+  expect(item && Array.from(item.wire).length).toBeGreaterThan(5)
 })

@@ -114,15 +114,18 @@ function* renderReasoning(id: string, text: ReplyText, output_index: number): Ge
   yield textFrame('response.output_item.done', (summary) => ({ output_index, item: item(summary) }), text)
 }
 
+function toPart(text: string): object {
+  return { type: 'output_text', text, annotations: [] }
+}
+
 function* renderMessage(id: string, text: ReplyText, output_index: number): Generator<Frame> {
   const item_id = `msg_${id}`
   const at = { item_id, output_index, content_index: 0 }
   const item = { type: 'message', id: item_id, role: 'assistant' }
-  const part = (whole: string): object => ({ type: 'output_text', text: whole, annotations: [] })
   yield frame('response.output_item.added', { output_index, item: { ...item, status: 'in_progress', content: [] } })
-  yield frame('response.content_part.added', { ...at, part: part('') })
+  yield frame('response.content_part.added', { ...at, part: toPart('') })
   for (const delta of text.deltas()) yield frame('response.output_text.delta', { ...at, delta }, 'delta')
-  const done = (whole: string): object => ({ output_index, item: { ...item, status: 'completed', content: [part(whole)] } })
+  const done = (whole: string): object => ({ output_index, item: { ...item, status: 'completed', content: [toPart(whole)] } })
   yield textFrame('response.output_item.done', done, text)
 }
 

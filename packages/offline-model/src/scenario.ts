@@ -78,9 +78,9 @@ const leg = z
     delay_ms: z.int().nonnegative().optional().describe('pause before each delta'),
     fault: fault.optional(),
   })
-  .refine((leg) => leg.text === undefined || leg.text_repeat === undefined, 'has text and text_repeat')
+  .refine(({ text, text_repeat }) => text === undefined || text_repeat === undefined, 'has text and text_repeat')
   .refine(
-    (leg) => Boolean(leg.reasoning ?? leg.text ?? leg.text_repeat ?? leg.tools ?? leg.fault),
+    ({ reasoning, text, text_repeat, tools, fault }) => Boolean(reasoning ?? text ?? text_repeat ?? tools ?? fault),
     'is empty: give reasoning, text, text_repeat, tools or fault',
   )
 /** What the model answers to one call. */
@@ -140,8 +140,7 @@ export async function readScenarioFile(path: string): Promise<ScenarioFile> {
 
 function isRegex(source: string): boolean {
   try {
-    new RegExp(source)
-    return true
+    return new RegExp(source) instanceof RegExp
   } catch {
     return false
   }

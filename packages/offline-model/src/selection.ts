@@ -23,7 +23,7 @@ const ECHO_LIMIT = 500
  */
 export function select(conversation: Conversation, file: ScenarioFile): Selection {
   const prompts = conversation.items.flatMap((item, at) => (isPrompt(item) ? [{ text: item.text, at }] : []))
-  for (const [promptIndex, prompt] of [...prompts.entries()].reverse()) {
+  for (const [promptIndex, prompt] of [...prompts.entries()].toReversed()) {
     const scenario = file.scenarios.find(({ prompt: wanted }) => matches(wanted, prompt.text))
     if (!scenario) continue
     const turns = assistantTurns(conversation.items, prompt.at)

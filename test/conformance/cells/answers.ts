@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
+import { heard } from '../heard.ts'
 import { ofType, only, play, said } from '../round.ts'
 import { mendGreeting, shell } from '../script.ts'
 
@@ -10,7 +11,7 @@ export const answers: readonly Cell[] = [
   {
     name: 'an answer is streamed, and its deltas are its text',
     quick: true,
-    proves: ['supports_streaming', 'supports_session_create'],
+    proves: { supports_streaming: true, supports_session_create: true },
     async run(stage) {
       const text = 'It greets a person by name, and it has a typing error.'
       stage.script({ hello: [{ text, chunk_size: 10 }] })
@@ -58,7 +59,7 @@ export const answers: readonly Cell[] = [
   },
   {
     name: 'usage is told for each call of the model and summed in the receipt',
-    proves: ['supports_usage_reporting'],
+    proves: { supports_usage_reporting: true },
     async run(stage) {
       const calls = [
         { input_tokens: 1200, output_tokens: 30, cached_input_tokens: 1000, reasoning_tokens: 20 },
@@ -104,16 +105,15 @@ export const answers: readonly Cell[] = [
   },
   {
     name: 'a picture in the prompt reaches the model',
-    proves: ['supports_attachments'],
+    needs: { supports_attachments: true },
+    proves: { supports_attachments: true },
     async run(stage) {
       stage.script({ picture: [{ text: 'Red.' }] })
       await using daemon = await stage.open()
-      const flags = (await daemon.client.get(`/capabilities?runtime=${stage.subject.runtime}`)).body
       const content = [{ type: 'text', text: 'picture' }, { type: 'image', media_type: 'image/png', data: picture }]
       const { end } = await play(daemon.client, stage.session(), 'picture', { task: { messages: [{ role: 'user', content }] } })
       expect(end.type).toBe('task.completed')
-      const sent = stage.model.journal.entries.map(({ body }) => JSON.stringify(body))
-      expect(sent.some((body) => body.includes(picture))).toBe(flags.supports_attachments)
+      expect(heard(stage.model, picture)).toBe(true)
     },
   },
 ]

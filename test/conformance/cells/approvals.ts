@@ -25,7 +25,7 @@ export const approvals: readonly Cell[] = [
   {
     name: 'ask: an approved command runs',
     quick: true,
-    proves: ['supports_tool_calls', 'permission_model', 'tool_execution_model'],
+    proves: { supports_tool_calls: true, permission_model: 'request', tool_execution_model: 'runtime' },
     async run(stage) {
       stage.script({ touch: [{ tools: [shell('touch made.txt')] }, { text: 'Made it.' }] })
       await using daemon = await stage.open()
@@ -64,7 +64,8 @@ export const approvals: readonly Cell[] = [
   {
     name: 'ask: a denied command does not run, the model hears why, and the task goes on',
     quick: true,
-    proves: ['supports_deny_reason'],
+    needs: { supports_deny_reason: true },
+    proves: { supports_deny_reason: true },
     async run(stage) {
       stage.script({ touch: [{ tools: [shell('touch made.txt')] }, { text: 'Then I will not.' }] })
       await using daemon = await stage.open()
@@ -75,8 +76,7 @@ export const approvals: readonly Cell[] = [
       expect(ofType(events, 'tool.call.started')).toEqual([])
       expect(await stage.folder.read('made.txt')).toBeNull()
       expect(said(events)).toEqual(['Then I will not.'])
-      const flags = (await daemon.client.get(`/capabilities?runtime=${stage.subject.runtime}`)).body
-      expect(heard(stage.model, reason, { leg: 1 })).toBe(flags.supports_deny_reason)
+      expect(heard(stage.model, reason, { leg: 1 })).toBe(true)
     },
   },
   {
@@ -142,7 +142,7 @@ export const approvals: readonly Cell[] = [
   {
     name: 'ask: two parallel calls wait at once and are decided one by one, the later one first',
     quick: true,
-    proves: ['supports_parallel_tool_calls'],
+    proves: { supports_parallel_tool_calls: true },
     async run(stage) {
       stage.script({ both: [{ tools: [shell('touch one.txt'), shell('touch two.txt')] }, { text: 'Half of it.' }] })
       await using daemon = await stage.open()
@@ -161,7 +161,7 @@ export const approvals: readonly Cell[] = [
   },
   {
     name: 'ask: eight parallel calls with mixed decisions in reverse order each get their own',
-    proves: ['max_outstanding_tool_calls'],
+    proves: { max_outstanding_tool_calls: null },
     async run(stage) {
       const names = Array.from({ length: 8 }, (_, index) => `file-${index}.txt`)
       stage.script({ many: [{ tools: names.map((name) => shell(`touch ${name}`)) }, { text: 'Every other one.' }] })

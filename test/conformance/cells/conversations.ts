@@ -37,7 +37,7 @@ export const conversations: readonly Cell[] = [
   {
     name: 'a second task goes on with the conversation, in the same agent',
     quick: true,
-    proves: ['state_model'],
+    proves: { state_model: 'runtime_owned' },
     async run(stage) {
       stage.script(script)
       await using daemon = await stage.open()
@@ -52,7 +52,6 @@ export const conversations: readonly Cell[] = [
   },
   {
     name: 'tasks that wait run in the order of their acceptance, one at a time',
-    proves: ['supports_steer'],
     async run(stage) {
       stage.script({ ...script, first: [{ tools: [shell('touch made.txt')] }, { text: 'The answer to the first.' }] })
       await using daemon = await stage.open()
@@ -67,17 +66,31 @@ export const conversations: readonly Cell[] = [
       const order = (await client.events(session.session_id)).flatMap(({ type, trace }) =>
         type === 'task.started' || type === 'task.completed' ? [`${type} ${trace.task_id}`] : [])
       expect(order).toEqual([first, second, third].flatMap(({ task_id }) => [`task.started ${task_id}`, `task.completed ${task_id}`]))
-      // What is sent while a task runs is a task of its own: it does not steer the one that runs.
-      expect(stage.model.journal.entries.filter((entry) => spoken(entry).includes('user: second')).length).toBe(2)
-      const steer = await client.post(`/sessions/${session.session_id}/tasks/${first.task_id}/steer`, {})
-      const { supports_steer } = (await client.get(`/capabilities?runtime=${stage.subject.runtime}`)).body
-      expect([supports_steer, steer.status]).toEqual([false, 404])
+    },
+  },
+  {
+    name: 'what is sent while a task runs does not steer it',
+    needs: { supports_steer: false },
+    proves: { supports_steer: false },
+    async run(stage) {
+      stage.script({ ...script, first: [{ tools: [shell('touch made.txt')] }, { text: 'The answer to the first.' }] })
+      await using daemon = await stage.open()
+      const { client } = daemon
+      const session = await client.createSession(stage.session())
+      const first = await client.startTask(session.session_id, 'first')
+      await waitingCall(client, session)
+      const second = await client.startTask(session.session_id, 'second')
+      for (const task of [first, second]) await finish(client, session, task, () => null)
+      const told = stage.model.journal.entries.map((entry) => spoken(entry).includes('user: second'))
+      expect(told).toEqual([false, false, true])
+      expect((await client.post(`/sessions/${session.session_id}/tasks/${first.task_id}/steer`, {})).status).toBe(404)
     },
   },
   {
     name: 'a session goes on after the daemon was ended with SIGTERM',
     quick: true,
-    proves: ['supports_session_resume', 'resume_model'],
+    needs: { resume_model: 'native' },
+    proves: { supports_session_resume: true, resume_model: 'native' },
     async run(stage) {
       stage.script(script)
       const first = await startAndEnd(stage, 'SIGTERM')

@@ -4,14 +4,14 @@ import type { TestClient } from '../../harness/client.ts'
 import type { Cell } from '../cell.ts'
 import { expectLawful } from '../law.ts'
 import { finish, ofType, only, play, waitingCall } from '../round.ts'
-import { shell } from '../script.ts'
+import { endlessTalk, shell } from '../script.ts'
 
 export const crashes: readonly Cell[] = [
   {
     name: 'an agent that is killed while it speaks fails its task, and the next task goes on with the conversation',
     quick: true,
     async run(stage) {
-      stage.script({ talk: [{ text_repeat: { text: 'on and on and ', times: 10_000 }, delay_ms: 20 }], after: [{ text: 'Where was I?' }] })
+      stage.script({ talk: [endlessTalk], after: [{ text: 'Where was I?' }] })
       await using daemon = await stage.open()
       const { client } = daemon
       const session = await client.createSession(stage.session())
@@ -31,7 +31,7 @@ export const crashes: readonly Cell[] = [
   },
   {
     name: 'an agent that is killed while its command runs takes the command with it, and no other session notices',
-    proves: ['tool_replay_safety'],
+    proves: { tool_replay_safety: 'never_replayed' },
     async run(stage) {
       stage.script({
         wait: [{ tools: [shell('echo ran >> runs.txt; sleep 7771')] }, { text: 'Slept well.' }],
@@ -85,7 +85,7 @@ export const crashes: readonly Cell[] = [
   {
     name: 'a daemon that is killed while its agent speaks: everything that was seen is stored, and the log has no gap',
     async run(stage) {
-      stage.script({ talk: [{ text_repeat: { text: 'on and on and ', times: 10_000 }, delay_ms: 1 }] })
+      stage.script({ talk: [{ ...endlessTalk, delay_ms: 1 }] })
       await using killed = await stage.start()
       const session = await killed.client.createSession(stage.session())
       const task = await killed.client.startTask(session.session_id, 'talk')

@@ -8,7 +8,7 @@ import { shell } from '../script.ts'
 export const limits: readonly Cell[] = [
   {
     name: 'five megabytes of output are a preview and an artifact, which holds all that the agent gave',
-    proves: ['supports_artifacts'],
+    proves: { supports_artifacts: true },
     async run(stage) {
       const lines = 500_000
       stage.script({ count: [{ tools: [shell(`seq -f %09.0f 1 ${lines}`)] }, { text: 'Counted.' }] })
@@ -46,15 +46,15 @@ export const limits: readonly Cell[] = [
   },
   {
     name: 'tools of the host are refused while the runtime cannot take them',
-    proves: ['supports_host_tools'],
+    needs: { supports_host_tools: false },
+    proves: { supports_host_tools: false },
     async run(stage) {
       await using daemon = await stage.open()
       const { client } = daemon
-      const { supports_host_tools } = (await client.get(`/capabilities?runtime=${stage.subject.runtime}`)).body
       const session = await client.createSession(stage.session())
       const toolManifest = { tools: [{ name: 'lookup', description: 'Looks something up.', input_schema: { type: 'object' } }] }
       const answer = await client.post(`/sessions/${session.session_id}/tasks`, { messages: [{ role: 'user', content: 'hello' }], toolManifest })
-      expect([supports_host_tools, answer.status, answer.body.error]).toEqual([false, 400, 'tool_manifest_unsupported'])
+      expect([answer.status, answer.body.error]).toEqual([400, 'tool_manifest_unsupported'])
     },
   },
 ]

@@ -41,7 +41,8 @@ export const mcp: readonly Cell[] = [
   {
     name: 'ask: a tool of an MCP server waits for a person: approved it runs, denied it does not',
     quick: true,
-    proves: ['mcp_support'],
+    needs: { mcp_support: 'native' },
+    proves: { mcp_support: 'native' },
     async run(stage) {
       stage.script({ note: [calls(stage, 'add', 'first'), calls(stage, 'add', 'second'), { text: 'One of two.' }] })
       await using daemon = await stage.open()
@@ -58,33 +59,35 @@ export const mcp: readonly Cell[] = [
     },
   },
   {
-    name: 'an MCP server over HTTP serves as well as one over stdio',
-    proves: ['mcp_transports'],
+    name: 'MCP servers over HTTP and over stdio serve one session',
+    needs: { mcp_transports: ['stdio', 'streamable_http'] },
+    proves: { mcp_transports: ['stdio', 'streamable_http'] },
     async run(stage) {
-      stage.script({ note: [calls(stage, 'add', 'over the wire'), { text: 'Noted.' }] })
+      const { mcpServers, mcpTool } = stage.subject
+      stage.script({ note: [{ tools: [mcpTool('wire', 'add', { text: 'over the wire' })] }, { tools: [mcpTool('pipe', 'add', { text: 'over a pipe' })] }, { text: 'Noted.' }] })
       await using http = await overHttp(stage)
       await using daemon = await stage.open()
-      const { mcp_transports } = (await daemon.client.get(`/capabilities?runtime=${stage.subject.runtime}`)).body
-      expect(mcp_transports).toEqual(['stdio', 'streamable_http'])
-      const { events } = await play(daemon.client, withNotes(stage, http.server), 'note', { decide: () => null })
-      expect(only(events, 'tool.call.completed').payload).toMatchObject({ is_error: false, result_preview: 'noted: over the wire' })
-      expect(await readNotes(stage)).toBe('over the wire\n')
+      const session = stage.session({ runtimeConfig: mcpServers({ wire: http.server, pipe: overStdio(stage) }) })
+      const { events } = await play(daemon.client, session, 'note', { decide: () => null })
+      expect(ofType(events, 'tool.call.completed').map(({ payload }) => payload.result_preview)).toEqual(['noted: over the wire', 'noted: over a pipe'])
+      expect(await readNotes(stage)).toBe('over the wire\nover a pipe\n')
     },
   },
   {
     name: 'a tool of an MCP server that calls itself read-only runs unasked, and the capabilities say so',
+    needs: { mcp_support: 'native' },
     async run(stage) {
       stage.script({ look: [calls(stage, 'peek', 'nothing'), { text: 'Seen.' }] })
       await using daemon = await stage.open()
       const { events } = await play(daemon.client, withNotes(stage, overStdio(stage)), 'look')
       expect(first(ofType(events, 'tool.call.approved')).payload.decided_by).toBe('runtime')
       expect(only(events, 'tool.call.completed').payload).toMatchObject({ is_error: false, result_preview: 'peeked at nothing' })
-      const { notes } = (await daemon.client.get(`/capabilities?runtime=${stage.subject.runtime}`)).body
-      expect(notes).toContainEqual(expect.stringMatching(/MCP servers that call themselves read-only/))
+      expect(stage.subject.capabilities.notes).toContainEqual(expect.stringMatching(/MCP servers that call themselves read-only/))
     },
   },
   {
     name: 'auto: a tool of an MCP server runs beside the sandbox, and is denied',
+    needs: { mcp_support: 'native', confinement: 'sandbox' },
     async run(stage) {
       stage.script({ note: [calls(stage, 'add', 'first'), { text: 'Not noted.' }] })
       await using daemon = await stage.open()
@@ -96,12 +99,11 @@ export const mcp: readonly Cell[] = [
   },
   {
     name: 'a question of an MCP server to the person is declined while nobody can be shown it',
-    proves: ['supports_questions'],
+    needs: { mcp_support: 'native', supports_questions: false },
+    proves: { supports_questions: false },
     async run(stage) {
       stage.script({ consult: [calls(stage, 'consult', 'Which colour?'), { text: 'Nobody knows.' }] })
       await using daemon = await stage.open()
-      const { supports_questions } = (await daemon.client.get(`/capabilities?runtime=${stage.subject.runtime}`)).body
-      expect(supports_questions).toBe(false)
       const { end, events } = await play(daemon.client, withNotes(stage, overStdio(stage)), 'consult')
       expect(end.type).toBe('task.completed')
       expect(ofType(events, 'question.asked')).toEqual([])

@@ -10,7 +10,7 @@ export const modes: readonly Cell[] = [
   {
     name: 'auto: what stays in the workspace runs, and nobody is said to have decided it',
     quick: true,
-    proves: ['supports_non_interactive'],
+    proves: { supports_non_interactive: true },
     async run(stage) {
       stage.script({ work: [{ tools: [shell('touch made.txt')] }, { tools: [mendGreeting] }, { text: 'Done.' }] })
       await using daemon = await stage.open()
@@ -25,20 +25,17 @@ export const modes: readonly Cell[] = [
   {
     name: 'auto: the confinement holds, and a wish to leave it is denied with a reason that the model hears',
     quick: true,
-    proves: ['confinement'],
+    needs: { confinement: 'sandbox' },
+    proves: { confinement: 'sandbox' },
     async run(stage) {
       stage.script({
         leave: [{ tools: [shell('touch ../outside.txt')] }, { tools: [shell('touch ../outside.txt', leave)] }, { text: 'I could not.' }],
       })
       await using daemon = await stage.open()
-      const { client } = daemon
-      const { confinement } = (await client.get(`/capabilities?runtime=${stage.subject.runtime}`)).body
-      const { end, events } = await play(client, stage.session({ permissionMode: 'auto' }), 'leave')
+      const { end, events } = await play(daemon.client, stage.session({ permissionMode: 'auto' }), 'leave')
       expect(end.type).toBe('task.completed')
-      const [inside] = ofType(events, 'tool.call.completed')
-      // Only a sandbox holds what a command does; the other confinements say that they do not.
-      expect(inside?.payload).toMatchObject(confinement === 'sandbox' ? { is_error: true, execution_env: 'sandbox' } : { is_error: false, execution_env: 'host' })
-      expect((await stage.folder.read('../outside.txt')) === null).toBe(confinement === 'sandbox')
+      expect(only(events, 'tool.call.completed').payload).toMatchObject({ is_error: true, execution_env: 'sandbox' })
+      expect(await stage.folder.read('../outside.txt')).toBeNull()
       const denied = only(events, 'tool.call.denied')
       expect(denied.payload).toMatchObject({ decided_by: 'policy', policy_snapshot: { permission_mode: 'auto', decision: 'deny', sources: ['escalation_denied'] } })
       expect(heard(stage.model, denied.payload.reason ?? '', { leg: 2 })).toBe(true)

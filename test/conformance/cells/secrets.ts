@@ -56,17 +56,21 @@ export const secrets: readonly Cell[] = [
     },
   },
   {
-    name: 'a login of the user is seen and never shown, and it is that of the user alone',
+    name: 'a login of the user is seen and never shown, as is a key; both are those of the user alone',
+    proves: { auth_model: 'login_or_api_key' },
     async run(stage) {
       const { subject, folder } = stage
-      const home = join(folder.path, 'home')
-      await subject.logIn(home, key)
-      await using daemon = await stage.open([], { HOME: home })
-      const status = (query = '') => daemon.client.get(`/auth/status?runtime=${subject.runtime}${query}`)
-      const users = await status()
-      expect(users.body).toMatchObject({ ok: true, logged_in: true })
-      expect([users.text.includes(key), users.text.includes(home)]).toEqual([false, false])
-      expect((await status('&credential_namespace=test')).body).toMatchObject({ ok: true, logged_in: false })
+      const login = join(folder.path, 'home')
+      const nothing = join(folder.path, 'empty')
+      await subject.logIn(login, key)
+      for (const [environment, logged_in] of [[{ HOME: login }, true], [{ HOME: nothing, [subject.credentialVariable]: key }, true], [{ HOME: nothing }, false]] as const) {
+        await using daemon = await stage.open([], { [subject.credentialVariable]: '', ...environment })
+        const status = (query = '') => daemon.client.get(`/auth/status?runtime=${subject.runtime}${query}`)
+        const users = await status()
+        expect(users.body).toMatchObject({ ok: true, auth_model: subject.capabilities.auth_model, logged_in })
+        expect([key, folder.path].filter((secret) => users.text.includes(secret))).toEqual([])
+        expect((await status('&credential_namespace=test')).body).toMatchObject({ ok: true, logged_in: false, login_hint: expect.any(String) })
+      }
     },
   },
 ]
