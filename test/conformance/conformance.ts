@@ -11,11 +11,11 @@ const limitMs = 60_000
 export function testConformance(subject: Subject, cells: readonly Cell[]): void {
   vi.setConfig({ maxConcurrency: 3 })
   describe.concurrent(`conformance of ${subject.runtime}`, () => {
-    test.each(cells.filter((cell) => fits(cell, subject)))('$name', { timeout: limitMs }, async ({ run }) => {
+    test.for(cells)('$name', { timeout: limitMs }, async (cell, { skip }) => {
+      skip(!fits(cell, subject), 'the runtime claims otherwise')
       await using stage = await openStage(subject)
-      await run(stage)
+      await cell.run(stage)
     })
-    test.skip.each(cells.filter((cell) => !fits(cell, subject)))('$name', () => {})
   })
 }
 

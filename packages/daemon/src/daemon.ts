@@ -81,7 +81,6 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
     offlineUrl: offline?.url ?? null,
   })
   const secrets = createSessionSecrets(dir)
-  const workspace = createWorkspace()
   const roots = { roots: config.workspaceRoots, dataDir: dir.path }
 
   const sessions = stack.use(new Sessions({
@@ -95,7 +94,10 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
     idleTimeoutMs: config.agentIdleTimeoutMs,
     approvalTimeoutMs: config.approvalTimeoutMs,
     judge: async (call, record, mode) => {
-      const facts = await gatherFacts(call, record.cwd, workspace)
+      // Git reads the configuration of the home that the agent's git will have.
+      const runtime = runtimes.get(record.runtime)
+      const variables = runtime === undefined ? {} : (await namespaces.toEnv(runtime, record, secrets.load(record.sessionId))).variables
+      const facts = await gatherFacts(call, mode, record.cwd, createWorkspace({ environment: variables }))
       return evaluatePolicy(call, { mode, escalation: record.escalation, confinement: record.confinement, facts })
     },
     checkCwd: (cwd) => checkCwd(cwd, roots),

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import type { Runtime, RuntimeEnv, SessionRecord } from './core/ports.ts'
+import { isInside } from './core/readers.ts'
 
 /** What an agent may see of the daemon's own environment. */
 const passed = /^(PATH|LANG|LANGUAGE|LC_[A-Z]+|TERM|COLORTERM|TZ|TMPDIR|USER|LOGNAME|SHELL|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy|SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS)$/
@@ -15,7 +16,7 @@ export interface NamespaceOptions {
 }
 
 /** Whose directories and login: a session's, or, without a session, those that sessions of a namespace will have. */
-export type Whose = Pick<SessionRecord, 'credentialNamespace' | 'isolationLevel'> & { readonly sessionId?: string }
+export type Whose = Pick<SessionRecord, 'credentialNamespace' | 'isolationLevel'> & Partial<Pick<SessionRecord, 'sessionId' | 'cwd'>>
 
 /** Disposing it removes the directories of the ephemeral sessions. */
 export interface Namespaces extends Disposable {
@@ -42,7 +43,7 @@ export function createNamespaces({ dataDir, environment, executable, offlineUrl 
       executable: await executable(runtime),
       home,
       shared,
-      variables: { ...inherited(runtime, shared), ...(shared ? userHome(environment) : own), ...sessionEnv },
+      variables: withSafePath({ ...inherited(runtime, shared), ...(shared ? userHome(environment) : own), ...sessionEnv }, whose.cwd),
       offlineUrl,
     }
   }
@@ -50,9 +51,7 @@ export function createNamespaces({ dataDir, environment, executable, offlineUrl 
   function inherited(runtime: Runtime, shared: boolean): Record<string, string> {
     const names = new Set(shared ? runtime.credentialVariables : [])
     const found = Object.entries(environment).filter(([name]) => passed.test(name) || names.has(name))
-    const all = Object.fromEntries(found.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])))
-    // A relative part of PATH would look for programs in the workspace.
-    return { ...all, PATH: (all['PATH'] ?? '/usr/local/bin:/usr/bin:/bin').split(':').filter((part) => part.startsWith('/')).join(':') }
+    return Object.fromEntries(found.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])))
   }
 
   return { toEnv, [Symbol.dispose]: removeEphemeral }
@@ -64,6 +63,13 @@ function directoryName({ credentialNamespace, isolationLevel, sessionId }: Whose
   const key = ephemeral ? ['ephemeral', sessionId ?? 'none'] : [isolationLevel, credentialNamespace]
   const name = createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 32)
   return ephemeral ? join('ephemeral', name) : name
+}
+
+/** A part of PATH that is relative or lies in the workspace would let a repository bring its own `ls`. */
+function withSafePath(variables: Readonly<Record<string, string>>, cwd: string | undefined): Record<string, string> {
+  const parts = (variables['PATH'] ?? '/usr/local/bin:/usr/bin:/bin').split(':')
+  const safe = parts.filter((part) => isAbsolute(part) && (cwd === undefined || !isInside(cwd, resolve(part))))
+  return { ...variables, PATH: safe.join(':') }
 }
 
 function ownHome(base: string): Record<string, string> {

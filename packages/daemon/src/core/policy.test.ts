@@ -139,10 +139,10 @@ describe('gatherFacts', () => {
     ['a command that is no text', call('execute', { input: { command: ['ls'] } }), outside],
     ['a fetch', call('fetch', { input: { command: 'ls' } }), outside],
     ['another tool with a command', call('other', { input: { command: 'ls' }, locations: [{ path: 'a' }] }), inside],
-  ])('%s', async (_what, asked, facts) => expect(await gatherFacts(asked, '/ws', workspace)).toEqual(facts))
+  ])('%s', async (_what, asked, facts) => expect(await gatherFacts(asked, 'ask', '/ws', workspace)).toEqual(facts))
 
   it('holds everything against a call in a directory of which nothing can be told', async () => {
-    expect(await gatherFacts(call('execute', { input: 'ls' }), '/unknown', workspace)).toEqual(outside)
+    expect(await gatherFacts(call('execute', { input: 'ls' }), 'ask', '/unknown', workspace)).toEqual(outside)
   })
 })
 

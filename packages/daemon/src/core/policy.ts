@@ -121,8 +121,12 @@ function isHeld(kind: ToolKind, confinement: Confinement): boolean {
   }
 }
 
-/** Looks at the world for one call. `cwd` is the session's and the root of its workspace. Never rejects: what cannot be told counts against the call. */
-export async function gatherFacts(call: ToolCall, cwd: string, workspace: Workspace): Promise<PolicyFacts> {
+/**
+ * Looks at the world for one call, as far as the mode asks about it. `cwd` is the session's and the root of its workspace.
+ * Never rejects: what cannot be told counts against the call.
+ */
+export async function gatherFacts(call: ToolCall, mode: PermissionMode, cwd: string, workspace: Workspace): Promise<PolicyFacts> {
+  if (mode === 'yolo') return { readsOnly: false, insideWorkspace: false }
   const root = await workspace.realPath(cwd)
   if (root === null) return { readsOnly: false, insideWorkspace: false }
   const insideWorkspace = await locationsInside(call, root, workspace)
@@ -131,7 +135,7 @@ export async function gatherFacts(call: ToolCall, cwd: string, workspace: Worksp
     case 'search':
       return { readsOnly: insideWorkspace, insideWorkspace }
     case 'execute': {
-      const command = toCommand(call.input)
+      const command = mode === 'ask' ? toCommand(call.input) : null
       return {
         readsOnly: command !== null && (await readsOnly(command.line, pathFrom(root, command.cwd), root, workspace)),
         insideWorkspace,

@@ -245,7 +245,7 @@ export class Session {
       approvalTimeoutMs: request.approval_timeout_ms ?? record.approvalTimeoutMs ?? world.approvalTimeoutMs,
       judge: (call, mode) => world.judge(call, record, mode),
       checkCwd: async () => void (await world.checkCwd(record.cwd)),
-      store: storeTextIn(world.artifacts, record.sessionId, (text) => this.#masker.mask(text)),
+      store: storeTextIn(world.artifacts, record.sessionId, (text) => this.#masker.maskText(text)),
       report: (error) => world.report(error, { session_id: record.sessionId, task_id: taskId }),
     })
     // The agent may begin only after the task is on disk.

@@ -40,10 +40,16 @@ export function createListener(context: HttpContext, closing: AbortSignal) {
   }
 }
 
+/** Nobody in who does not belong, and nobody in while it is full. */
+const refusals: ReadonlySet<number> = new Set([401, 403, 429])
+
 async function answer(edge: Edge, id: string, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const { context } = edge
   const head = toHead(incoming)
-  const reply = await toReply(edge, id, head, incoming, outgoing).catch((error: unknown) => toProblemReply(error, id, context.logger))
+  const reply = await toReply(edge, id, head, incoming, outgoing).catch((error: unknown) => {
+    if (error instanceof Problem && refusals.has(error.status)) context.metrics.denied(error.code)
+    return toProblemReply(error, id, context.logger)
+  })
   const last = edge.closing.aborted ? { connection: 'close' } : {}
   await send(reply, incoming, outgoing, { 'x-request-id': id, ...corsHeaders(head, context), ...last })
 }
@@ -52,12 +58,12 @@ async function answer(edge: Edge, id: string, incoming: IncomingMessage, outgoin
 async function toReply(edge: Edge, id: string, head: RequestHead, incoming: IncomingMessage, outgoing: ServerResponse): Promise<Reply> {
   const { context } = edge
   const { access } = context
-  admit(refuseOrigin(head, access), context)
+  admit(refuseOrigin(head, access))
   if (isPreflight(head, incoming, access)) return preflight
   const [path = '', ...query] = head.url.split('?')
   const match = edge.route(head.method, withoutBase(path, access.basePath))
   const open = !(match instanceof Problem) && match.route.open === true
-  if (!open) admit(refuseToken(head, access) ?? (await edge.peer(incoming.socket)), context)
+  if (!open) admit(refuseToken(head, access) ?? (await edge.peer(incoming.socket)))
   if (match instanceof Problem) throw match
   return run(match, toExchange(edge, id, query.join('?'), incoming, outgoing), context)
 }
@@ -67,10 +73,8 @@ async function run({ route, params }: Match, exchange: Exchange, context: HttpCo
   return route.run(params, exchange, context)
 }
 
-function admit(problem: Problem | null, context: HttpContext): void {
-  if (problem === null) return
-  context.metrics.denied(problem.code)
-  throw problem
+function admit(problem: Problem | null): void {
+  if (problem !== null) throw problem
 }
 
 function toHead(incoming: IncomingMessage): RequestHead {

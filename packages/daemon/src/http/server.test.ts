@@ -1,11 +1,12 @@
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { request } from 'node:http'
 import { Script } from 'node:vm'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Problem } from '@codesdkd/protocol'
 import type { EventLog } from '../core/ports.ts'
 import { createHttpServer } from './server.ts'
@@ -229,6 +230,18 @@ describe('event streams over a connection', () => {
     const [body] = await Promise.all([answer.text(), closing.server[Symbol.asyncDispose]()])
     expect(body.endsWith(': closing\n\n')).toBe(true)
     await closing[Symbol.asyncDispose]()
+  })
+
+  test('a connection that asks nothing does not hold up the end', async () => {
+    await using closing = await openEdge()
+    const spare = openSocket(closing.server.url)
+    await once(spare, 'connect')
+    // Connections are accepted in order: now the server has both.
+    await (await fetch(`${closing.server.url}/livez`)).text()
+    // The grace period never passes.
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    await closing.server[Symbol.asyncDispose]().finally(() => vi.useRealTimers())
+    spare.destroy()
   })
 
   test.each([

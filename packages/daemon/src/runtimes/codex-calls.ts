@@ -46,7 +46,7 @@ export function toPermissionsCall({ itemId, cwd, permissions }: NativeOf<'item/p
 /** Calls that Codex shows only as a whole: what they are called, and what kind they are. */
 const others: Readonly<Record<string, { readonly name: string; readonly kind: ToolKind; readonly title: string }>> = {
   dynamicToolCall: { name: 'tool', kind: 'other', title: 'tool' },
-  webSearch: { name: 'web_search', kind: 'search', title: 'query' },
+  webSearch: { name: 'web_search', kind: 'fetch', title: 'query' },
   imageView: { name: 'view_image', kind: 'read', title: 'path' },
   imageGeneration: { name: 'image_generation', kind: 'other', title: 'prompt' },
   collabAgentToolCall: { name: 'collab_agent', kind: 'other', title: 'tool' },
