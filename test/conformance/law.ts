@@ -20,7 +20,10 @@ export function expectLawful(log: readonly Event[]): void {
   expect(log.map(({ seq }) => seq)).toEqual(log.map((_, index) => index + 1))
   expect(new Set(log.map(({ trace }) => trace.session_id)).size).toBe(1)
   expect(new Set(log.map(({ runtime }) => runtime.name)).size).toBe(1)
-  const tasks = Map.groupBy(log.filter(({ trace }) => trace.task_id !== undefined), ({ trace }) => trace.task_id ?? '')
+  const tasks = Map.groupBy(
+    log.filter(({ trace }) => trace.task_id !== undefined),
+    ({ trace }) => trace.task_id ?? '',
+  )
   for (const events of tasks.values()) expectLawfulTask(events)
 }
 

@@ -11,7 +11,10 @@ export interface LiveProcess {
 /** Processes that work in this folder or were told of it, by argument or environment; not this one. Linux alone tells. */
 export async function processesOf(folder: string): Promise<readonly LiveProcess[]> {
   const names = await readdir('/proc')
-  const pids = names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number).filter((pid) => pid !== process.pid)
+  const pids = names
+    .filter((name) => /^[1-9][0-9]*$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== process.pid)
   const found = await Promise.all(pids.map((pid) => readProcess(pid, folder)))
   return found.flatMap((one) => (one === null ? [] : [one]))
 }

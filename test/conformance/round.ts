@@ -1,6 +1,7 @@
-import type { Event, EventOf, EventType, Session, TaskStarted, TerminalType } from '@codesdkd/protocol'
+import type { Event, EventOf, Session, TaskStarted, TerminalType } from '@codesdkd/protocol'
 import { expect } from 'vitest'
 import type { TestClient } from '../harness/client.ts'
+import { first } from './events.ts'
 import { expectLawful } from './law.ts'
 import type { SessionBody } from './subjects.ts'
 
@@ -26,14 +27,24 @@ export interface RoundOptions {
 const nobody = (call: Requested): never => expect.fail(`nobody was expected to be asked about ${call.payload.title}`)
 
 /** Plays one task in this session, or in a new one made from the body. The log that it leaves is checked against the order of events. */
-export async function play(client: TestClient, where: Session | SessionBody, prompt: string, { decide = nobody, task: more = {} }: RoundOptions = {}): Promise<Round> {
+export async function play(
+  client: TestClient,
+  where: Session | SessionBody,
+  prompt: string,
+  { decide = nobody, task: more = {} }: RoundOptions = {},
+): Promise<Round> {
   const session = isSession(where) ? where : await client.createSession(where)
   const task = await client.startTask(session.session_id, prompt, more)
   return finish(client, session, task, decide)
 }
 
 /** The same for a task that runs already. */
-export async function finish(client: TestClient, session: Session, task: TaskStarted, decide: NonNullable<RoundOptions['decide']> = () => 'leave'): Promise<Round> {
+export async function finish(
+  client: TestClient,
+  session: Session,
+  task: TaskStarted,
+  decide: NonNullable<RoundOptions['decide']> = () => 'leave',
+): Promise<Round> {
   const end = await client.finish(task, (call) => (call.trace.task_id === task.task_id ? decide(call) : 'leave'))
   const log = await client.events(session.session_id)
   expectLawful(log)
@@ -57,44 +68,6 @@ export async function waitingCalls(client: TestClient, { session_id }: Session, 
 
 export async function waitingCall(client: TestClient, session: Session): Promise<Requested> {
   return first(await waitingCalls(client, session, 1))
-}
-
-export function titled(calls: readonly Requested[], title: string): Requested {
-  return first(calls.filter(({ payload }) => payload.title === title))
-}
-
-export function first<T>(list: readonly T[]): T {
-  const [item] = list
-  if (item === undefined) throw new Error('there is none')
-  return item
-}
-
-export function ofType<T extends EventType>(events: readonly Event[], type: T): readonly EventOf<T>[] {
-  return events.filter((event): event is EventOf<T> => event.type === type)
-}
-
-/** The only event of its type. */
-export function only<T extends EventType>(events: readonly Event[], type: T): EventOf<T> {
-  const [event, ...more] = ofType(events, type)
-  if (event === undefined || more.length > 0) throw new Error(`expected one ${type}, found ${more.length + (event === undefined ? 0 : 1)}`)
-  return event
-}
-
-/** What happened to each call, in the order of the requests: `<title>: approved by policy (read_only)`. */
-export function decisions(events: readonly Event[]): readonly string[] {
-  return ofType(events, 'tool.call.requested').map(({ payload }) => {
-    const decision = events.find((event) =>
-      (event.type === 'tool.call.approved' || event.type === 'tool.call.denied') &&
-      event.payload.tool_call_id === payload.tool_call_id && event.payload.attempt === payload.attempt)
-    if (decision?.type !== 'tool.call.approved' && decision?.type !== 'tool.call.denied') return `${payload.title}: undecided`
-    const { decided_by, policy_snapshot } = decision.payload
-    return `${payload.title}: ${decision.type.slice('tool.call.'.length)} by ${decided_by} (${policy_snapshot.sources.join()})`
-  })
-}
-
-/** What the agent said, block by block. */
-export function said(events: readonly Event[]): readonly string[] {
-  return ofType(events, 'model.output.completed').flatMap(({ payload }) => payload.content.flatMap((block) => (block.type === 'text' ? [block.text] : [])))
 }
 
 function isSession(where: Session | SessionBody): where is Session {

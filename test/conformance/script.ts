@@ -29,5 +29,6 @@ export const endlessTalk: LegInput = { text_repeat: { text: 'on and on and ', ti
 /** An edit of `greet.js`, the file that is in every workspace. */
 export const mendGreeting: ToolInput = {
   tool: 'patch',
-  patch: '*** Begin Patch\n*** Update File: greet.js\n@@\n-export const greet = (name) => `Helo, ${name}!`;\n+export const greet = (name) => `Hello, ${name}!`;\n*** End Patch\n',
+  patch:
+    '*** Begin Patch\n*** Update File: greet.js\n@@\n-export const greet = (name) => `Helo, ${name}!`;\n+export const greet = (name) => `Hello, ${name}!`;\n*** End Patch\n',
 }

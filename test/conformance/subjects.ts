@@ -60,7 +60,11 @@ export const codex: Subject = {
     return { bytes: Number(bytes), note }
   },
   faults: {
-    quotaUsedUp: { kind: 'status', status: 429, body: { error: { type: 'usage_limit_reached', message: 'The usage limit has been reached' } } },
+    quotaUsedUp: {
+      kind: 'status',
+      status: 429,
+      body: { error: { type: 'usage_limit_reached', message: 'The usage limit has been reached' } },
+    },
     contextTooLarge: { kind: 'failed', code: 'context_length_exceeded', message: 'Your input exceeds the context window of this model.' },
   },
   async allowEverything(home, workspace) {

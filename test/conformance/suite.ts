@@ -13,5 +13,15 @@ import { stops } from './cells/stops.ts'
 
 /** Everything that is asked of a runtime. */
 export const suite: readonly Cell[] = [
-  ...answers, ...approvals, ...modes, ...stops, ...conversations, ...crashes, ...faults, ...mcp, ...isolation, ...secrets, ...limits,
+  ...answers,
+  ...approvals,
+  ...modes,
+  ...stops,
+  ...conversations,
+  ...crashes,
+  ...faults,
+  ...mcp,
+  ...isolation,
+  ...secrets,
+  ...limits,
 ]

@@ -27,7 +27,7 @@ export async function createBench({ scenarios = [], args = [] }: BenchOptions = 
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await createFolder())
   const model = stack.use(await startOfflineModel({ scenarios }))
-  const invocation = readInvocation(['--data-dir', folder.dataDir, '--log-level', 'silent', ...args], {})
+  const invocation = readInvocation(['--data-dir', folder.dataDir, '--log-level', 'silent', ...args], { HOME: folder.path })
   if (invocation.command !== 'serve') throw new Error('the arguments do not serve')
   const daemon = stack.use(await createDaemon(invocation.config))
   const parts = stack.move()
@@ -45,11 +45,13 @@ export interface DaemonProcess extends AsyncDisposable {
   end(signal?: NodeJS.Signals): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
 }
 
+/** Whoever runs the tests may have a configuration of their own. */
+const nowhere = '/nonexistent'
 const executable = join(import.meta.dirname, '../../packages/daemon/bin/codesdkd.js')
 
 /** Starts `codesdkd` and resolves when its ready line has come. Rejects with its stderr when it ends instead. */
 export async function spawnDaemon(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<DaemonProcess> {
-  const child = spawn(process.execPath, [executable, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  const child = spawn(process.execPath, [executable, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, XDG_CONFIG_HOME: nowhere, ...env } })
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text })

@@ -74,4 +74,14 @@ describe('--max-running-tasks 1', () => {
     }
     expect(order).toEqual(['b1', 'c1', 'a1', 'b2', 'a2'].flatMap((id) => [`${id} started`, `${id} completed`]))
   })
+
+  test('is not held up by a task that was stopped while it waited', async () => {
+    const { client } = bench
+    const { second, third, running } = await block()
+    const given = await client.startTask(second, 'hello')
+    const kept = await client.startTask(third, 'hello')
+    expect((await client.post(`/sessions/${second}/tasks/${given.task_id}/stop`)).body).toMatchObject({ status: 'stopped' })
+    await client.finish(running)
+    expect((await client.finish(kept)).type).toBe('task.completed')
+  })
 })

@@ -189,8 +189,10 @@ function check(values: Record<string, unknown>, source: string): Settings {
 function toConfig(settings: Settings, env: NodeJS.ProcessEnv, environmentToken: string | null): Config {
   const host = settings.host ?? '127.0.0.1'
   const token = readToken(settings['token-file'], environmentToken)
-  const auth = settings.auth ?? (token !== null || !canTellUser() ? 'token' : 'same-user')
+  const socket = settings.listen !== undefined
+  const auth = settings.auth ?? (token !== null || socket || !canTellUser() ? 'token' : 'same-user')
   const listen = settings.listen === undefined ? { host, port: settings.port ?? 0 } : { path: resolve(settings.listen.slice('unix:'.length)) }
+  if (auth === 'same-user' && (socket || !canTellUser())) fail('--auth same-user: the system does not tell who is at the other end of this connection; use token or none')
   if (token !== null && auth !== 'token') fail(`a token was given, but --auth is ${auth}`)
   if ('host' in listen && !isLoopback(host) && auth !== 'token') fail(`refusing to listen on ${host} without a token; use --token-file or --auth token`)
   const codex = settings['codex-bin']
@@ -257,7 +259,7 @@ function toMs(value: number | undefined): number | undefined {
   return value === undefined ? undefined : Math.round(value * 1000)
 }
 
-/** Only Linux tells, for a TCP connection, which user holds the other end. */
+/** Only Linux tells which user and which process holds the other end of a TCP connection; of a Unix socket nobody does. */
 function canTellUser(): boolean {
   return process.platform === 'linux'
 }

@@ -74,12 +74,12 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
 
   const offline = config.offline ? stack.use(await startOffline(config.offlineScenario)) : null
   const runtimes = createRuntimes(config, { ledger: processes, newId })
-  const namespaces = createNamespaces({
+  const namespaces = stack.use(createNamespaces({
     dataDir: dir.path,
     environment,
     executable: async ({ name }) => (await supported.get(name)?.findExecutable({ configured: config.executables.get(name) ?? null, searchPath: environment['PATH'] ?? '' })) ?? null,
     offlineUrl: offline?.url ?? null,
-  })
+  }))
   const secrets = createSessionSecrets(dir)
   const roots = { roots: config.workspaceRoots, dataDir: dir.path }
 
@@ -166,8 +166,8 @@ async function listen<T>(open: () => Promise<T>): Promise<T> {
   try {
     return await open()
   } catch (error) {
-    if (!(error instanceof Error) || !('code' in error)) throw error
-    const why = error.code === 'EADDRINUSE' ? 'the address is in use' : error.message
+    if (!(error instanceof Error)) throw error
+    const why = 'code' in error && error.code === 'EADDRINUSE' ? 'the address is in use' : error.message
     throw new StartFailure('listen_failed', `cannot listen: ${why}`, { cause: error })
   }
 }

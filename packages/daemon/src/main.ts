@@ -72,7 +72,12 @@ async function fall(daemon: Daemon, error: unknown): Promise<never> {
 
 async function close(daemon: Daemon, exitCode: number): Promise<never> {
   setTimeout(() => process.exit(exitCode === 0 ? 1 : exitCode), SHUTDOWN_LIMIT).unref()
-  await daemon[Symbol.asyncDispose]()
+  try {
+    await daemon[Symbol.asyncDispose]()
+  } catch (error) {
+    daemon.logger.error({ err: error }, 'the shutdown failed')
+    return process.exit(70)
+  }
   return process.exit(exitCode)
 }
 

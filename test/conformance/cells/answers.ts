@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
 import { heard } from '../heard.ts'
-import { ofType, only, play, said } from '../round.ts'
+import { ofType, only, said } from '../events.ts'
+import { play } from '../round.ts'
 import { mendGreeting, shell } from '../script.ts'
 
 /** The smallest picture there is: one red point. */
@@ -32,7 +33,10 @@ export const answers: readonly Cell[] = [
       await using daemon = await stage.open()
       const { events } = await play(daemon.client, stage.session(), 'think')
       const blocks = ofType(events, 'model.output.completed').flatMap(({ payload }) => payload.content)
-      expect(blocks).toEqual([{ type: 'reasoning', text: 'The greeting looks wrong to me.' }, { type: 'text', text: 'It is wrong.' }])
+      expect(blocks).toEqual([
+        { type: 'reasoning', text: 'The greeting looks wrong to me.' },
+        { type: 'text', text: 'It is wrong.' },
+      ])
       const reasoning = ofType(events, 'model.output.delta').filter(({ payload }) => payload.kind === 'reasoning_delta')
       expect(reasoning.length).toBeGreaterThan(1)
     },
@@ -54,7 +58,10 @@ export const answers: readonly Cell[] = [
       await using daemon = await stage.open()
       const { end, events } = await play(daemon.client, stage.session(), 'plan')
       expect(end.type).toBe('task.completed')
-      expect(ofType(events, 'plan.updated').map(({ payload }) => payload.entries)).toEqual([plan('in_progress', 'pending'), plan('completed', 'in_progress')])
+      expect(ofType(events, 'plan.updated').map(({ payload }) => payload.entries)).toEqual([
+        plan('in_progress', 'pending'),
+        plan('completed', 'in_progress'),
+      ])
     },
   },
   {
@@ -65,7 +72,12 @@ export const answers: readonly Cell[] = [
         { input_tokens: 1200, output_tokens: 30, cached_input_tokens: 1000, reasoning_tokens: 20 },
         { input_tokens: 1300, output_tokens: 7, cached_input_tokens: 1200, reasoning_tokens: 0 },
       ]
-      stage.script({ count: [{ tools: [shell('ls')], ...usage(calls[0]) }, { text: 'One file.', ...usage(calls[1]) }] })
+      stage.script({
+        count: [
+          { tools: [shell('ls')], ...usage(calls[0]) },
+          { text: 'One file.', ...usage(calls[1]) },
+        ],
+      })
       await using daemon = await stage.open()
       const { end, events, task } = await play(daemon.client, stage.session(), 'count')
       const reported = ofType(events, 'usage.reported').map(({ payload }) => payload)
@@ -99,8 +111,15 @@ export const answers: readonly Cell[] = [
       expect(receipt.commands).toMatchObject([{ title: 'exit 3', exit_code: 3, is_error: true }])
       expect(receipt.approvals).toMatchObject({ approved: 2, denied: 0, by_user: 2 })
       expect((await daemon.client.task(task)).receipt).toEqual(receipt)
-      expect(only(events, 'file.changed').payload).toMatchObject({ path: 'greet.js', change: 'edit', diff: expect.stringContaining('+export const greet = (name) => `Hello') })
-      expect(ofType(events, 'tool.call.completed').map(({ payload }) => [payload.name, payload.executed_by])).toEqual([[names.shell, 'runtime'], [names.edit, 'runtime']])
+      expect(only(events, 'file.changed').payload).toMatchObject({
+        path: 'greet.js',
+        change: 'edit',
+        diff: expect.stringContaining('+export const greet = (name) => `Hello'),
+      })
+      expect(ofType(events, 'tool.call.completed').map(({ payload }) => [payload.name, payload.executed_by])).toEqual([
+        [names.shell, 'runtime'],
+        [names.edit, 'runtime'],
+      ])
     },
   },
   {
@@ -110,7 +129,10 @@ export const answers: readonly Cell[] = [
     async run(stage) {
       stage.script({ picture: [{ text: 'Red.' }] })
       await using daemon = await stage.open()
-      const content = [{ type: 'text', text: 'picture' }, { type: 'image', media_type: 'image/png', data: picture }]
+      const content = [
+        { type: 'text', text: 'picture' },
+        { type: 'image', media_type: 'image/png', data: picture },
+      ]
       const { end } = await play(daemon.client, stage.session(), 'picture', { task: { messages: [{ role: 'user', content }] } })
       expect(end.type).toBe('task.completed')
       expect(heard(stage.model, picture)).toBe(true)

@@ -2,7 +2,8 @@ import { symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
-import { decisions, finish, ofType, only, play, said, titled, waitingCall, waitingCalls } from '../round.ts'
+import { decisions, first, ofType, only, said } from '../events.ts'
+import { finish, play, waitingCall, waitingCalls } from '../round.ts'
 import { mendGreeting, shell } from '../script.ts'
 import { heard } from '../heard.ts'
 
@@ -31,7 +32,12 @@ export const approvals: readonly Cell[] = [
       await using daemon = await stage.open()
       const { end, events } = await play(daemon.client, stage.session(), 'touch', {
         decide(call) {
-          expect(call.payload).toMatchObject({ name: stage.subject.names.shell, kind: 'execute', title: 'touch made.txt', input: { command: 'touch made.txt' } })
+          expect(call.payload).toMatchObject({
+            name: stage.subject.names.shell,
+            kind: 'execute',
+            title: 'touch made.txt',
+            input: { command: 'touch made.txt' },
+          })
           expect(call.payload.escalated).toBeUndefined()
           return null
         },
@@ -44,19 +50,29 @@ export const approvals: readonly Cell[] = [
     },
   },
   {
-    name: 'ask: nothing has happened while a command waits',
+    name: 'ask: nothing happens while a command waits, and only the decision about it counts, once',
     async run(stage) {
       stage.script({ touch: [{ tools: [shell('touch made.txt')] }, { text: 'Made it.' }] })
       await using daemon = await stage.open()
       const { client } = daemon
       const session = await client.createSession(stage.session())
       const task = await client.startTask(session.session_id, 'touch')
-      const { runtime_tool_call_id: _native, ...asked } = (await waitingCall(client, session)).payload
+      const call = await waitingCall(client, session)
+      const { runtime_tool_call_id: _native, ...asked } = call.payload
       expect(await client.task(task)).toMatchObject({ status: 'running', phase: 'waiting_approval' })
-      expect((await client.get('/approvals')).body.approvals).toMatchObject([{ ...asked, session_id: session.session_id, task_id: task.task_id }])
+      expect((await client.get('/approvals')).body.approvals).toMatchObject([
+        { ...asked, session_id: session.session_id, task_id: task.task_id },
+      ])
       expect(await stage.folder.read('made.txt')).toBeNull()
-      const { end } = await finish(client, session, task, () => null)
-      expect(end.payload.receipt.approvals).toMatchObject({ approved: 1, by_user: 1 })
+      const later = { ...call, payload: { ...call.payload, attempt: 2 } }
+      const other = { ...call, payload: { ...call.payload, input_hash: `sha256:${'0'.repeat(64)}` } }
+      expect((await client.approve(later)).body.error).toBe('attempt_mismatch')
+      expect((await client.approve(other)).body.error).toBe('input_hash_mismatch')
+      expect(await stage.folder.read('made.txt')).toBeNull()
+      const answers = [await client.approve(call), await client.approve(call), await client.deny(call, 'changed my mind')]
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 409])
+      const { end } = await finish(client, session, task)
+      expect(end.payload.receipt.approvals).toMatchObject({ approved: 1, denied: 0, by_user: 1 })
       expect(await stage.folder.read('made.txt')).toBe('')
       expect((await client.get('/approvals')).body.approvals).toEqual([])
     },
@@ -115,14 +131,23 @@ export const approvals: readonly Cell[] = [
       await using daemon = await stage.open()
       const { end, events } = await play(daemon.client, stage.session(), 'edit', {
         decide({ payload }) {
-          expect(payload).toMatchObject({ name: stage.subject.names.edit, kind: 'edit', locations: [{ path: join(stage.folder.workspace, 'greet.js') }] })
-          expect(payload.diff).toContain('-export const greet = (name) => `Helo, ${name}!`;\n+export const greet = (name) => `Hello, ${name}!`;')
+          expect(payload).toMatchObject({
+            name: stage.subject.names.edit,
+            kind: 'edit',
+            locations: [{ path: join(stage.folder.workspace, 'greet.js') }],
+          })
+          expect(payload.diff).toContain(
+            '-export const greet = (name) => `Helo, ${name}!`;\n+export const greet = (name) => `Hello, ${name}!`;',
+          )
           return null
         },
       })
       expect(end.type).toBe('task.completed')
       expect(await stage.folder.read('greet.js')).toBe(mended)
-      expect(only(events, 'file.changed').payload).toMatchObject({ path: 'greet.js', tool_call_id: only(events, 'tool.call.requested').payload.tool_call_id })
+      expect(only(events, 'file.changed').payload).toMatchObject({
+        path: 'greet.js',
+        tool_call_id: only(events, 'tool.call.requested').payload.tool_call_id,
+      })
     },
   },
   {
@@ -150,8 +175,9 @@ export const approvals: readonly Cell[] = [
       const session = await client.createSession(stage.session())
       const task = await client.startTask(session.session_id, 'both')
       const calls = await waitingCalls(client, session, 2)
-      expect((await client.deny(titled(calls, 'touch two.txt'), 'One is enough.')).status).toBe(200)
-      expect((await client.approve(titled(calls, 'touch one.txt'))).status).toBe(200)
+      const titled = (title: string) => first(calls.filter(({ payload }) => payload.title === title))
+      expect((await client.deny(titled('touch two.txt'), 'One is enough.')).status).toBe(200)
+      expect((await client.approve(titled('touch one.txt'))).status).toBe(200)
       const { end, events } = await finish(client, session, task)
       expect(end.type).toBe('task.completed')
       expect(decisions(events).toSorted()).toEqual(['touch one.txt: approved by user (person)', 'touch two.txt: denied by user (person)'])
@@ -171,7 +197,8 @@ export const approvals: readonly Cell[] = [
       const task = await client.startTask(session.session_id, 'many')
       const calls = await waitingCalls(client, session, 8)
       const even = ({ payload }: { payload: { title: string } }) => Number(/\d/.exec(payload.title)?.[0]) % 2 === 0
-      for (const call of calls.toReversed()) expect((await (even(call) ? client.approve(call) : client.deny(call, 'an odd one'))).status).toBe(200)
+      for (const call of calls.toReversed())
+        expect((await (even(call) ? client.approve(call) : client.deny(call, 'an odd one'))).status).toBe(200)
       const { end } = await finish(client, session, task)
       expect(end.payload.receipt.approvals).toMatchObject({ approved: 4, denied: 4, by_user: 8 })
       const made = await Promise.all(names.map((name) => stage.folder.read(name)))
@@ -181,7 +208,9 @@ export const approvals: readonly Cell[] = [
   {
     name: 'ask: a command that wants out of its sandbox is asked as such, and approved it gets out',
     async run(stage) {
-      stage.script({ leave: [{ tools: [shell('echo out > ../outside.txt', { leave: 'The file is needed beside the workspace.' })] }, { text: 'Out.' }] })
+      stage.script({
+        leave: [{ tools: [shell('echo out > ../outside.txt', { leave: 'The file is needed beside the workspace.' })] }, { text: 'Out.' }],
+      })
       await using daemon = await stage.open()
       const { end } = await play(daemon.client, stage.session(), 'leave', {
         decide({ payload }) {
@@ -198,7 +227,10 @@ export const approvals: readonly Cell[] = [
     async run(stage) {
       stage.script({ touch: [{ tools: [shell('touch made.txt')] }, { text: 'Nobody was there.' }] })
       await using daemon = await stage.open()
-      const { end, events } = await play(daemon.client, stage.session(), 'touch', { decide: () => 'leave', task: { approvalTimeoutMs: 300 } })
+      const { end, events } = await play(daemon.client, stage.session(), 'touch', {
+        decide: () => 'leave',
+        task: { approvalTimeoutMs: 300 },
+      })
       expect(end.type).toBe('task.completed')
       const requested = only(events, 'tool.call.requested')
       const { result, expires_at = '' } = only(events, 'tool.call.policy_evaluated').payload

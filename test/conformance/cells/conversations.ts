@@ -2,7 +2,8 @@ import type { JournalEntry } from '@codesdkd/offline-model'
 import { rm } from 'node:fs/promises'
 import { expect, vi } from 'vitest'
 import type { Cell } from '../cell.ts'
-import { finish, ofType, only, play, waitingCall, type Round } from '../round.ts'
+import { ofType, only } from '../events.ts'
+import { finish, play, waitingCall, type Round } from '../round.ts'
 import { shell } from '../script.ts'
 import type { Stage } from '../stage.ts'
 
@@ -20,7 +21,8 @@ function conversation({ model }: Stage): readonly string[] {
 
 function spoken({ conversation: { items } }: JournalEntry): readonly string[] {
   return items.flatMap((item) =>
-    (item.kind === 'user' || item.kind === 'assistant') && !item.text.trimStart().startsWith('<') ? [`${item.kind}: ${item.text}`] : [])
+    (item.kind === 'user' || item.kind === 'assistant') && !item.text.trimStart().startsWith('<') ? [`${item.kind}: ${item.text}`] : [],
+  )
 }
 
 const whole = ['user: first', 'assistant: The answer to the first.', 'user: second']
@@ -64,7 +66,8 @@ export const conversations: readonly Cell[] = [
       expect([second.phase, third.phase]).toEqual(['queued', 'queued'])
       for (const task of [first, second, third]) await finish(client, session, task, () => null)
       const order = (await client.events(session.session_id)).flatMap(({ type, trace }) =>
-        type === 'task.started' || type === 'task.completed' ? [`${type} ${trace.task_id}`] : [])
+        type === 'task.started' || type === 'task.completed' ? [`${type} ${trace.task_id}`] : [],
+      )
       expect(order).toEqual([first, second, third].flatMap(({ task_id }) => [`task.started ${task_id}`, `task.completed ${task_id}`]))
     },
   },
@@ -128,7 +131,12 @@ export const conversations: readonly Cell[] = [
       await rm(`${stage.folder.dataDir}/namespaces`, { recursive: true })
       const second = await play(daemon.client, first.session, 'second')
       expect(second.end.type).toBe('task.completed')
-      expect(only(second.events, 'session.context_restored').payload).toMatchObject({ source: 'transcript', messages_carried: 2, messages_omitted: 0, truncated: false })
+      expect(only(second.events, 'session.context_restored').payload).toMatchObject({
+        source: 'transcript',
+        messages_carried: 2,
+        messages_omitted: 0,
+        truncated: false,
+      })
       const told = JSON.stringify(stage.model.journal.entries.at(-1)?.body)
       expect(told).toContain('The answer to the first.')
       expect(told.indexOf('first')).toBeLessThan(told.indexOf('second'))

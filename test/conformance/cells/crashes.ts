@@ -3,7 +3,8 @@ import { expect, vi } from 'vitest'
 import type { TestClient } from '../../harness/client.ts'
 import type { Cell } from '../cell.ts'
 import { expectLawful } from '../law.ts'
-import { finish, ofType, only, play, waitingCall } from '../round.ts'
+import { ofType, only } from '../events.ts'
+import { finish, play, waitingCall } from '../round.ts'
 import { endlessTalk, shell } from '../script.ts'
 
 export const crashes: readonly Cell[] = [
@@ -21,7 +22,9 @@ export const crashes: readonly Cell[] = [
       const { end, events } = await finish(client, session, task)
       expect(end.type).toBe('task.failed')
       expect(end.payload.error).toMatchObject({ code: 'agent_exited', retryable: true, signal: 'SIGKILL' })
-      const shown = ofType(events, 'model.output.delta').map(({ payload }) => payload.delta).join('')
+      const shown = ofType(events, 'model.output.delta')
+        .map(({ payload }) => payload.delta)
+        .join('')
       expect(only(events, 'model.output.completed').payload).toMatchObject({ partial: true, content: [{ type: 'text', text: shown }] })
       const next = await play(client, session, 'after')
       expect(next.end.type).toBe('task.completed')

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
-import { ofType, only, play, said } from '../round.ts'
+import { ofType, only, said } from '../events.ts'
+import { play } from '../round.ts'
 import type { FaultInput } from '../script.ts'
 import type { SessionBody, Subject } from '../subjects.ts'
 
@@ -24,7 +25,12 @@ const endpointFaults: readonly EndpointFault[] = [
   { name: 'breaks the connection before it answers', fault: { kind: 'refuse' }, code: 'model_stream_interrupted', retryable: true },
   { name: 'drops the stream', fault: { kind: 'drop', after_chunks: 2 }, code: 'model_stream_interrupted', retryable: true },
   { name: 'hangs in the stream', fault: { kind: 'hang', after_chunks: 2 }, code: 'model_stream_interrupted', retryable: true },
-  { name: 'finds the conversation too long', fault: ({ faults }) => faults.contextTooLarge, code: 'context_window_exceeded', retryable: false },
+  {
+    name: 'finds the conversation too long',
+    fault: ({ faults }) => faults.contextTooLarge,
+    code: 'context_window_exceeded',
+    retryable: false,
+  },
 ]
 
 function toCell({ name, fault, code, retryable }: EndpointFault): Cell {
@@ -36,7 +42,11 @@ function toCell({ name, fault, code, retryable }: EndpointFault): Cell {
       const played = typeof fault === 'function' ? fault(subject) : fault
       stage.script({ hello: [{ text: 'Hello to you.', chunk_size: 4, fault: played }], after: [{ text: 'Here again.' }] })
       await using daemon = await stage.open()
-      const { end, session } = await play(daemon.client, stage.session({ runtimeConfig: played.kind === 'hang' ? subject.impatience : {} }), 'hello')
+      const { end, session } = await play(
+        daemon.client,
+        stage.session({ runtimeConfig: played.kind === 'hang' ? subject.impatience : {} }),
+        'hello',
+      )
       expect(end.type).toBe('task.failed')
       expect(end.payload.error).toMatchObject({ code, retryable })
       expect((await play(daemon.client, session, 'after')).end.type).toBe('task.completed')
@@ -62,7 +72,8 @@ export const faults: readonly Cell[] = [
       const secret = 'a-key-for-the-endpoint-7771'
       stage.script({ hello: [{ text: 'Hello.' }] })
       await using daemon = await stage.open()
-      const withKey = (env: Readonly<Record<string, string>>): SessionBody => stage.session({ env, runtimeConfig: subject.providerKey('MODEL_KEY') })
+      const withKey = (env: Readonly<Record<string, string>>): SessionBody =>
+        stage.session({ env, runtimeConfig: subject.providerKey('MODEL_KEY') })
       const without = await play(daemon.client, withKey({}), 'hello')
       expect(without.end.payload.error).toMatchObject({ code: 'auth_required', retryable: false })
       expect(model.journal.entries).toEqual([])
@@ -81,8 +92,18 @@ export const faults: readonly Cell[] = [
       expect(end.type).toBe('task.completed')
       const { block_id } = only(events, 'model.output.discarded').payload
       const deltas = ofType(events, 'model.output.delta').map(({ payload }) => payload)
-      expect(deltas.filter((delta) => delta.block_id === block_id).map(({ delta }) => delta).join('')).toBe(text.slice(0, 18))
-      expect(deltas.filter((delta) => delta.block_id !== block_id).map(({ delta }) => delta).join('')).toBe(text)
+      expect(
+        deltas
+          .filter((delta) => delta.block_id === block_id)
+          .map(({ delta }) => delta)
+          .join(''),
+      ).toBe(text.slice(0, 18))
+      expect(
+        deltas
+          .filter((delta) => delta.block_id !== block_id)
+          .map(({ delta }) => delta)
+          .join(''),
+      ).toBe(text)
       expect(said(events)).toEqual([text])
       expect(ofType(events, 'runtime.notice').map(({ payload }) => payload.kind)).toContain('model_retry')
     },

@@ -2,7 +2,8 @@ import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
-import { only, play, said } from '../round.ts'
+import { only, said } from '../events.ts'
+import { play } from '../round.ts'
 import { shell, type Script } from '../script.ts'
 
 export const isolation: readonly Cell[] = [
@@ -10,13 +11,19 @@ export const isolation: readonly Cell[] = [
     name: 'twenty sessions at once: every event is in its own log, every effect in its own workspace',
     async run(stage) {
       const numbers = Array.from({ length: 20 }, (_, index) => index)
-      stage.script(Object.fromEntries(numbers.map((n) => [`session-${n}`, [{ tools: [shell(`pwd > session-${n}.txt`)] }, { text: `This was session ${n}.` }]])) satisfies Script)
+      stage.script(
+        Object.fromEntries(
+          numbers.map((n) => [`session-${n}`, [{ tools: [shell(`pwd > session-${n}.txt`)] }, { text: `This was session ${n}.` }]]),
+        ) satisfies Script,
+      )
       await using daemon = await stage.open()
-      const rounds = await Promise.all(numbers.map(async (n) => {
-        const cwd = join(stage.folder.path, `workspace-${n}`)
-        await mkdir(cwd)
-        return { cwd, ...(await play(daemon.client, stage.session({ cwd, permissionMode: 'auto' }), `session-${n}`)) }
-      }))
+      const rounds = await Promise.all(
+        numbers.map(async (n) => {
+          const cwd = join(stage.folder.path, `workspace-${n}`)
+          await mkdir(cwd)
+          return { cwd, ...(await play(daemon.client, stage.session({ cwd, permissionMode: 'auto' }), `session-${n}`)) }
+        }),
+      )
       for (const [n, { cwd, session, end, events }] of rounds.entries()) {
         expect(end.type).toBe('task.completed')
         expect(new Set(events.map(({ trace }) => trace.session_id))).toEqual(new Set([session.session_id]))
@@ -33,11 +40,25 @@ export const isolation: readonly Cell[] = [
     async run(stage) {
       const { model, subject, folder } = stage
       const people = ['alice', 'bob'] as const
-      stage.script({ alice: [{ tools: [shell('echo "$HOME" > alice.txt')] }, { text: 'I am the one of alice.' }], bob: [{ tools: [shell('echo "$HOME" > bob.txt')] }, { text: 'I am the one of bob.' }] })
+      stage.script({
+        alice: [{ tools: [shell('echo "$HOME" > alice.txt')] }, { text: 'I am the one of alice.' }],
+        bob: [{ tools: [shell('echo "$HOME" > bob.txt')] }, { text: 'I am the one of bob.' }],
+      })
       await using daemon = await stage.open()
-      const rounds = await Promise.all(people.map((who) => play(daemon.client, stage.session({
-        credentialNamespace: who, permissionMode: 'auto', env: { MODEL_KEY: `the-key-of-${who}` }, runtimeConfig: subject.providerKey('MODEL_KEY'),
-      }), who)))
+      const rounds = await Promise.all(
+        people.map((who) =>
+          play(
+            daemon.client,
+            stage.session({
+              credentialNamespace: who,
+              permissionMode: 'auto',
+              env: { MODEL_KEY: `the-key-of-${who}` },
+              runtimeConfig: subject.providerKey('MODEL_KEY'),
+            }),
+            who,
+          ),
+        ),
+      )
       expect(rounds.map(({ end }) => end.type)).toEqual(['task.completed', 'task.completed'])
       for (const who of people) {
         const requests = model.journal.entries.filter((entry) => model.journal.carries(entry, `the-key-of-${who}`))
@@ -49,8 +70,12 @@ export const isolation: readonly Cell[] = [
       expect(namespaces.length).toBe(2)
       const texts = await Promise.all(namespaces.map((name) => readTree(join(folder.dataDir, 'namespaces', name))))
       // Each has a memory of its own conversation and none of the other's.
-      expect(texts.map((text) => people.filter((who) => text.includes(`I am the one of ${who}.`)).join()).toSorted()).toEqual(['alice', 'bob'])
-      for (const path of [...homes, ...namespaces.map((name) => join(folder.dataDir, 'namespaces', name))]) expect((await stat(path)).mode & 0o777).toBe(0o700)
+      expect(texts.map((text) => people.filter((who) => text.includes(`I am the one of ${who}.`)).join()).toSorted()).toEqual([
+        'alice',
+        'bob',
+      ])
+      for (const path of [...homes, ...namespaces.map((name) => join(folder.dataDir, 'namespaces', name))])
+        expect((await stat(path)).mode & 0o777).toBe(0o700)
     },
   },
   {
@@ -61,7 +86,11 @@ export const isolation: readonly Cell[] = [
       const { client } = daemon
       const modes = ['in_process', 'subprocess', 'server_side']
       const answers = await Promise.all(modes.map((isolationMode) => client.post('/sessions', stage.session({ isolationMode }))))
-      expect(answers.map(({ status, body }) => body.error ?? status)).toEqual(['unsupported_isolation_mode', 201, 'unsupported_isolation_mode'])
+      expect(answers.map(({ status, body }) => body.error ?? status)).toEqual([
+        'unsupported_isolation_mode',
+        201,
+        'unsupported_isolation_mode',
+      ])
       const session = await client.createSession(stage.session())
       const { isolation_mode } = only(await client.events(session.session_id), 'session.created').payload
       expect(isolation_mode).toBe('subprocess')

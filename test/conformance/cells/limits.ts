@@ -2,7 +2,8 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
-import { only, play } from '../round.ts'
+import { only } from '../events.ts'
+import { play } from '../round.ts'
 import { shell } from '../script.ts'
 
 export const limits: readonly Cell[] = [
@@ -53,7 +54,10 @@ export const limits: readonly Cell[] = [
       const { client } = daemon
       const session = await client.createSession(stage.session())
       const toolManifest = { tools: [{ name: 'lookup', description: 'Looks something up.', input_schema: { type: 'object' } }] }
-      const answer = await client.post(`/sessions/${session.session_id}/tasks`, { messages: [{ role: 'user', content: 'hello' }], toolManifest })
+      const answer = await client.post(`/sessions/${session.session_id}/tasks`, {
+        messages: [{ role: 'user', content: 'hello' }],
+        toolManifest,
+      })
       expect([answer.status, answer.body.error]).toEqual([400, 'tool_manifest_unsupported'])
     },
   },

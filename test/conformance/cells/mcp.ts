@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
-import { decisions, first, ofType, only, play } from '../round.ts'
+import { decisions, first, ofType, only } from '../events.ts'
+import { play } from '../round.ts'
 import type { LegInput } from '../script.ts'
 import type { Stage } from '../stage.ts'
 import type { McpServer, SessionBody } from '../subjects.ts'
@@ -54,7 +55,11 @@ export const mcp: readonly Cell[] = [
       })
       expect(end.type).toBe('task.completed')
       expect(decisions(events).map((one) => one.replace(/.*: /, ''))).toEqual(['approved by user (person)', 'denied by user (person)'])
-      expect(only(events, 'tool.call.completed').payload).toMatchObject({ is_error: false, execution_env: 'host', result_preview: 'noted: first' })
+      expect(only(events, 'tool.call.completed').payload).toMatchObject({
+        is_error: false,
+        execution_env: 'host',
+        result_preview: 'noted: first',
+      })
       expect(await readNotes(stage)).toBe('first\n')
     },
   },
@@ -64,12 +69,21 @@ export const mcp: readonly Cell[] = [
     proves: { mcp_transports: ['stdio', 'streamable_http'] },
     async run(stage) {
       const { mcpServers, mcpTool } = stage.subject
-      stage.script({ note: [{ tools: [mcpTool('wire', 'add', { text: 'over the wire' })] }, { tools: [mcpTool('pipe', 'add', { text: 'over a pipe' })] }, { text: 'Noted.' }] })
+      stage.script({
+        note: [
+          { tools: [mcpTool('wire', 'add', { text: 'over the wire' })] },
+          { tools: [mcpTool('pipe', 'add', { text: 'over a pipe' })] },
+          { text: 'Noted.' },
+        ],
+      })
       await using http = await overHttp(stage)
       await using daemon = await stage.open()
       const session = stage.session({ runtimeConfig: mcpServers({ wire: http.server, pipe: overStdio(stage) }) })
       const { events } = await play(daemon.client, session, 'note', { decide: () => null })
-      expect(ofType(events, 'tool.call.completed').map(({ payload }) => payload.result_preview)).toEqual(['noted: over the wire', 'noted: over a pipe'])
+      expect(ofType(events, 'tool.call.completed').map(({ payload }) => payload.result_preview)).toEqual([
+        'noted: over the wire',
+        'noted: over a pipe',
+      ])
       expect(await readNotes(stage)).toBe('over the wire\nover a pipe\n')
     },
   },
@@ -93,7 +107,10 @@ export const mcp: readonly Cell[] = [
       await using daemon = await stage.open()
       const { end, events } = await play(daemon.client, withNotes(stage, overStdio(stage), { permissionMode: 'auto' }), 'note')
       expect(end.type).toBe('task.completed')
-      expect(only(events, 'tool.call.denied').payload).toMatchObject({ decided_by: 'policy', policy_snapshot: { sources: ['outside_confinement'] } })
+      expect(only(events, 'tool.call.denied').payload).toMatchObject({
+        decided_by: 'policy',
+        policy_snapshot: { sources: ['outside_confinement'] },
+      })
       expect(await readNotes(stage)).toBeNull()
     },
   },
@@ -108,7 +125,8 @@ export const mcp: readonly Cell[] = [
       expect(end.type).toBe('task.completed')
       expect(ofType(events, 'question.asked')).toEqual([])
       expect(ofType(events, 'runtime.notice').map(({ payload }) => payload)).toContainEqual(
-        expect.objectContaining({ kind: 'elicitation_declined', message: expect.stringContaining('Which colour?') }))
+        expect.objectContaining({ kind: 'elicitation_declined', message: expect.stringContaining('Which colour?') }),
+      )
       expect(await readNotes(stage)).toContain('decline')
     },
   },

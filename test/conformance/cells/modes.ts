@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
 import { heard } from '../heard.ts'
-import { decisions, only, ofType, play } from '../round.ts'
+import { decisions, only, ofType } from '../events.ts'
+import { play } from '../round.ts'
 import { mendGreeting, shell } from '../script.ts'
 
 const leave = { leave: 'It has to be beside the workspace.' }
@@ -37,14 +38,23 @@ export const modes: readonly Cell[] = [
       expect(only(events, 'tool.call.completed').payload).toMatchObject({ is_error: true, execution_env: 'sandbox' })
       expect(await stage.folder.read('../outside.txt')).toBeNull()
       const denied = only(events, 'tool.call.denied')
-      expect(denied.payload).toMatchObject({ decided_by: 'policy', policy_snapshot: { permission_mode: 'auto', decision: 'deny', sources: ['escalation_denied'] } })
+      expect(denied.payload).toMatchObject({
+        decided_by: 'policy',
+        policy_snapshot: { permission_mode: 'auto', decision: 'deny', sources: ['escalation_denied'] },
+      })
       expect(heard(stage.model, denied.payload.reason ?? '', { leg: 2 })).toBe(true)
     },
   },
   {
     name: 'auto with escalation "ask": a wish to leave the confinement waits, and approved it gets out',
     async run(stage) {
-      stage.script({ leave: [{ tools: [shell('echo out > ../outside.txt', leave)] }, { tools: [shell('echo again > ../outside.txt', leave)] }, { text: 'Once.' }] })
+      stage.script({
+        leave: [
+          { tools: [shell('echo out > ../outside.txt', leave)] },
+          { tools: [shell('echo again > ../outside.txt', leave)] },
+          { text: 'Once.' },
+        ],
+      })
       await using daemon = await stage.open()
       const { end, events } = await play(daemon.client, stage.session({ permissionMode: 'auto', escalation: 'ask' }), 'leave', {
         decide({ payload }) {

@@ -4,7 +4,8 @@ import { expect } from 'vitest'
 import { TestClient, type Answer } from '../../harness/client.ts'
 import type { Cell } from '../cell.ts'
 import { heard } from '../heard.ts'
-import { first, only, play } from '../round.ts'
+import { first, only } from '../events.ts'
+import { play } from '../round.ts'
 import { shell } from '../script.ts'
 
 const token = 'the-token-of-the-daemon-7771'
@@ -63,13 +64,21 @@ export const secrets: readonly Cell[] = [
       const login = join(folder.path, 'home')
       const nothing = join(folder.path, 'empty')
       await subject.logIn(login, key)
-      for (const [environment, logged_in] of [[{ HOME: login }, true], [{ HOME: nothing, [subject.credentialVariable]: key }, true], [{ HOME: nothing }, false]] as const) {
+      for (const [environment, logged_in] of [
+        [{ HOME: login }, true],
+        [{ HOME: nothing, [subject.credentialVariable]: key }, true],
+        [{ HOME: nothing }, false],
+      ] as const) {
         await using daemon = await stage.open([], { [subject.credentialVariable]: '', ...environment })
         const status = (query = '') => daemon.client.get(`/auth/status?runtime=${subject.runtime}${query}`)
         const users = await status()
         expect(users.body).toMatchObject({ ok: true, auth_model: subject.capabilities.auth_model, logged_in })
         expect([key, folder.path].filter((secret) => users.text.includes(secret))).toEqual([])
-        expect((await status('&credential_namespace=test')).body).toMatchObject({ ok: true, logged_in: false, login_hint: expect.any(String) })
+        expect((await status('&credential_namespace=test')).body).toMatchObject({
+          ok: true,
+          logged_in: false,
+          login_hint: expect.any(String),
+        })
       }
     },
   },

@@ -2,7 +2,8 @@ import { expect, vi } from 'vitest'
 import type { Cell } from '../cell.ts'
 import { heard } from '../heard.ts'
 import type { LiveProcess } from '../processes.ts'
-import { decisions, finish, first, ofType, only, play, waitingCall } from '../round.ts'
+import { decisions, first, ofType, only } from '../events.ts'
+import { finish, play, waitingCall } from '../round.ts'
 import { endlessTalk, shell } from '../script.ts'
 import type { Stage } from '../stage.ts'
 
@@ -29,7 +30,9 @@ export const stops: readonly Cell[] = [
       expect((await client.post(stopUrl(task))).body).toMatchObject({ ok: true, task_id: task.task_id })
       const { end, events } = await finish(client, session, task)
       expect([end.type, end.payload.reason]).toEqual(['task.stopped', 'stopped_by_user'])
-      const shown = ofType(events, 'model.output.delta').map(({ payload }) => payload.delta).join('')
+      const shown = ofType(events, 'model.output.delta')
+        .map(({ payload }) => payload.delta)
+        .join('')
       expect(only(events, 'model.output.completed').payload).toMatchObject({ partial: true, content: [{ type: 'text', text: shown }] })
       await stage.model.journal.waitFor(({ outcome }) => outcome === 'aborted')
       // Stopping again changes nothing.

@@ -21,7 +21,8 @@ export class Slots {
       if (!held) return
       held = false
       this.#taken -= 1
-      this.#waiting.shift()?.()
+      // Who is called may have nothing to do any more: then the next one is.
+      while (this.free && this.#waiting.length > 0) this.#waiting.shift()?.()
     }
   }
 

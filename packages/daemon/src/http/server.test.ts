@@ -240,8 +240,12 @@ describe('event streams over a connection', () => {
     await (await fetch(`${closing.server.url}/livez`)).text()
     // The grace period never passes.
     vi.useFakeTimers({ toFake: ['setTimeout'] })
-    await closing.server[Symbol.asyncDispose]().finally(() => vi.useRealTimers())
-    spare.destroy()
+    try {
+      await closing.server[Symbol.asyncDispose]()
+    } finally {
+      vi.useRealTimers()
+      spare.destroy()
+    }
   })
 
   test.each([

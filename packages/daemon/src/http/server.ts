@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -21,7 +22,13 @@ const anyAddress: ReadonlyMap<string, string> = new Map([['0.0.0.0', '127.0.0.1'
 /** Starts to listen. Rejects when the address cannot be bound. */
 export async function createHttpServer(context: HttpContext): Promise<HttpServer> {
   const closing = new AbortController()
-  const listener = createListener(context, closing.signal)
+  const answer = createListener(context, closing.signal)
+  const open = new Set<ServerResponse>()
+  const listener: typeof answer = (incoming, outgoing) => {
+    open.add(outgoing)
+    outgoing.once('close', () => open.delete(outgoing))
+    answer(incoming, outgoing)
+  }
   const server = createServer({
     headersTimeout: 10_000,
     requestTimeout: 30_000,
@@ -47,6 +54,9 @@ export async function createHttpServer(context: HttpContext): Promise<HttpServer
       closing.abort()
       const closed = new Promise((resolve) => server.close(resolve))
       const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
+      await Promise.race([closed, Promise.all([...open].map((outgoing) => once(outgoing, 'close')))])
+      // Clients keep connections in store on which they have asked nothing yet; Node would wait for those.
+      server.closeAllConnections()
       await closed
       clearTimeout(timer)
     },

@@ -156,7 +156,7 @@ async function toFailure(error: unknown, process: AgentProcess): Promise<TaskErr
 async function readVersion(executable: string, variables: RuntimeEnv['variables'], signal: AbortSignal): Promise<string | null> {
   const options = { env: variables, timeout: 5000, killSignal: 'SIGKILL', signal, maxBuffer: 64 * 1024 } as const
   const found = await promisify(execFile)(executable, ['--version'], options).catch(() => null)
-  return found?.stdout.trim().replace(/^codex-cli /, '') || null
+  return /^codex-cli (\d+\.\d+\.\d+\S*)\s*$/.exec(found?.stdout ?? '')?.[1] ?? null
 }
 
 async function readAuthStatus(runtime: string, env: RuntimeEnv): Promise<AuthStatus> {
