@@ -55,14 +55,15 @@ export const codexQuirks: readonly Cell[] = [
     },
   },
   {
-    name: 'ask: what a person approved and the sandbox refuses, Codex does once more outside of it, and the capabilities say so',
+    name: 'ask: what a person approved and the sandbox refuses, Codex may do once more outside of it, and the capabilities say so',
     async run(stage) {
       stage.script({ leave: [{ tools: [shell('touch ../outside.txt')] }, { text: 'Out.' }] })
       await using daemon = await stage.open()
       const { events } = await play(daemon.client, stage.session(), 'leave', { decide: () => null })
-      // Nobody can tell where such a command ran, so nobody is told that it was confined.
-      expect(only(events, 'tool.call.completed').payload).toMatchObject({ is_error: false, execution_env: 'unknown' })
-      expect(await stage.folder.read('../outside.txt')).toBe('')
+      // It does so when it notices the refusal soon enough. Nobody can tell, so nobody is told that the command was confined.
+      const { is_error, execution_env } = only(events, 'tool.call.completed').payload
+      expect(execution_env).toBe('unknown')
+      expect((await stage.folder.read('../outside.txt')) === null).toBe(is_error)
       expect(stage.subject.capabilities.notes).toContainEqual(expect.stringMatching(/once more outside the sandbox/))
     },
   },

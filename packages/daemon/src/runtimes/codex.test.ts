@@ -194,8 +194,9 @@ test('a stop ends a turn that waits for a decision', async () => {
 
 test('nothing outlives its task: not a command left running, not one that hides', async () => {
   const [left, hidden] = [nap(), nap()]
-  const tools = [shell(`sleep ${left}`, { yield_time_ms: 300 }), shell(`setsid nohup sleep ${hidden} > /dev/null 2>&1 & sleep 0.2`)]
-  await using stage = await openStage(play({ tools }, done))
+  const stay = shell(`touch left; exec sleep ${left}`, { yield_time_ms: 300 })
+  const hide = shell(`setsid nohup sh -c 'touch hidden; exec sleep ${hidden}' > /dev/null 2>&1 & until [ -e left ] && [ -e hidden ]; do sleep 0.05; done; sleep 0.2`)
+  await using stage = await openStage(play({ tools: [stay] }, { tools: [hide] }, done))
   await using session = await stage.open({ permissionMode: 'yolo' })
   let ran = false
   const turn = await runTurn(session, 'Please', {
