@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Capabilities } from '@codesdkd/protocol'
-import { codexCapabilities } from '../../packages/daemon/src/runtimes/codex-capabilities.ts'
+import { codexCapabilities } from '../../packages/daemon/src/runtimes/codex/capabilities.ts'
 import type { FaultInput, ToolInput } from './script.ts'
 
 export type SessionBody = Readonly<Record<string, unknown>>

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
 import type { Runtime, RuntimeEnv, SessionRecord } from './core/ports.ts'
-import { isInside } from './core/readers.ts'
+import { isInside } from './core/policy/readers.ts'
 
 /** What an agent may see of the daemon's own environment. */
 const passed = /^(PATH|LANG|LANGUAGE|LC_[A-Z]+|TERM|COLORTERM|TZ|TMPDIR|USER|LOGNAME|SHELL|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy|SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS)$/

@@ -17,9 +17,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import { readers } from './core/reader-table.ts'
-import { readsOnly } from './core/readers.ts'
-import { acceptedCommands } from './core/testing/reader-samples.ts'
+import { readers } from './core/policy/reader-table.ts'
+import { readsOnly } from './core/policy/readers.ts'
+import { acceptedCommands } from './core/policy/testing/reader-samples.ts'
 import { createWorkspace } from './workspace.ts'
 
 /**

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { runtimeAliases } from './config.ts'
 import type { RuntimeEnv } from './core/ports.ts'
 import { createRuntimeDirectory } from './runtime-directory.ts'
-import { createCodexRuntime } from './runtimes/codex.ts'
+import { createCodexRuntime } from './runtimes/codex/codex.ts'
 
 const codex = createCodexRuntime({ ledger: { started: () => undefined, ended: () => undefined }, newId: () => 'id' })
 

@@ -8,7 +8,7 @@ import { closeOpen, terminal } from './decide.ts'
 import { canonicalHash, inputHash } from './input-hash.ts'
 import { Journal, type Draft } from './journal.ts'
 import type { EventLog, SessionRecord } from './ports.ts'
-import { createMasker } from './redact.ts'
+import { createMasker } from './redaction/redact.ts'
 
 const record: SessionRecord = {
   sessionId: 's', runtime: 'codex-sdk', createdAt: '2026-01-01T00:00:00.000Z', model: null, permissionMode: 'ask', escalation: 'deny', cwd: '/',

@@ -8,7 +8,7 @@ import { toPage } from './page.ts'
 import { findPastDecision } from './past-decision.ts'
 import type { Masker, Runtime, RuntimeEnv, SessionRecord, SessionSnapshot } from './ports.ts'
 import { checkPermissionMode, toCreated, toRecord, type SessionRules } from './session-record.ts'
-import { toSecrets } from './secret-settings.ts'
+import { toSecrets } from './redaction/secret-settings.ts'
 import { Session, toSession, type SessionWorld } from './session.ts'
 
 /** What the registry of sessions needs beside what each session needs. */

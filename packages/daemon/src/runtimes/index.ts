@@ -1,8 +1,8 @@
 import type { Runtime } from '../core/ports.ts'
-import { createCodexRuntime } from './codex.ts'
-import type { CodexOptions } from './codex.ts'
-import { findCodex } from './executable.ts'
-import type { ExecutableOptions } from './executable.ts'
+import { createCodexRuntime } from './codex/codex.ts'
+import type { CodexOptions } from './codex/codex.ts'
+import { findCodex } from './codex/executable.ts'
+import type { ExecutableOptions } from './codex/executable.ts'
 
 export type RuntimeOptions = CodexOptions
 

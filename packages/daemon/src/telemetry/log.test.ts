@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { createMasker } from '../core/redact.ts'
+import { createMasker } from '../core/redaction/redact.ts'
 import { createLog } from './log.ts'
 
 function collect() {
@@ -71,7 +71,7 @@ describe('a log', () => {
   it('writes to stderr alone, and before the process ends', () => {
     const program = `
       import { createLog } from ${JSON.stringify(new URL('log.ts', import.meta.url).href)}
-      import { createMasker } from ${JSON.stringify(new URL('../core/redact.ts', import.meta.url).href)}
+      import { createMasker } from ${JSON.stringify(new URL('../core/redaction/redact.ts', import.meta.url).href)}
       createLog({ level: 'info', masker: createMasker([]) }).info('last words')
       process.kill(process.pid, 'SIGKILL')`
     const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {

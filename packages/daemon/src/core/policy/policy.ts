@@ -1,0 +1,181 @@
+import { resolve } from 'node:path'
+import type { Confinement, PermissionMode, ToolCall, ToolKind } from '@codesdkd/protocol'
+import type { Workspace } from '../ports.ts'
+import { isInside, pathFrom, readsOnly } from './readers.ts'
+
+/** What is true of a call in the world; found by `gatherFacts`, so that the policy itself stays pure. */
+export interface PolicyFacts {
+  /** It certainly changes nothing and reads nothing outside the workspace. */
+  readonly readsOnly: boolean
+  /** Every location it names is inside the workspace, and it names at least one. */
+  readonly insideWorkspace: boolean
+}
+
+export interface PolicyContext {
+  readonly mode: PermissionMode
+  /** What `auto` does with a call that would leave the confinement. */
+  readonly escalation: 'deny' | 'ask'
+  readonly confinement: Confinement
+  readonly facts: PolicyFacts
+}
+
+export type PolicyRule =
+  | 'read_only'
+  | 'ask_effects'
+  | 'ask_escalation'
+  | 'inside_confinement'
+  | 'unconfined'
+  | 'escalation_denied'
+  | 'outside_workspace'
+  | 'network_denied'
+  | 'outside_confinement'
+  | 'yolo'
+
+export interface Verdict {
+  readonly result: 'allow' | 'deny' | 'ask'
+  readonly rule: PolicyRule
+  /** For the model on a denial, for the person on a question. */
+  readonly reason?: string
+}
+
+/** Decides one call before anyone is asked. Pure and total; the same call in the same context has the same verdict. */
+export function evaluatePolicy(call: ToolCall, context: PolicyContext): Verdict {
+  switch (context.mode) {
+    case 'yolo':
+      return { result: 'allow', rule: 'yolo' }
+    case 'ask':
+      return evaluateAsk(call, context.facts)
+    case 'auto':
+      return evaluateAuto(call, context)
+    default:
+      return context.mode satisfies never
+  }
+}
+
+/** Only what certainly reads inside the workspace runs unasked. */
+function evaluateAsk(call: ToolCall, facts: PolicyFacts): Verdict {
+  if (call.escalated === true) return { result: 'ask', rule: 'ask_escalation', reason: 'It asks to leave its sandbox.' }
+  return facts.readsOnly ? { result: 'allow', rule: 'read_only' } : { result: 'ask', rule: 'ask_effects' }
+}
+
+/** What stays inside the confinement runs; what would leave it is denied, or asked where the session says so. */
+function evaluateAuto(call: ToolCall, { escalation, confinement, facts }: PolicyContext): Verdict {
+  const exit = call.escalated === true ? 'escalation_denied' : exitOf(call.kind, confinement, facts)
+  if (exit === null) return { result: 'allow', rule: isHeld(call.kind, confinement) ? 'inside_confinement' : 'unconfined' }
+  const reason = exits[exit]
+  return escalation === 'ask' ? { result: 'ask', rule: 'ask_escalation', reason } : { result: 'deny', rule: exit, reason }
+}
+
+type Exit = 'escalation_denied' | 'outside_workspace' | 'network_denied' | 'outside_confinement'
+
+/** Ways out of a confinement, and what the model can do about a refusal. */
+const exits: Record<Exit, string> = {
+  escalation_denied:
+    'Running outside the sandbox is not allowed in this session. Do it inside the workspace without elevated permissions, or tell the user what you would need.',
+  outside_workspace: 'Files outside the workspace are not allowed in this session. Use a path inside the workspace.',
+  network_denied: 'Network access is not allowed in this session. Work with what is in the workspace, or ask the user for the content.',
+  outside_confinement:
+    'This tool runs outside the sandbox, which is not allowed in this session. Use a shell command or a file edit inside the workspace.',
+}
+
+/**
+ * Which way out of the confinement a call of this kind would take; null when it stays inside or nothing holds it.
+ * A sandbox lets commands read anywhere, so that reads are its own affair; what is not a command, a file or a
+ * thought (MCP servers above all) runs beside it.
+ */
+function exitOf(kind: ToolKind, confinement: Confinement, facts: PolicyFacts): Exit | null {
+  if (!isHeld(kind, confinement)) return null
+  switch (kind) {
+    case 'execute':
+    case 'think':
+      return null
+    case 'read':
+    case 'search':
+      return confinement === 'sandbox' || facts.insideWorkspace ? null : 'outside_workspace'
+    case 'edit':
+    case 'delete':
+    case 'move':
+      return facts.insideWorkspace ? null : 'outside_workspace'
+    case 'fetch':
+      return 'network_denied'
+    case 'other':
+      return 'outside_confinement'
+    default:
+      return kind satisfies never
+  }
+}
+
+const fileKinds: ReadonlySet<ToolKind> = new Set(['read', 'search', 'edit', 'delete', 'move'])
+
+/** Whether the confinement has a say over this kind of call. */
+function isHeld(kind: ToolKind, confinement: Confinement): boolean {
+  switch (confinement) {
+    case 'sandbox':
+      return true
+    case 'tool_paths':
+      return fileKinds.has(kind)
+    case 'none':
+      return false
+    default:
+      return confinement satisfies never
+  }
+}
+
+/**
+ * Looks at the world for one call, as far as the mode asks about it. `cwd` is the session's and the root of its workspace.
+ * Never rejects: what cannot be told counts against the call.
+ */
+export async function gatherFacts(call: ToolCall, mode: PermissionMode, cwd: string, workspace: Workspace): Promise<PolicyFacts> {
+  if (mode === 'yolo') return { readsOnly: false, insideWorkspace: false }
+  const root = await workspace.realPath(cwd)
+  if (root === null) return { readsOnly: false, insideWorkspace: false }
+  const insideWorkspace = await locationsInside(call, root, workspace)
+  switch (call.kind) {
+    case 'read':
+    case 'search':
+      return { readsOnly: insideWorkspace, insideWorkspace }
+    case 'execute': {
+      const command = mode === 'ask' ? toCommand(call.input) : null
+      return {
+        readsOnly: command !== null && (await readsOnly(command.line, pathFrom(root, command.cwd), root, workspace)),
+        insideWorkspace,
+      }
+    }
+    case 'edit':
+    case 'delete':
+    case 'move':
+    case 'think':
+    case 'fetch':
+    case 'other':
+      return { readsOnly: false, insideWorkspace }
+    default:
+      return call.kind satisfies never
+  }
+}
+
+/** A tool may take `link/..` for what stands before the link or for the parent of its target; it must be inside either way. */
+async function locationsInside(call: ToolCall, root: string, workspace: Workspace): Promise<boolean> {
+  const paths = (call.locations ?? []).flatMap(({ path }) => [pathFrom(root, path), resolve(root, path)])
+  const real = await Promise.all(paths.map((path) => workspace.realPath(path)))
+  return real.length > 0 && real.every((path) => path !== null && isInside(root, path))
+}
+
+/** Input fields of the agents' shell tools that change nothing about what a command can touch. */
+const neutralFields: ReadonlySet<string> = new Set(['description', 'timeout', 'timeout_ms', 'yield_time_ms', 'max_output_tokens', 'reason'])
+const directoryFields: ReadonlySet<string> = new Set(['cwd', 'workdir', 'directory', 'dir_path'])
+
+/** The command line and directory of a shell tool's input; null when the input says anything that is not understood. */
+export function toCommand(input: unknown): { readonly line: string; readonly cwd: string } | null {
+  if (typeof input === 'string') return { line: input, cwd: '.' }
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return null
+  let line: string | null = null
+  let cwd: string | null = null
+  for (const [field, value] of Object.entries(input)) {
+    if (value === undefined || value === null || neutralFields.has(field)) continue
+    if (typeof value !== 'string') return null
+    if (field === 'command' && line === null) line = value
+    else if (directoryFields.has(field) && cwd === null) cwd = value
+    else return null
+  }
+  return line === null ? null : { line, cwd: cwd ?? '.' }
+}

@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto'
+import { mapStrings } from './json-strings.ts'
+import { createKnownSecrets, toMark } from './known-secrets.ts'
+import type { Masker } from '../ports.ts'
+
+/**
+ * Masks known secrets. In JSON objects only strings and keys are changed, so that they keep their shape; of an event
+ * only the payload, since its envelope is the daemon's own and is what the log is read by.
+ */
+export function createMasker(values: Iterable<string> = [], key: Uint8Array = randomBytes(32)): Masker {
+  const known = createKnownSecrets(values)
+  const maskText = (text: string) => known.replace(text, (secret) => toMark('known', secret, key))
+  return {
+    add: (more) => known.add(more),
+    maskText,
+    mask: (json) => (known.has(json) ? maskJson(json, maskText) : json),
+  }
+}
+
+function maskJson(json: string, maskText: (text: string) => string): string {
+  const value = parseJson(json)
+  if (typeof value !== 'object' || value === null) return maskText(json)
+  return JSON.stringify(isEvent(value) ? { ...value, payload: mapStrings(value.payload, maskText) } : mapStrings(value, maskText))
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isEvent(value: object): value is { readonly payload: unknown } {
+  return Object.keys(value).join() === 'schema_version,seq,time,type,trace,runtime,payload'
+}

@@ -1,0 +1,179 @@
+import { execFile } from 'node:child_process'
+import { rm, stat } from 'node:fs/promises'
+import * as path from 'node:path'
+import { promisify } from 'node:util'
+import type { AuthStatus, TaskError } from '@codesdkd/protocol'
+import * as z from 'zod'
+import { RuntimeFailure } from '../../core/ports.ts'
+import type { NewId, ProcessLedger, Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../core/ports.ts'
+import { codexCapabilities } from './capabilities.ts'
+import { credentialVariables, parseCodexConfig, prepareHome, toArguments, toPermissions, toUserHome } from './config.ts'
+import type { CodexConfig } from './config.ts'
+import { toSafeMessage } from './errors.ts'
+import { CodexRollout } from './rollout.ts'
+import { CodexSession } from './session.ts'
+import { RpcClosed, RpcError, createJsonRpc } from '../json-rpc.ts'
+import type { Incoming, JsonRpc } from '../json-rpc.ts'
+import { SpawnFailure, openProcess } from '../process.ts'
+import type { AgentProcess } from '../process.ts'
+
+export interface CodexOptions {
+  readonly ledger: ProcessLedger
+  /** Makes the marks of processes. */
+  readonly newId: NewId
+  /** Milliseconds until an agent that does not come up is given up; default 30,000. */
+  readonly startTimeoutMs?: number
+  readonly interruptGraceMs?: number
+  readonly stopGraceMs?: number
+}
+
+/** OpenAI's Codex, through its app-server: one process for each live session. */
+export function createCodexRuntime(options: CodexOptions): Runtime {
+  const name = 'codex-sdk'
+  return {
+    name,
+    capabilities: codexCapabilities,
+    credentialVariables,
+    parseConfig: parseCodexConfig,
+    async health({ executable, ...env }, signal) {
+      const { ok: _, runtime: __, ...auth } = await readAuthStatus(name, { executable, ...env })
+      if (executable === null) {
+        return { ok: false, runtime: name, version: null, installed: false, auth, error: { reason: 'not_installed', message: 'Codex is not installed.' } }
+      }
+      const version = await readVersion(executable, env.variables, signal)
+      if (version !== null) return { ok: true, runtime: name, version, installed: true, auth }
+      return { ok: false, runtime: name, version, installed: true, auth, error: { reason: 'not_working', message: 'Codex did not tell its version.' } }
+    },
+    authStatus: (env) => readAuthStatus(name, env),
+    open: (spec, env, signal) => openCodex(spec, env, { ...options, signal }),
+  }
+}
+
+async function openCodex(spec: SessionSpec, env: RuntimeEnv, options: CodexOptions & { readonly signal: AbortSignal }): Promise<RuntimeSession> {
+  const { ledger, newId, startTimeoutMs = 30_000, signal } = options
+  if (env.executable === null) throw new RuntimeFailure({ code: 'agent_not_installed', message: 'Codex is not installed.', retryable: false })
+  const config = parseCodexConfig(spec.runtimeConfig)
+  const mark = newId()
+  const scratch = await prepareHome(env, mark)
+  const deadline = AbortSignal.timeout(startTimeoutMs)
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => rm(scratch, { recursive: true, force: true }))
+  const process = stack.use(await start(env.executable, {
+    args: toArguments({ env, cwd: spec.cwd, model: spec.model, config, loggedIn: await hasLogin(env), mark, scratch }),
+    cwd: spec.cwd,
+    env: { ...env.variables, CODEX_HOME: env.home },
+    mark,
+    ledger,
+    ...(options.stopGraceMs === undefined ? {} : { stopGraceMs: options.stopGraceMs }),
+  }))
+  const backlog: Incoming[] = []
+  let session: CodexSession | null = null
+  const rpc = createJsonRpc({
+    lines: process.lines,
+    send: (line) => process.write(line),
+    receive: async (message) => {
+      if (session !== null) await session.receive(message)
+      else if (backlog.length < 100) backlog.push(message)
+    },
+  })
+  const thread = await converse(rpc, { spec, config, scratch, signal: AbortSignal.any([signal, deadline]) }).catch(async (error: unknown) => {
+    signal.throwIfAborted()
+    throw new RuntimeFailure(await toFailure(error, process), { cause: error })
+  })
+  const { interruptGraceMs } = options
+  session = new CodexSession({
+    spec, process, rpc, ...thread, backlog, mark, scratch, resources: stack.move(), ...(interruptGraceMs === undefined ? {} : { interruptGraceMs }),
+  })
+  return session
+}
+
+async function start(executable: string, options: Omit<Parameters<typeof openProcess>[0], 'executable'>): Promise<AgentProcess> {
+  try {
+    return await openProcess({ ...options, executable })
+  } catch (error) {
+    if (!(error instanceof SpawnFailure)) throw error
+    const installed = await stat(executable).then(() => true, () => false)
+    const code = installed ? 'agent_start_failed' : 'agent_not_installed'
+    throw new RuntimeFailure({ code, message: `Codex could not be started: ${error.code}.`, retryable: false }, { cause: error })
+  }
+}
+
+const opened = z.object({ thread: z.object({ id: z.string().min(1), path: z.string().nullish() }) })
+
+interface ConversationOptions {
+  readonly spec: SessionSpec
+  readonly config: CodexConfig
+  readonly scratch: string
+  readonly signal: AbortSignal
+}
+
+interface Conversation {
+  readonly threadId: string
+  readonly resumed: boolean
+  readonly rollout: CodexRollout | null
+}
+
+/** Shakes hands and opens the thread; one that is not found any more is replaced by a new one. */
+async function converse(rpc: JsonRpc, options: ConversationOptions): Promise<Conversation> {
+  const { spec, config, scratch, signal } = options
+  const clientInfo = { name: 'codesdkd', title: 'codesdkd', version: '0.1.0' }
+  await rpc.request('initialize', { clientInfo, capabilities: { experimentalApi: true, requestAttestation: false } }, signal)
+  rpc.notify('initialized')
+  const { policy, sandbox } = toPermissions(spec.permissionMode, scratch)
+  const servers = Object.entries(config.mcp_servers ?? {}).map(([name, server]) => [`mcp_servers.${name}`, server] as const)
+  const params = {
+    cwd: spec.cwd, approvalPolicy: policy, approvalsReviewer: 'user', sandbox, config: Object.fromEntries(servers),
+    ...(spec.model === null ? {} : { model: spec.model }),
+  }
+  if (spec.resume !== null) {
+    const resumed = await rpc.request('thread/resume', { ...params, threadId: spec.resume, excludeTurns: true }, signal).catch(notFound)
+    if (resumed !== null) {
+      const { thread } = opened.parse(resumed)
+      return { threadId: thread.id, resumed: true, rollout: thread.path == null ? null : new CodexRollout(thread.path) }
+    }
+  }
+  // Raw events are the only place where a command's wish to leave the sandbox shows.
+  const { thread } = opened.parse(await rpc.request('thread/start', { ...params, experimentalRawEvents: true }, signal))
+  return { threadId: thread.id, resumed: false, rollout: null }
+}
+
+function notFound(error: unknown): null {
+  if (error instanceof RpcError && /no rollout found|not found|invalid thread id/i.test(error.message)) return null
+  throw error
+}
+
+async function toFailure(error: unknown, process: AgentProcess): Promise<TaskError> {
+  if (error instanceof DOMException && error.name === 'TimeoutError') {
+    return { code: 'agent_start_timeout', message: 'Codex did not come up in time.', retryable: true }
+  }
+  if (error instanceof RpcError) return { code: 'agent_start_failed', message: toSafeMessage(error.message), retryable: false }
+  if (!(error instanceof RpcClosed)) return { code: 'agent_protocol_error', message: 'Codex answered in a way that is not understood.', retryable: false }
+  const { exitCode, signal, stderrTail } = await process.settle()
+  const message = 'Codex ended while it was starting.'
+  return { code: 'agent_start_failed', message, retryable: false, exit_code: exitCode, signal, ...(stderrTail === '' ? {} : { stderr_tail: stderrTail }) }
+}
+
+async function readVersion(executable: string, variables: RuntimeEnv['variables'], signal: AbortSignal): Promise<string | null> {
+  const options = { env: variables, timeout: 5000, killSignal: 'SIGKILL', signal, maxBuffer: 64 * 1024 } as const
+  const found = await promisify(execFile)(executable, ['--version'], options).catch(() => null)
+  return /^codex-cli (\d+\.\d+\.\d+\S*)\s*$/.exec(found?.stdout ?? '')?.[1] ?? null
+}
+
+async function readAuthStatus(runtime: string, env: RuntimeEnv): Promise<AuthStatus> {
+  const status = { ok: true, runtime, auth_model: 'login_or_api_key' } as const
+  if (env.offlineUrl !== null) return { ...status, logged_in: true, account_label: 'offline model' }
+  if (await hasLogin(env)) return { ...status, logged_in: true, account_label: 'Codex login' }
+  if (credentialVariables.some((name) => (env.variables[name] ?? '') !== '')) return { ...status, logged_in: true, account_label: 'API key' }
+  const login_hint = env.shared
+    ? 'Run "codex login" as the user of the daemon, or set OPENAI_API_KEY in its environment.'
+    : 'Give the session OPENAI_API_KEY in its env.'
+  return { ...status, logged_in: false, login_hint }
+}
+
+/** Whether a login file is there for this home; its content is not looked at. */
+async function hasLogin(env: RuntimeEnv): Promise<boolean> {
+  const userHome = env.shared ? toUserHome(env) : null
+  const homes = [env.home, ...(userHome === null ? [] : [userHome])]
+  const found = await Promise.all(homes.map((home) => stat(path.join(home, 'auth.json')).then(() => true, () => false)))
+  return found.includes(true)
+}

@@ -1,0 +1,207 @@
+import type { TaskError } from '@codesdkd/protocol'
+import * as z from 'zod'
+import type { Outcome, RuntimeSession, SessionSpec, TaskHost, TaskSpec } from '../../core/ports.ts'
+import { commandMark, parseCodexConfig, toPermissions } from './config.ts'
+import { toSafeMessage, toTaskError } from './errors.ts'
+import type { CodexRollout } from './rollout.ts'
+import type { TurnEnd } from './state.ts'
+import { CodexTurn } from './turn.ts'
+import { RpcClosed, RpcError } from '../json-rpc.ts'
+import type { Incoming, JsonRpc } from '../json-rpc.ts'
+import { killMarked } from '../leftovers.ts'
+import type { AgentProcess } from '../process.ts'
+import { toPrompt } from '../prompt.ts'
+
+export interface CodexSessionOptions {
+  readonly spec: SessionSpec
+  readonly process: AgentProcess
+  readonly rpc: JsonRpc
+  readonly threadId: string
+  readonly resumed: boolean
+  /** Where the raw items of the conversation are found if the agent does not send them; else null. */
+  readonly rollout: CodexRollout | null
+  /** What the agent said before the first turn. */
+  readonly backlog: readonly Incoming[]
+  /** Names this agent in the environment of its commands. */
+  readonly mark: string
+  /** Where its commands may put temporary files. */
+  readonly scratch: string
+  /** What ends with the session: the process first of all. */
+  readonly resources: AsyncDisposable
+  /** Milliseconds that an interrupted turn has to end; then the agent is killed. Default 5000. */
+  readonly interruptGraceMs?: number
+}
+
+const turnStartMs = 10_000
+/** How long background commands may take to end after they were told to. */
+const cleanGraceMs = 2000
+
+/** A conversation with one app-server of its own. */
+export class CodexSession implements RuntimeSession {
+  readonly nativeId: string
+  readonly resumed: boolean
+  readonly #options: CodexSessionOptions
+  /** Resolves when nothing more can come from the agent, with the error if that is our own fault. */
+  readonly #silence: Promise<unknown>
+  #turn: CodexTurn | null = null
+  #backlog: readonly Incoming[]
+  #usable = true
+
+  constructor(options: CodexSessionOptions) {
+    this.#options = options
+    this.nativeId = options.threadId
+    this.resumed = options.resumed
+    this.#backlog = options.backlog
+    this.#silence = options.rpc.done.then(() => null, (error: unknown) => error)
+    void this.#silence.then(() => (this.#usable = false))
+  }
+
+  get alive(): boolean {
+    return this.#usable && this.#options.process.alive
+  }
+
+  /** Takes one message of the agent. What comes between turns means nothing to a host. */
+  async receive(message: Incoming): Promise<void> {
+    const turn = this.#turn
+    if (turn === null) return
+    const turnId = this.#options.rollout === null ? null : toMilestone(message)
+    if (turnId !== null) for (const raw of (await this.#options.rollout?.read(turnId)) ?? []) await turn.receive(raw)
+    await turn.receive(message)
+  }
+
+  async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {
+    const { rpc, spec, threadId, scratch } = this.#options
+    const { policy, sandboxPolicy } = toPermissions(task.permissionMode, scratch)
+    const turn = new CodexTurn({ rpc, threadId, cwd: spec.cwd, policy, host })
+    await host.observe([{ kind: 'runtime_session', id: threadId }])
+    for (const message of this.#backlog) await turn.receive(message)
+    this.#backlog = []
+    // What stands in it already belongs to earlier turns.
+    await this.#options.rollout?.read('')
+    this.#turn = turn
+    try {
+      const permissions = { approvalPolicy: policy, approvalsReviewer: 'user', sandboxPolicy }
+      await rpc.request('turn/start', { ...toTurnInput(task, threadId), cwd: spec.cwd, ...permissions }, AbortSignal.timeout(turnStartMs))
+      return await this.#follow(turn, host.signal)
+    } catch (error) {
+      return await this.#fail(error)
+    } finally {
+      this.#turn = null
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#usable = false
+    await this.#options.resources[Symbol.asyncDispose]()
+    await killMarked(commandMark, this.#options.mark)
+  }
+
+  async #follow(turn: CodexTurn, signal: AbortSignal): Promise<Outcome> {
+    const first = await Promise.race([
+      turn.ended,
+      this.#silence.then(() => 'silence' as const),
+      aborted(signal).then(() => 'stop' as const),
+    ])
+    if (first === 'silence') return await this.#lost(await this.#silence)
+    if (first !== 'stop') {
+      await this.#clean(turn)
+      return toOutcome(first)
+    }
+    await this.#interrupt(turn)
+    return { status: 'stopped', reason: 'stopped' }
+  }
+
+  /** Ends the turn within the grace period, or the agent. */
+  async #interrupt(turn: CodexTurn): Promise<void> {
+    const { rpc, threadId, interruptGraceMs = 5000 } = this.#options
+    const deadline = AbortSignal.timeout(interruptGraceMs)
+    const late = aborted(deadline)
+    const turnId = await Promise.race([turn.started, late, this.#silence])
+    if (typeof turnId === 'string') await rpc.request('turn/interrupt', { threadId, turnId }, deadline).catch(() => {})
+    const ended = await Promise.race([turn.ended, late, this.#silence])
+    if (ended !== undefined && ended !== null) await this.#clean(turn)
+    else await this.#kill()
+  }
+
+  // An interrupt leaves commands running, and so does a turn that ends before its commands do.
+  async #clean(turn: CodexTurn): Promise<void> {
+    const { rpc, threadId, mark } = this.#options
+    const deadline = AbortSignal.timeout(cleanGraceMs)
+    await rpc.request('thread/backgroundTerminals/clean', { threadId }, deadline).catch(() => {})
+    await Promise.race([turn.quiet, aborted(deadline), this.#silence])
+    await killMarked(commandMark, mark)
+  }
+
+  async #kill(): Promise<void> {
+    this.#usable = false
+    this.#options.process.kill()
+    await this.#options.process.ended
+    await killMarked(commandMark, this.#options.mark)
+  }
+
+  async #fail(error: unknown): Promise<Outcome> {
+    if (error instanceof RpcError) return failed({ code: 'agent_error', message: toSafeMessage(error.message), retryable: false })
+    if (error instanceof RpcClosed) return await this.#lost(await this.#silence)
+    await this.#kill()
+    if (!(error instanceof DOMException)) throw error
+    return failed({ code: 'agent_protocol_error', message: 'The agent did not answer.', retryable: true })
+  }
+
+  /** The agent has ended, or cannot be understood any more. */
+  async #lost(cause: unknown): Promise<Outcome> {
+    this.#usable = false
+    if (cause !== null) {
+      await this.#kill()
+      const message = cause instanceof Error ? cause.message : 'an unknown error'
+      return failed({ code: 'agent_protocol_error', message: `The agent's output could not be handled: ${toSafeMessage(message)}`, retryable: true })
+    }
+    const { exitCode, signal, stderrTail } = await this.#options.process.settle()
+    await this.#kill()
+    const how = signal === null ? `with exit code ${exitCode}` : `by signal ${signal}`
+    return failed({
+      code: 'agent_exited', message: `The agent ended ${how} before the turn was over.`, retryable: true, exit_code: exitCode, signal,
+      ...(stderrTail === '' ? {} : { stderr_tail: stderrTail }),
+    })
+  }
+}
+
+const ofTurn = z.object({ turnId: z.string() }).or(z.object({ turn: z.object({ id: z.string() }) }).transform(({ turn }) => ({ turnId: turn.id })))
+const milestones: ReadonlySet<string> = new Set(['thread/tokenUsage/updated', 'turn/completed'])
+
+/** The turn of a message before which the conversation's raw items should be known; null for any other message. */
+function toMilestone(message: Incoming): string | null {
+  if (message.kind === 'invalid' || (message.kind === 'notification' && !milestones.has(message.method))) return null
+  return ofTurn.safeParse(message.params).data?.turnId ?? null
+}
+
+function toTurnInput(task: TaskSpec, threadId: string): object {
+  const { text, images } = toPrompt(task.messages)
+  const { reasoning_effort: effort } = parseCodexConfig(task.runtimeConfig)
+  return {
+    threadId,
+    input: [
+      ...(text === '' && images.length > 0 ? [] : [{ type: 'text', text, text_elements: [] }]),
+      ...images.map(({ mediaType, base64 }) => ({ type: 'image', url: `data:${mediaType};base64,${base64}` })),
+    ],
+    clientUserMessageId: task.taskId,
+    ...(effort === undefined ? {} : { effort }),
+  }
+}
+
+function toOutcome({ status, error }: TurnEnd): Outcome {
+  if (status === 'completed') return { status: 'completed', reason: 'completed' }
+  if (error !== null) return failed(toTaskError(error))
+  return failed({ code: 'agent_error', message: `The agent ended the turn as ${status}.`, retryable: false })
+}
+
+function failed(error: TaskError): Outcome {
+  return { status: 'failed', reason: error.code, error }
+}
+
+/** Resolves when the signal is aborted. */
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (signal.aborted) resolve()
+  else signal.addEventListener('abort', () => resolve(), { once: true })
+  return promise
+}

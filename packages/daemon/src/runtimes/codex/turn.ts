@@ -1,0 +1,91 @@
+import type { Decision, NativeCall, Observation, TaskHost } from '../../core/ports.ts'
+import { toAnswer, toRefusal } from './answers.ts'
+import { answered } from './call-flow.ts'
+import { mapCodex } from './map.ts'
+import { createCodexState, hasRunningCalls } from './state.ts'
+import type { ApprovalPolicy, CodexState, TurnEnd } from './state.ts'
+import type { Incoming, JsonRpc } from '../json-rpc.ts'
+
+export interface TurnOptions {
+  readonly rpc: JsonRpc
+  readonly threadId: string
+  readonly cwd: string
+  readonly policy: ApprovalPolicy
+  readonly host: TaskHost
+}
+
+type Request = Extract<Incoming, { kind: 'request' }>
+
+/** How long the reason of a denial may take to reach the agent. */
+const steerTimeoutMs = 5000
+
+/** One turn of a conversation: feeds the mapper, and carries questions and decisions between agent and host. */
+export class CodexTurn {
+  /** Resolves with Codex's id of the turn when that runs. */
+  readonly started: Promise<string>
+  /** Resolves when Codex says that the turn has ended, after all that came before is observed. Rejects when the host fails. */
+  readonly ended: Promise<TurnEnd>
+  /** Resolves when, after the end, no call runs any more. */
+  readonly quiet: Promise<void>
+  readonly #options: TurnOptions
+  readonly #start = Promise.withResolvers<string>()
+  readonly #end = Promise.withResolvers<TurnEnd>()
+  readonly #quiet = Promise.withResolvers<void>()
+  #state: CodexState
+
+  constructor(options: TurnOptions) {
+    this.#options = options
+    this.#state = createCodexState(options)
+    this.started = this.#start.promise
+    this.ended = this.#end.promise
+    this.quiet = this.#quiet.promise
+  }
+
+  /** Takes one message of the agent. Resolves when it is observed; does not wait for decisions. */
+  async receive(message: Incoming): Promise<void> {
+    const [state, observations] = mapCodex(this.#state, message)
+    this.#state = state
+    const asked = observations.find((observation) => observation.kind === 'call.asked')
+    if (message.kind === 'request' && asked === undefined) this.#refuse(message)
+    await this.#observe(observations.filter((observation) => observation.kind !== 'call.asked'))
+    // Not awaited: other calls go on while this one waits.
+    if (message.kind === 'request' && asked !== undefined) this.#ask(message, asked.call).catch((error: unknown) => this.#end.reject(error))
+    if (state.turnId !== null) this.#start.resolve(state.turnId)
+    if (state.end === null) return
+    this.#end.resolve(state.end)
+    if (!hasRunningCalls(state)) this.#quiet.resolve()
+  }
+
+  async #observe(observations: readonly Observation[]): Promise<void> {
+    if (observations.length > 0) await this.#options.host.observe(observations)
+  }
+
+  async #ask(request: Request, call: NativeCall): Promise<void> {
+    const { rpc, host } = this.#options
+    const decision = await host.ask(call)
+    // The turn is being interrupted: that withdraws the question, while an answer would let the agent go on.
+    if (host.signal.aborted || this.#state.end !== null) return
+    const approved = decision.decision === 'approved'
+    if (!approved) await this.#tellReason(call, decision)
+    this.#state = answered(this.#state, request.id, approved)
+    const answer = toAnswer(request, approved)
+    if (answer !== null) rpc.respond(request.id, answer)
+    // In the same turn of the event loop as the answer, so that nothing the call does can be observed before it.
+    if (approved) await this.#observe([{ kind: 'call.started', id: call.id }])
+  }
+
+  // Codex tells the model only that the call was rejected. What is steered in before the answer stands in the model's next request.
+  async #tellReason(call: NativeCall, decision: Extract<Decision, { decision: 'denied' }>): Promise<void> {
+    const { rpc, threadId } = this.#options
+    const text = `Denied: \`${call.title.slice(0, 200)}\`. ${decision.reason}`
+    const params = { threadId, expectedTurnId: this.#state.turnId, input: [{ type: 'text', text, text_elements: [] }] }
+    await rpc.request('turn/steer', params, AbortSignal.timeout(steerTimeoutMs)).catch(() => {})
+  }
+
+  #refuse(request: Request): void {
+    const { rpc } = this.#options
+    const refusal = toRefusal(request)
+    if (refusal === null) rpc.refuse(request.id, -32601, 'not supported')
+    else rpc.respond(request.id, refusal)
+  }
+}
