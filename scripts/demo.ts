@@ -13,7 +13,9 @@ import { parseArgs } from 'node:util'
 import type { Event, EventOf, Receipt, Session, Task, TaskStarted } from '@codesdkd/protocol'
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 
-const { values: flags } = parseArgs({ options: { runtime: { type: 'string', default: 'codex' }, yes: { type: 'boolean', default: false } } })
+const { values: flags } = parseArgs({
+  options: { runtime: { type: 'string', default: 'codex' }, yes: { type: 'boolean', default: false } },
+})
 const terminal = process.stdin.isTTY && process.stdout.isTTY && !flags.yes
 const paint = (code: number, text: string) => (process.stdout.isTTY ? `\u001b[${code}m${text}\u001b[0m` : text)
 const say = (text: string) => process.stdout.write(`${text}\n`)
@@ -21,7 +23,8 @@ const title = (text: string) => say(`\n${paint(1, text)}`)
 
 const files = {
   'greet.js': 'export const greet = (name) => `Helo, ${name}!`;\n',
-  'check.js': "import { greet } from './greet.js';\n\nconst said = greet('Ada');\nif (said !== 'Hello, Ada!') {\n  console.error(`wrong greeting: ${said}`);\n  process.exit(1);\n}\nconsole.log(said);\n",
+  'check.js':
+    "import { greet } from './greet.js';\n\nconst said = greet('Ada');\nif (said !== 'Hello, Ada!') {\n  console.error(`wrong greeting: ${said}`);\n  process.exit(1);\n}\nconsole.log(said);\n",
   'package.json': '{ "type": "module" }\n',
 }
 
@@ -42,7 +45,12 @@ async function demo(): Promise<void> {
   say(`ready at ${daemon.url}`)
 
   title(`3. A session on the real ${flags.runtime}, in permission mode "ask"`)
-  const session = await post<Session>(`${daemon.url}/sessions`, { runtime: flags.runtime, cwd: workspace, permissionMode: 'ask', title: 'demo' })
+  const session = await post<Session>(`${daemon.url}/sessions`, {
+    runtime: flags.runtime,
+    cwd: workspace,
+    permissionMode: 'ask',
+    title: 'demo',
+  })
   say(`session ${session.session_id} on ${session.runtime}`)
   const messages = [{ role: 'user', content: 'Fix the failing test: make `node check.js` pass.' }]
   const task = await post<TaskStarted>(`${daemon.url}/sessions/${session.session_id}/tasks`, { messages })
@@ -72,19 +80,27 @@ async function demo(): Promise<void> {
 }
 
 /** Prints every event; puts each call that waits to the person at the terminal. Resolves with the terminal event. */
-async function follow(url: string, { session_id, task_id }: TaskStarted): Promise<EventOf<'task.completed' | 'task.failed' | 'task.stopped'>> {
+async function follow(
+  url: string,
+  { session_id, task_id }: TaskStarted,
+): Promise<EventOf<'task.completed' | 'task.failed' | 'task.stopped'>> {
   const requested = new Map<string, EventOf<'tool.call.requested'>>()
   for await (const event of stream(`${url}/sessions/${session_id}/events?stream=1`)) {
     show(event)
     if (event.type === 'tool.call.requested') requested.set(event.payload.tool_call_id, event)
-    const asked = event.type === 'tool.call.policy_evaluated' && event.payload.result === 'ask' ? requested.get(event.payload.tool_call_id) : undefined
+    const asked =
+      event.type === 'tool.call.policy_evaluated' && event.payload.result === 'ask' ? requested.get(event.payload.tool_call_id) : undefined
     if (asked !== undefined) {
       const { tool_call_id, attempt, input_hash } = asked.payload
       const denial = await decide(asked)
       const decision = denial === null ? { attempt, input_hash } : { attempt, input_hash, reason: denial }
       await post(`${url}/sessions/${session_id}/tool-calls/${tool_call_id}/${denial === null ? 'approve' : 'deny'}`, decision)
     }
-    if ((event.type === 'task.completed' || event.type === 'task.failed' || event.type === 'task.stopped') && event.trace.task_id === task_id) return event
+    if (
+      (event.type === 'task.completed' || event.type === 'task.failed' || event.type === 'task.stopped') &&
+      event.trace.task_id === task_id
+    )
+      return event
   }
   throw new Error('the stream of events ended before the task did')
 }
@@ -109,18 +125,33 @@ function show(event: Event): void {
 
 function describe(event: Event): string {
   switch (event.type) {
-    case 'model.output.delta': return JSON.stringify(event.payload.delta)
-    case 'model.output.completed': return event.payload.content.map((block) => ('text' in block ? block.text : block.type)).join(' ')
-    case 'plan.updated': return event.payload.entries.map(({ text, status }) => `[${status === 'completed' ? 'x' : ' '}] ${text}`).join('  ')
-    case 'tool.call.requested': return `${event.payload.kind}: ${event.payload.title}`
-    case 'tool.call.policy_evaluated': return `${event.payload.source} says ${event.payload.result} (${event.payload.rule})`
-    case 'tool.call.approved': case 'tool.call.denied': return `by ${event.payload.decided_by}`
-    case 'tool.output.delta': return JSON.stringify(event.payload.delta)
-    case 'tool.call.completed': return `exit ${event.payload.exit_code ?? '-'}: ${event.payload.result_preview.trim().slice(0, 120)}`
-    case 'file.changed': return `${event.payload.change} ${event.payload.path}`
-    case 'usage.reported': return `${event.payload.input_tokens ?? '?'} tokens in, ${event.payload.output_tokens ?? '?'} out`
-    case 'task.completed': case 'task.failed': case 'task.stopped': return event.payload.reason
-    default: return ''
+    case 'model.output.delta':
+      return JSON.stringify(event.payload.delta)
+    case 'model.output.completed':
+      return event.payload.content.map((block) => ('text' in block ? block.text : block.type)).join(' ')
+    case 'plan.updated':
+      return event.payload.entries.map(({ text, status }) => `[${status === 'completed' ? 'x' : ' '}] ${text}`).join('  ')
+    case 'tool.call.requested':
+      return `${event.payload.kind}: ${event.payload.title}`
+    case 'tool.call.policy_evaluated':
+      return `${event.payload.source} says ${event.payload.result} (${event.payload.rule})`
+    case 'tool.call.approved':
+    case 'tool.call.denied':
+      return `by ${event.payload.decided_by}`
+    case 'tool.output.delta':
+      return JSON.stringify(event.payload.delta)
+    case 'tool.call.completed':
+      return `exit ${event.payload.exit_code ?? '-'}: ${event.payload.result_preview.trim().slice(0, 120)}`
+    case 'file.changed':
+      return `${event.payload.change} ${event.payload.path}`
+    case 'usage.reported':
+      return `${event.payload.input_tokens ?? '?'} tokens in, ${event.payload.output_tokens ?? '?'} out`
+    case 'task.completed':
+    case 'task.failed':
+    case 'task.stopped':
+      return event.payload.reason
+    default:
+      return ''
   }
 }
 
@@ -133,11 +164,18 @@ function showReceipt({ files_changed, commands, approvals, usage, time_ms }: Rec
 }
 
 async function startDaemon(dataDir: string): Promise<{ url: string } & AsyncDisposable> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../packages/daemon/bin/codesdkd.js'), '--offline', '--data-dir', dataDir, '--log-level', 'warn'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, '../packages/daemon/bin/codesdkd.js'), '--offline', '--data-dir', dataDir, '--log-level', 'warn'],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  )
   const ended = once(child, 'exit')
-  const url = await Promise.race([readyUrl(child), ended.then(([code]) => Promise.reject(new Error(`the daemon ended with ${String(code)}`)))])
+  const url = await Promise.race([
+    readyUrl(child),
+    ended.then(([code]) => Promise.reject(new Error(`the daemon ended with ${String(code)}`))),
+  ])
   return {
     url,
     async [Symbol.asyncDispose]() {
@@ -185,7 +223,10 @@ function check(workspace: string): { ok: boolean; output: string } {
 }
 
 function indent(text: string): string {
-  return text.split('\n').map((line) => `      ${line}`).join('\n')
+  return text
+    .split('\n')
+    .map((line) => `      ${line}`)
+    .join('\n')
 }
 
 try {

@@ -14,14 +14,14 @@ import { taskRows } from './bad-input/tasks.ts'
 /** Whatever is sent, the daemon answers as it should, and is the same afterwards. */
 const sections: Readonly<Record<string, readonly Row[]>> = {
   'who are you': authenticationRows,
-  'Host': hostRows,
+  Host: hostRows,
   'Origin and Sec-Fetch': originRows,
   'method, path, framing': framingRows,
   'POST /sessions': sessionRows,
-  'reading': eventRows,
-  'tasks': taskRows,
-  'approvals': approvalRows,
-  'agents': agentRows,
+  reading: eventRows,
+  tasks: taskRows,
+  approvals: approvalRows,
+  agents: agentRows,
   'bundles, artifacts, metrics': downloadRows,
 }
 
@@ -30,7 +30,10 @@ let drips: Promise<readonly string[]>
 beforeAll(async () => {
   target = await openTarget()
   // They take as long as the daemon's patience, so they begin first and are looked at last.
-  drips = Promise.all([drip(target, 'GET /health HTTP/1.1\r\nHost: '), drip(target, `POST /sessions HTTP/1.1\r\nHost: ${new URL(target.open.client.url).host}\r\nContent-Length: 1000\r\n\r\n`)])
+  drips = Promise.all([
+    drip(target, 'GET /health HTTP/1.1\r\nHost: '),
+    drip(target, `POST /sessions HTTP/1.1\r\nHost: ${new URL(target.open.client.url).host}\r\nContent-Length: 1000\r\n\r\n`),
+  ])
 })
 afterAll(() => target[Symbol.asyncDispose]())
 afterEach(() => target.assertUnharmed())

@@ -18,7 +18,13 @@ export function readStatements(): readonly Statement[] {
   for (const block of text.split(/^(```json\n[\s\S]*?\n```|#+ .*)$/m)) {
     if (block.startsWith('#')) heading = block.replace(/^#+ /, '').replaceAll('`', '')
     else if (block.startsWith('```')) statements.push({ heading, text: block.slice('```json\n'.length, -'\n```'.length) })
-    else statements.push(...block.split('\n').flatMap(toSentences).map((sentence) => ({ heading, text: sentence })))
+    else
+      statements.push(
+        ...block
+          .split('\n')
+          .flatMap(toSentences)
+          .map((sentence) => ({ heading, text: sentence })),
+      )
   }
   return statements
 }

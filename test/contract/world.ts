@@ -35,8 +35,16 @@ const command = 'seq 1 5000'
 const scenarios = [
   { name: 'hello', prompt: 'say hello', legs: [{ text: 'Hello from the offline model.' }] },
   { name: 'long', prompt: 'talk long', legs: [{ text_repeat: { text: 'word ', times: 1_200 }, chunk_size: 5 }] },
-  { name: 'write', prompt: 'write a file', legs: [{ tools: [{ tool: 'shell' as const, command: 'echo ran >> ran.txt' }] }, { text: 'That is all.' }] },
-  { name: 'where', prompt: 'where am I', legs: [{ tools: [{ tool: 'shell' as const, command: 'pwd > where.txt; printenv GREETING >> where.txt' }] }, { text: 'There.' }] },
+  {
+    name: 'write',
+    prompt: 'write a file',
+    legs: [{ tools: [{ tool: 'shell' as const, command: 'echo ran >> ran.txt' }] }, { text: 'That is all.' }],
+  },
+  {
+    name: 'where',
+    prompt: 'where am I',
+    legs: [{ tools: [{ tool: 'shell' as const, command: 'pwd > where.txt; printenv GREETING >> where.txt' }] }, { text: 'There.' }],
+  },
   { name: 'count', prompt: 'count', legs: [{ tools: [{ tool: 'shell' as const, command }] }, { text: 'Counted.' }] },
   { name: 'hang', prompt: 'hang', legs: [{ fault: { kind: 'hang' as const } }] },
 ]
@@ -50,7 +58,9 @@ export async function openWorld(): Promise<World> {
   let bigRun: Promise<Run> | null = null
   const parts = stack.move()
   return {
-    stage, daemon, client,
+    stage,
+    daemon,
+    client,
     received: recordJson(client),
     bigRun: () => (bigRun ??= runBig(stage, client)),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),

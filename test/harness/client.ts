@@ -35,7 +35,8 @@ export class TestClient {
   }
 
   get = (path: string, headers?: Readonly<Record<string, string>>): Promise<Answer> => this.request('GET', path, undefined, headers)
-  post = (path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer> => this.request('POST', path, body, headers)
+  post = (path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer> =>
+    this.request('POST', path, body, headers)
 
   async createSession(body: Readonly<Record<string, unknown>>): Promise<Session> {
     const answer = await this.post('/sessions', body)
@@ -65,10 +66,17 @@ export class TestClient {
   }
 
   /** Frames of a stream as they come; ends with the stream, the signal or the loop. */
-  async *frames(path: string, { headers = {}, signal }: { headers?: Readonly<Record<string, string>>; signal?: AbortSignal } = {}): AsyncGenerator<Frame> {
-    const response = await fetch(this.url + path, { headers: { accept: 'text/event-stream', ...headers }, ...(signal === undefined ? {} : { signal }) })
+  async *frames(
+    path: string,
+    { headers = {}, signal }: { headers?: Readonly<Record<string, string>>; signal?: AbortSignal } = {},
+  ): AsyncGenerator<Frame> {
+    const response = await fetch(this.url + path, {
+      headers: { accept: 'text/event-stream', ...headers },
+      ...(signal === undefined ? {} : { signal }),
+    })
     if (response.status !== 200 || response.body === null) throw new Error(`${path}: ${response.status} ${await response.text()}`)
-    for await (const { id, event, data } of response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())) yield { id, event, data }
+    for await (const { id, event, data } of response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream()))
+      yield { id, event, data }
   }
 
   /** Events of a session, replayed and then live. */
@@ -85,22 +93,37 @@ export class TestClient {
   }
 
   /** The terminal event of a task; meanwhile every call that waits is put to `decide`: null approves, `leave` leaves it to others, any other text denies. */
-  async finish(started: Pick<TaskStarted, 'session_id' | 'task_id'>, decide: (call: CallEvent) => string | null = () => null): Promise<EventOf<'task.completed' | 'task.failed' | 'task.stopped'>> {
+  async finish(
+    started: Pick<TaskStarted, 'session_id' | 'task_id'>,
+    decide: (call: CallEvent) => string | null = () => null,
+  ): Promise<EventOf<'task.completed' | 'task.failed' | 'task.stopped'>> {
     const calls = new Map<string, CallEvent>()
     for await (const event of this.follow(started.session_id)) {
       if (event.type === 'tool.call.requested') calls.set(event.payload.tool_call_id, event)
-      const call = event.type === 'tool.call.policy_evaluated' && event.payload.result === 'ask' ? calls.get(event.payload.tool_call_id) : undefined
+      const call =
+        event.type === 'tool.call.policy_evaluated' && event.payload.result === 'ask' ? calls.get(event.payload.tool_call_id) : undefined
       if (call !== undefined) await this.#decide(call, decide(call))
-      if ((event.type === 'task.completed' || event.type === 'task.failed' || event.type === 'task.stopped') && event.trace.task_id === started.task_id) return event
+      if (
+        (event.type === 'task.completed' || event.type === 'task.failed' || event.type === 'task.stopped') &&
+        event.trace.task_id === started.task_id
+      )
+        return event
     }
     throw new Error('the stream ended before the task did')
   }
 
   approve = ({ trace, payload }: CallEvent): Promise<Answer> =>
-    this.post(`/sessions/${trace.session_id}/tool-calls/${payload.tool_call_id}/approve`, { attempt: payload.attempt, input_hash: payload.input_hash })
+    this.post(`/sessions/${trace.session_id}/tool-calls/${payload.tool_call_id}/approve`, {
+      attempt: payload.attempt,
+      input_hash: payload.input_hash,
+    })
 
   deny = ({ trace, payload }: CallEvent, reason: string): Promise<Answer> =>
-    this.post(`/sessions/${trace.session_id}/tool-calls/${payload.tool_call_id}/deny`, { attempt: payload.attempt, input_hash: payload.input_hash, reason })
+    this.post(`/sessions/${trace.session_id}/tool-calls/${payload.tool_call_id}/deny`, {
+      attempt: payload.attempt,
+      input_hash: payload.input_hash,
+      reason,
+    })
 
   async #decide(call: CallEvent, decision: string | null): Promise<void> {
     if (decision === 'leave') return

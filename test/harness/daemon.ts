@@ -31,7 +31,13 @@ export async function createBench({ scenarios = [], args = [] }: BenchOptions = 
   if (invocation.command !== 'serve') throw new Error('the arguments do not serve')
   const daemon = stack.use(await createDaemon(invocation.config))
   const parts = stack.move()
-  return { client: new TestClient(daemon.url), model, folder, session: toSession(model, folder), [Symbol.asyncDispose]: () => parts.disposeAsync() }
+  return {
+    client: new TestClient(daemon.url),
+    model,
+    folder,
+    session: toSession(model, folder),
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
 }
 
 /** The daemon as a process of its own, for what only a process can suffer: signals, kills, restarts. */
@@ -51,10 +57,15 @@ const executable = join(import.meta.dirname, '../../packages/daemon/bin/codesdkd
 
 /** Starts `codesdkd` and resolves when its ready line has come. Rejects with its stderr when it ends instead. */
 export async function spawnDaemon(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<DaemonProcess> {
-  const child = spawn(process.execPath, [executable, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, XDG_CONFIG_HOME: nowhere, ...env } })
+  const child = spawn(process.execPath, [executable, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, XDG_CONFIG_HOME: nowhere, ...env },
+  })
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
   let stderr = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
   const line = await Promise.race([once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>, exited.then(() => null)])
   if (line === null) throw new Error(`codesdkd ended with ${String(child.exitCode)}: ${stderr}`)
   const { url } = JSON.parse(line[0]) as { url: string }
@@ -76,7 +87,9 @@ export async function spawnDaemon(args: readonly string[], env: Readonly<Record<
 }
 
 /** A folder and a model for daemons that come and go. */
-export async function createStage(scenarios: OfflineModelOptions['scenarios']): Promise<Omit<TestBench, 'client'> & { start(args?: readonly string[]): Promise<DaemonProcess> }> {
+export async function createStage(
+  scenarios: OfflineModelOptions['scenarios'],
+): Promise<Omit<TestBench, 'client'> & { start(args?: readonly string[]): Promise<DaemonProcess> }> {
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await createFolder())
   const model = stack.use(await startOfflineModel({ scenarios }))
@@ -98,6 +111,11 @@ function toSession(model: OfflineModel, folder: TestFolder): TestBench['session'
     credentialNamespace: 'test',
     permissionMode: 'ask',
     ...more,
-    runtimeConfig: { base_url: `${model.url}/v1`, max_retries: 1, stream_idle_timeout_ms: 3_000, ...(more['runtimeConfig'] as object | undefined) },
+    runtimeConfig: {
+      base_url: `${model.url}/v1`,
+      max_retries: 1,
+      stream_idle_timeout_ms: 3_000,
+      ...(more['runtimeConfig'] as object | undefined),
+    },
   })
 }

@@ -20,20 +20,32 @@ const ways = {
   child: `${node} call.mjs child.json`,
   stray: `setsid sh -c "${node} call.mjs stray.tmp && mv stray.tmp stray.json &" < /dev/null; until [ -e stray.json ]; do sleep 0.05; done`,
 }
-const scenarios: OfflineModelOptions['scenarios'] = Object.entries(ways).map(([name, command]) => ({ name, prompt: name, legs: [{ tools: [{ tool: 'shell', command }] }, { text: 'done' }] }))
+const scenarios: OfflineModelOptions['scenarios'] = Object.entries(ways).map(([name, command]) => ({
+  name,
+  prompt: name,
+  legs: [{ tools: [{ tool: 'shell', command }] }, { text: 'done' }],
+}))
 
 describe.concurrent('an agent without any confinement', () => {
-  test.each(['same-user', 'none'])('is refused by the daemon that started it, also as a stray: --auth %s', { timeout: 60_000 }, async (auth) => {
-    await using stage = await createStage(scenarios)
-    await using daemon = await stage.start(['--auth', auth])
-    const { client } = daemon
-    writeFileSync(join(stage.folder.workspace, 'call.mjs'), caller)
-    writeFileSync(join(stage.folder.workspace, 'url.txt'), client.url)
-    const session = await client.createSession(stage.session({ permissionMode: 'yolo' }))
-    for (const way of Object.keys(ways)) {
-      expect((await client.finish(await client.startTask(session.session_id, way))).type).toBe('task.completed')
-      expect(JSON.parse((await stage.folder.read(`${way}.json`)) ?? 'null'), way).toEqual([[403, 'agent_not_allowed'], [403, 'agent_not_allowed'], [403, 'agent_not_allowed']])
-    }
-    expect((await client.get('/sessions')).body.sessions).toHaveLength(1)
-  })
+  test.each(['same-user', 'none'])(
+    'is refused by the daemon that started it, also as a stray: --auth %s',
+    { timeout: 60_000 },
+    async (auth) => {
+      await using stage = await createStage(scenarios)
+      await using daemon = await stage.start(['--auth', auth])
+      const { client } = daemon
+      writeFileSync(join(stage.folder.workspace, 'call.mjs'), caller)
+      writeFileSync(join(stage.folder.workspace, 'url.txt'), client.url)
+      const session = await client.createSession(stage.session({ permissionMode: 'yolo' }))
+      for (const way of Object.keys(ways)) {
+        expect((await client.finish(await client.startTask(session.session_id, way))).type).toBe('task.completed')
+        expect(JSON.parse((await stage.folder.read(`${way}.json`)) ?? 'null'), way).toEqual([
+          [403, 'agent_not_allowed'],
+          [403, 'agent_not_allowed'],
+          [403, 'agent_not_allowed'],
+        ])
+      }
+      expect((await client.get('/sessions')).body.sessions).toHaveLength(1)
+    },
+  )
 })

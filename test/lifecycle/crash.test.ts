@@ -5,8 +5,19 @@ import { freezeAgent, lives, processesWith } from './testing/processes.ts'
 // Anchored, because the reason of a denial goes to the model with the command in it.
 const scenarios = [
   { name: 'sleep', prompt: 'sleep', legs: [{ tools: [{ tool: 'shell' as const, command: 'sleep 600' }] }, { text: 'done' }] },
-  { name: 'show', prompt: { regex: '^show$' }, legs: [{ tools: [{ tool: 'shell' as const, command: 'printf "%s %s" "$GREETING" "$PWD" > shown.txt' }] }, { text: 'shown' }] },
-  { name: 'leave', prompt: { regex: '^leave$' }, legs: [{ tools: [{ tool: 'shell' as const, command: 'touch /opt/left-the-workspace', escalate: true, justification: 'to see' }] }, { text: 'asked' }] },
+  {
+    name: 'show',
+    prompt: { regex: '^show$' },
+    legs: [{ tools: [{ tool: 'shell' as const, command: 'printf "%s %s" "$GREETING" "$PWD" > shown.txt' }] }, { text: 'shown' }],
+  },
+  {
+    name: 'leave',
+    prompt: { regex: '^leave$' },
+    legs: [
+      { tools: [{ tool: 'shell' as const, command: 'touch /opt/left-the-workspace', escalate: true, justification: 'to see' }] },
+      { text: 'asked' },
+    ],
+  },
 ]
 
 describe.concurrent('kill -9 of the daemon while a command of its agent runs', () => {
@@ -31,7 +42,9 @@ describe.concurrent('kill -9 of the daemon while a command of its agent runs', (
     expect((await next.client.get('/status')).body.issues).toMatchObject([{ kind: 'leftovers_ended', severity: 'info' }])
     const events = await next.client.events(session.session_id)
     expect(events.slice(0, seen.length)).toEqual(seen)
-    expect(events.filter(({ type }) => /^task\.(completed|failed|stopped)$/.test(type))).toMatchObject([{ type: 'task.failed', payload: { error: { code: 'daemon_restarted', retryable: true } } }])
+    expect(events.filter(({ type }) => /^task\.(completed|failed|stopped)$/.test(type))).toMatchObject([
+      { type: 'task.failed', payload: { error: { code: 'daemon_restarted', retryable: true } } },
+    ])
     expect(await next.client.task(task)).toMatchObject({ status: 'failed' })
     await next.end()
 
@@ -45,7 +58,15 @@ describe.concurrent('a session after kill -9', () => {
     await using stage = await createStage(scenarios)
     await using daemon = await stage.start(['--default-permission-mode', 'ask'])
     const wishes = [
-      { permissionMode: 'auto', escalation: 'ask', approvalTimeoutMs: 86_400_000, env: { GREETING: 'hello' }, title: 'one', metadata: { of: 'a test' }, isolationLevel: 'ephemeral' },
+      {
+        permissionMode: 'auto',
+        escalation: 'ask',
+        approvalTimeoutMs: 86_400_000,
+        env: { GREETING: 'hello' },
+        title: 'one',
+        metadata: { of: 'a test' },
+        isolationLevel: 'ephemeral',
+      },
       { permissionMode: 'auto', env: { GREETING: 'good day' }, model: 'gpt-5.5', credentialNamespace: 'other' },
       { permissionMode: 'ask', approvalTimeoutMs: 1 },
       { permissionMode: 'yolo' },
@@ -65,7 +86,10 @@ describe.concurrent('a session after kill -9', () => {
     const [asking, denying, timing] = sessions.map(({ session_id }) => session_id)
     if (asking === undefined || denying === undefined || timing === undefined) throw new Error('sessions are missing')
     // The variables and the mode: a command inside the workspace runs unasked.
-    for (const [id, greeting] of [[asking, 'hello'], [denying, 'good day']] as const) {
+    for (const [id, greeting] of [
+      [asking, 'hello'],
+      [denying, 'good day'],
+    ] as const) {
       expect((await client.finish(await client.startTask(id, 'show'), () => 'not this')).type).toBe('task.completed')
       expect(await stage.folder.read('shown.txt')).toBe(`${greeting} ${stage.folder.workspace}`)
     }
@@ -77,10 +101,14 @@ describe.concurrent('a session after kill -9', () => {
     expect(Date.parse(approval.expires_at) - Date.parse(approval.asked_at)).toBeGreaterThan(86_000_000)
     expect((await client.finish(leave, () => 'not this')).type).toBe('task.completed')
     await client.finish(await client.startTask(denying, 'leave'))
-    expect((await client.events(denying)).filter(({ type }) => type === 'tool.call.denied')).toMatchObject([{ payload: { decided_by: 'policy', policy_snapshot: { permission_mode: 'auto' } } }])
+    expect((await client.events(denying)).filter(({ type }) => type === 'tool.call.denied')).toMatchObject([
+      { payload: { decided_by: 'policy', policy_snapshot: { permission_mode: 'auto' } } },
+    ])
     // The short time limit of the third.
     await client.finish(await client.startTask(timing, 'show'), () => 'leave')
-    expect((await client.events(timing)).filter(({ type }) => type === 'tool.call.denied')).toMatchObject([{ payload: { decided_by: 'daemon', reason: 'approval_timeout' } }])
+    expect((await client.events(timing)).filter(({ type }) => type === 'tool.call.denied')).toMatchObject([
+      { payload: { decided_by: 'daemon', reason: 'approval_timeout' } },
+    ])
   })
 
   test('finds its tasks and keys again', { timeout: 60_000 }, async () => {
@@ -104,15 +132,24 @@ describe.concurrent('a session after kill -9', () => {
     const again = await client.post(`/sessions/${id}/tasks`, task)
     expect(again).toMatchObject({ status: 202, body: { task_id: 'show-it', status: 'started', phase: 'completed' } })
     expect(again.headers.get('idempotent-replay')).toBe('true')
-    expect(await client.post(`/sessions/${id}/tasks`, open)).toMatchObject({ status: 202, body: { task_id: 'sleep-on-it', phase: 'failed' } })
+    expect(await client.post(`/sessions/${id}/tasks`, open)).toMatchObject({
+      status: 202,
+      body: { task_id: 'sleep-on-it', phase: 'failed' },
+    })
     const other = { ...task, messages: [{ role: 'user', content: 'something else' }] }
-    expect(await client.post(`/sessions/${id}/tasks`, other)).toMatchObject({ status: 409, body: { error: 'task_exists', task_id: 'show-it' } })
+    expect(await client.post(`/sessions/${id}/tasks`, other)).toMatchObject({
+      status: 409,
+      body: { error: 'task_exists', task_id: 'show-it' },
+    })
     expect(await client.events(id)).toEqual(before)
 
     const sessionAgain = await client.post('/sessions', body, key)
     expect(sessionAgain).toMatchObject({ status: 201, body: { session_id: id } })
     expect(sessionAgain.headers.get('idempotent-replay')).toBe('true')
-    expect(await client.post('/sessions', { ...body, title: 'another' }, key)).toMatchObject({ status: 422, body: { error: 'idempotency_key_reused' } })
+    expect(await client.post('/sessions', { ...body, title: 'another' }, key)).toMatchObject({
+      status: 422,
+      body: { error: 'idempotency_key_reused' },
+    })
     expect((await client.get('/sessions?scope=all')).body.sessions).toHaveLength(1)
   })
 
@@ -123,8 +160,13 @@ describe.concurrent('a session after kill -9', () => {
     await daemon.end()
     await using next = await stage.start(['--max-permission-mode', 'auto'])
     const task = { messages: [{ role: 'user', content: 'show' }] }
-    expect(await next.client.post(`/sessions/${session_id}/tasks`, task)).toMatchObject({ status: 403, body: { error: 'permission_mode_not_allowed', allowed: ['ask', 'auto'] } })
-    expect((await next.client.finish(await next.client.startTask(session_id, 'show', { permissionMode: 'auto' }))).type).toBe('task.completed')
+    expect(await next.client.post(`/sessions/${session_id}/tasks`, task)).toMatchObject({
+      status: 403,
+      body: { error: 'permission_mode_not_allowed', allowed: ['ask', 'auto'] },
+    })
+    expect((await next.client.finish(await next.client.startTask(session_id, 'show', { permissionMode: 'auto' }))).type).toBe(
+      'task.completed',
+    )
     expect(await stage.folder.read('shown.txt')).toContain('hello')
   })
 })

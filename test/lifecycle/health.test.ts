@@ -21,8 +21,15 @@ describe.concurrent('the executable that CODESDKD_CODEX_BIN names', () => {
     const env = { CODESDKD_CODEX_BIN: script(folder, 'echo codex-cli 9.8.7') }
     await using daemon = host(['--data-dir', folder.dataDir], { env })
     const client = new TestClient(urlOf(await daemon.ready))
-    expect(await client.get('/health')).toMatchObject({ status: 200, body: { ok: true, runtime: 'codex-sdk', version: '9.8.7', installed: true } })
-    await Promise.all(['/health?runtime=codex', '/health?runtime=codex-sdk', '/auth/status', '/capabilities', '/status', '/'].map((path) => client.get(path)))
+    expect(await client.get('/health')).toMatchObject({
+      status: 200,
+      body: { ok: true, runtime: 'codex-sdk', version: '9.8.7', installed: true },
+    })
+    await Promise.all(
+      ['/health?runtime=codex', '/health?runtime=codex-sdk', '/auth/status', '/capabilities', '/status', '/'].map((path) =>
+        client.get(path),
+      ),
+    )
     expect((await client.post('/sessions', { cwd: folder.workspace })).status).toBe(201)
     expect(runs(folder).map((line) => line.replace(/^\d+ /, ''))).toEqual(['--version'])
   })
@@ -32,13 +39,20 @@ describe.concurrent('the executable that CODESDKD_CODEX_BIN names', () => {
     await using daemon = host(['--data-dir', folder.dataDir], { env: { CODESDKD_CODEX_BIN: script(folder, 'exec sleep 600') } })
     const client = new TestClient(urlOf(await daemon.ready))
     const limit = AbortSignal.timeout(5_000)
-    const answers = await Promise.all(Array.from({ length: 20 }, async () => {
-      const response = await fetch(`${client.url}/health`, { signal: limit })
-      return { status: response.status, body: await response.json() as object }
-    }))
-    for (const answer of answers) expect(answer).toMatchObject({ status: 200, body: { ok: false, version: null, installed: true, error: { reason: 'timeout' } } })
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const response = await fetch(`${client.url}/health`, { signal: limit })
+        return { status: response.status, body: (await response.json()) as object }
+      }),
+    )
+    for (const answer of answers)
+      expect(answer).toMatchObject({ status: 200, body: { ok: false, version: null, installed: true, error: { reason: 'timeout' } } })
     expect(runs(folder)).toHaveLength(1)
-    expect(runs(folder).map((line) => Number.parseInt(line, 10)).filter(lives)).toEqual([])
+    expect(
+      runs(folder)
+        .map((line) => Number.parseInt(line, 10))
+        .filter(lives),
+    ).toEqual([])
   })
 
   test('may not be there, or not be executable: then nothing else is looked for', async () => {
@@ -48,7 +62,10 @@ describe.concurrent('the executable that CODESDKD_CODEX_BIN names', () => {
     for (const path of [plain, join(folder.path, 'nowhere'), folder.workspace]) {
       await using daemon = host(['--data-dir', folder.dataDir], { env: { CODESDKD_CODEX_BIN: path } })
       const client = new TestClient(urlOf(await daemon.ready))
-      expect(await client.get('/health'), path).toMatchObject({ status: 200, body: { ok: false, version: null, installed: false, error: { reason: 'not_installed' } } })
+      expect(await client.get('/health'), path).toMatchObject({
+        status: 200,
+        body: { ok: false, version: null, installed: false, error: { reason: 'not_installed' } },
+      })
     }
   })
 })

@@ -17,7 +17,10 @@ interface Child extends AsyncDisposable {
 }
 
 /** A host that starts a daemon and does nothing else; `holder` is a third process with the other end of the daemon's stdin. */
-async function startUnderParent(args: readonly string[], { stdin, holder = false }: { stdin: 'pipe' | 'ignore'; holder?: boolean }): Promise<Child> {
+async function startUnderParent(
+  args: readonly string[],
+  { stdin, holder = false }: { stdin: 'pipe' | 'ignore'; holder?: boolean },
+): Promise<Child> {
   const script = `
     import { spawn } from 'node:child_process'
     const daemon = spawn(process.execPath, ${JSON.stringify([executable, '--log-level', 'silent', ...args])}, { stdio: [${JSON.stringify(stdin)}, 'inherit', 'inherit'] })
@@ -48,7 +51,9 @@ async function startUnderParent(args: readonly string[], { stdin, holder = false
 
 describe.concurrent('a daemon whose parent is killed', () => {
   test('auto: stops its tasks and ends, even if a third process holds its stdin', { timeout: 60_000 }, async () => {
-    await using stage = await createStage([{ name: 'sleep', prompt: 'sleep', legs: [{ tools: [{ tool: 'shell', command: 'sleep 600' }] }, { text: 'done' }] }])
+    await using stage = await createStage([
+      { name: 'sleep', prompt: 'sleep', legs: [{ tools: [{ tool: 'shell', command: 'sleep 600' }] }, { text: 'done' }] },
+    ])
     const marker = `marker-${crypto.randomUUID()}`
     await using daemon = await startUnderParent(['--data-dir', stage.folder.dataDir], { stdin: 'pipe', holder: true })
     const session = await daemon.client.createSession(stage.session({ permissionMode: 'yolo', env: { MARKER: marker } }))

@@ -9,24 +9,40 @@ const scenarios = [
 
 describe('one session', () => {
   let bench: TestBench
-  beforeAll(async () => { bench = await createBench({ scenarios }) })
+  beforeAll(async () => {
+    bench = await createBench({ scenarios })
+  })
   afterAll(() => bench[Symbol.asyncDispose]())
 
   test('runs one task, keeps 64 waiting in order, and refuses the next until there is room', async () => {
     const { client } = bench
     const { session_id } = await client.createSession(bench.session())
-    const submit = (taskId: string) => client.post(`/sessions/${session_id}/tasks`, { taskId, messages: [{ role: 'user', content: taskId === 'first' ? 'touch' : 'hello' }] })
+    const submit = (taskId: string) =>
+      client.post(`/sessions/${session_id}/tasks`, {
+        taskId,
+        messages: [{ role: 'user', content: taskId === 'first' ? 'touch' : 'hello' }],
+      })
     expect(await submit('first')).toMatchObject({ status: 202, body: { status: 'started' } })
     await client.event(session_id, 'tool.call.policy_evaluated', ({ payload }) => payload.result === 'ask')
-    for (let index = 1; index <= 64; index += 1) expect(await submit(`waiting-${index}`)).toMatchObject({ status: 202, body: { status: 'started', phase: 'queued' } })
+    for (let index = 1; index <= 64; index += 1)
+      expect(await submit(`waiting-${index}`)).toMatchObject({ status: 202, body: { status: 'started', phase: 'queued' } })
     const refused = await submit('one-too-many')
-    expect(refused).toMatchObject({ status: 429, body: { error: 'backpressure', retryable: true, limit: 64, current: 64, scope: 'session' } })
+    expect(refused).toMatchObject({
+      status: 429,
+      body: { error: 'backpressure', retryable: true, limit: 64, current: 64, scope: 'session' },
+    })
     expect(refused.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
     expect((await client.get(`/sessions/${session_id}/tasks/one-too-many`)).status).toBe(404)
     expect(await submit('waiting-64')).toMatchObject({ status: 202, body: { phase: 'queued' } })
-    expect((await client.get('/status')).body).toMatchObject({ limits: { max_queued_tasks: 64 }, counts: { tasks_running: 1, tasks_queued: 64 } })
+    expect((await client.get('/status')).body).toMatchObject({
+      limits: { max_queued_tasks: 64 },
+      counts: { tasks_running: 1, tasks_queued: 64 },
+    })
 
-    expect(await client.post(`/sessions/${session_id}/tasks/waiting-1/stop`)).toMatchObject({ status: 200, body: { ok: true, status: 'stopped' } })
+    expect(await client.post(`/sessions/${session_id}/tasks/waiting-1/stop`)).toMatchObject({
+      status: 200,
+      body: { ok: true, status: 'stopped' },
+    })
     expect(await submit('one-too-many')).toMatchObject({ status: 202, body: { phase: 'queued' } })
     for (let index = 4; index <= 64; index += 1) await client.post(`/sessions/${session_id}/tasks/waiting-${index}/stop`)
 
@@ -41,7 +57,9 @@ describe('one session', () => {
 
 describe('--max-running-tasks 1', () => {
   let bench: TestBench
-  beforeAll(async () => { bench = await createBench({ scenarios, args: ['--max-running-tasks', '1'] }) })
+  beforeAll(async () => {
+    bench = await createBench({ scenarios, args: ['--max-running-tasks', '1'] })
+  })
   afterAll(() => bench[Symbol.asyncDispose]())
 
   /** Three sessions; a task of the first one runs until it is approved. */
@@ -59,18 +77,28 @@ describe('--max-running-tasks 1', () => {
     const { client } = bench
     const { first, second, third, running } = await block()
     const tasks = []
-    for (const [id, taskId] of [[second, 'b1'], [first, 'a1'], [first, 'a2'], [third, 'c1'], [second, 'b2']] as const) {
+    for (const [id, taskId] of [
+      [second, 'b1'],
+      [first, 'a1'],
+      [first, 'a2'],
+      [third, 'c1'],
+      [second, 'b2'],
+    ] as const) {
       const task = await client.startTask(id, 'hello', { taskId })
       expect(task.phase).toBe('queued')
       tasks.push(task)
     }
     await client.finish(running)
     for (const task of tasks) expect((await client.finish(task)).type).toBe('task.completed')
-    expect((await client.get('/status')).body).toMatchObject({ limits: { max_running_tasks: 1 }, counts: { tasks_running: 0, tasks_queued: 0 } })
+    expect((await client.get('/status')).body).toMatchObject({
+      limits: { max_running_tasks: 1 },
+      counts: { tasks_running: 0, tasks_queued: 0 },
+    })
     const order: string[] = []
     for await (const { event, data } of client.frames('/events?until=idle&types=task.*')) {
       const { type, trace } = event === undefined ? (JSON.parse(data) as Event) : { type: event, trace: { task_id: '' } }
-      if (/^task\.(started|completed)$/.test(type) && trace.task_id !== running.task_id) order.push(`${trace.task_id} ${type.slice('task.'.length)}`)
+      if (/^task\.(started|completed)$/.test(type) && trace.task_id !== running.task_id)
+        order.push(`${trace.task_id} ${type.slice('task.'.length)}`)
     }
     expect(order).toEqual(['b1', 'c1', 'a1', 'b2', 'a2'].flatMap((id) => [`${id} started`, `${id} completed`]))
   })

@@ -8,7 +8,9 @@ import { createFolder, type TestFolder } from '../harness/workspace.ts'
 import { codesdkd, host } from './testing/host.ts'
 
 let folder: TestFolder
-beforeAll(async () => { folder = await createFolder() })
+beforeAll(async () => {
+  folder = await createFolder()
+})
 afterAll(() => folder[Symbol.asyncDispose]())
 
 const token = 'a-token-of-sixteen-characters'
@@ -37,20 +39,36 @@ interface Refusal {
 const refusals: Readonly<Record<string, Refusal>> = {
   'an unknown flag': { args: () => ['--prot', '1'], says: /Unknown option '--prot'/ },
   'an unknown runtime': { args: () => ['--runtimes', 'codex,cody'], says: /unknown runtime "cody"; there are: .*codex-sdk/ },
-  'an unknown default runtime': { args: () => ['--default-runtime', 'cody'], says: /unknown default runtime "cody"; there are: .*codex-sdk/ },
-  'a variable that makes no sense': { env: () => ({ CODESDKD_MAX_RUNNING_TASKS: 'many' }), says: /environment max-running-tasks: must be a number/ },
+  'an unknown default runtime': {
+    args: () => ['--default-runtime', 'cody'],
+    says: /unknown default runtime "cody"; there are: .*codex-sdk/,
+  },
+  'a variable that makes no sense': {
+    env: () => ({ CODESDKD_MAX_RUNNING_TASKS: 'many' }),
+    says: /environment max-running-tasks: must be a number/,
+  },
   'an unknown key of the config file': { args: () => ['--config', file('{"portt": 1}')], says: /unknown config file key "portt"/ },
   'an address of others without a token': { args: () => ['--host', '0.0.0.0'], says: /refusing to listen on 0\.0\.0\.0 without a token/ },
-  'a token that the mode ignores': { args: () => ['--auth', 'same-user', '--token-file', file(token)], says: /a token was given, but --auth is same-user/ },
+  'a token that the mode ignores': {
+    args: () => ['--auth', 'same-user', '--token-file', file(token)],
+    says: /a token was given, but --auth is same-user/,
+  },
   'a token of the environment that is too short': { env: () => ({ CODESDKD_TOKEN: 'short' }), says: /the token must be 16 to 512/ },
   'a token file that others may read': { args: () => ['--token-file', file(token, 0o640)], says: /must belong to you with mode 0600/ },
-  'a scenario file that is none': { args: () => ['--offline', '--offline-scenario', file('{"scenarios":[{"name":"!","prompt":"x","legs":[]}]}')], says: /scenarios\[0\]\.name: .*; .*scenarios\[0\]\.legs: / },
+  'a scenario file that is none': {
+    args: () => ['--offline', '--offline-scenario', file('{"scenarios":[{"name":"!","prompt":"x","legs":[]}]}')],
+    says: /scenarios\[0\]\.name: .*; .*scenarios\[0\]\.legs: /,
+  },
   'a scenario file that is no JSON': { args: () => ['--offline', '--offline-scenario', file('scenarios')], says: /JSON/ },
 }
 
 describe.concurrent('what makes no sense is refused with exit code 2 and one line', () => {
   test.each(Object.entries(refusals))('%s', async (_what, { args = () => [], env = () => ({}), says }) => {
-    const ended = await codesdkd(['--data-dir', join(folder.path, `unused-${files++}`), '--log-level', 'silent', ...args()], { XDG_CONFIG_HOME: folder.path, TMPDIR: folder.path, ...env() })
+    const ended = await codesdkd(['--data-dir', join(folder.path, `unused-${files++}`), '--log-level', 'silent', ...args()], {
+      XDG_CONFIG_HOME: folder.path,
+      TMPDIR: folder.path,
+      ...env(),
+    })
     expect(ended).toMatchObject({ code: 2, stdout: '' })
     expect(ended.stderr).toMatch(/^codesdkd: [^\n]+\n$/)
     expect(ended.stderr).toMatch(says)

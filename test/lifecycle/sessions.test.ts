@@ -6,7 +6,11 @@ import { createFolder, type TestFolder } from '../harness/workspace.ts'
 
 const scenarios = [
   { name: 'hello', prompt: 'hello', legs: [{ text: 'Hello.' }] },
-  { name: 'home', prompt: 'where is home', legs: [{ tools: [{ tool: 'shell' as const, command: 'printf "%s %s" "$HOME" "$XDG_CACHE_HOME" > home.txt' }] }, { text: 'There.' }] },
+  {
+    name: 'home',
+    prompt: 'where is home',
+    legs: [{ tools: [{ tool: 'shell' as const, command: 'printf "%s %s" "$HOME" "$XDG_CACHE_HOME" > home.txt' }] }, { text: 'There.' }],
+  },
 ]
 
 /** Every problem has its code at top level, and says what it refuses. */
@@ -14,7 +18,9 @@ const problem = (status: number, error: string, members: object = {}) => ({ stat
 
 describe('a daemon that allows everything', () => {
   let bench: TestBench
-  beforeAll(async () => { bench = await createBench({ scenarios }) })
+  beforeAll(async () => {
+    bench = await createBench({ scenarios })
+  })
   afterAll(() => bench[Symbol.asyncDispose]())
 
   const create = (body: object) => bench.client.post('/sessions', { cwd: bench.folder.workspace, ...body })
@@ -22,7 +28,8 @@ describe('a daemon that allows everything', () => {
 
   test('the variables of a session are strings, and at most 1,000 of 64 KB', async () => {
     const many = Object.fromEntries(Array.from({ length: 1_001 }, (_unused, index) => [`V${index}`, '']))
-    for (const env of [[], 'A=1', { A: 1 }, { A: null }, { A: {} }]) expect(await create({ env }), JSON.stringify(env)).toMatchObject(problem(400, 'invalid_request'))
+    for (const env of [[], 'A=1', { A: 1 }, { A: null }, { A: {} }])
+      expect(await create({ env }), JSON.stringify(env)).toMatchObject(problem(400, 'invalid_request'))
     expect(await create({ env: many })).toMatchObject(problem(400, 'invalid_env', { limit: 1_000, current: 1_001 }))
     expect(await create({ env: { A: 'x'.repeat(64 * 1024) } })).toMatchObject(problem(400, 'invalid_env', { limit: 65_536 }))
     expect(await create({ env: null })).toMatchObject({ status: 201 })
@@ -34,43 +41,69 @@ describe('a daemon that allows everything', () => {
   })
 
   test.each([
-    'LD_PRELOAD', 'ld_library_path', 'DYLD_INSERT_LIBRARIES', 'NODE_OPTIONS', 'NODE_PATH', 'BASH_ENV', 'ENV', 'GIT_SSH_COMMAND', 'GIT_CONFIG_COUNT', 'GIT_EXEC_PATH', 'PYTHONSTARTUP', 'BASH_FUNC_ls',
-    'HOME', 'XDG_CONFIG_HOME', 'CODEX_HOME', 'CLAUDE_CONFIG_DIR', 'CODESDKD_PROCESS', 'CODESDKD_TOKEN',
-  ])('%s is not a session\'s to set', async (name) => {
+    'LD_PRELOAD',
+    'ld_library_path',
+    'DYLD_INSERT_LIBRARIES',
+    'NODE_OPTIONS',
+    'NODE_PATH',
+    'BASH_ENV',
+    'ENV',
+    'GIT_SSH_COMMAND',
+    'GIT_CONFIG_COUNT',
+    'GIT_EXEC_PATH',
+    'PYTHONSTARTUP',
+    'BASH_FUNC_ls',
+    'HOME',
+    'XDG_CONFIG_HOME',
+    'CODEX_HOME',
+    'CLAUDE_CONFIG_DIR',
+    'CODESDKD_PROCESS',
+    'CODESDKD_TOKEN',
+  ])("%s is not a session's to set", async (name) => {
     const answer = await create({ env: { FINE: '1', [name]: 'planted-value' } })
     expect(answer).toMatchObject(problem(400, 'invalid_env', { variable: name }))
     expect(answer.text).not.toContain('planted-value')
   })
 
   test('a PATH has absolute parts only, and no value has a NUL', async () => {
-    for (const PATH of ['bin', '.:/bin', '/bin:', '']) expect(await create({ env: { PATH } }), PATH).toMatchObject(problem(400, 'invalid_env', { variable: 'PATH' }))
+    for (const PATH of ['bin', '.:/bin', '/bin:', ''])
+      expect(await create({ env: { PATH } }), PATH).toMatchObject(problem(400, 'invalid_env', { variable: 'PATH' }))
     expect(await create({ env: { A: 'a\0b' } })).toMatchObject(problem(400, 'invalid_env', { variable: 'A' }))
   })
 
-  test.each(['', '.', 'workspace', '~', '~/x', 5, null, `/${'x'.repeat(5_000)}`, '/tmp\0', '/tmp\n', '/there/is/nothing/here'])('%j is no working directory', async (cwd) => {
-    expect(await create({ cwd })).toMatchObject(problem(400, 'invalid_request'))
-  })
+  test.each(['', '.', 'workspace', '~', '~/x', 5, null, `/${'x'.repeat(5_000)}`, '/tmp\0', '/tmp\n', '/there/is/nothing/here'])(
+    '%j is no working directory',
+    async (cwd) => {
+      expect(await create({ cwd })).toMatchObject(problem(400, 'invalid_request'))
+    },
+  )
 
-  test('the data directory and the system\'s own are no working directories', async () => {
-    for (const cwd of [bench.folder.dataDir, '/proc', '/sys', '/dev', '/dev/shm']) expect(await create({ cwd }), cwd).toMatchObject(problem(403, 'cwd_not_allowed', { field: 'cwd' }))
+  test("the data directory and the system's own are no working directories", async () => {
+    for (const cwd of [bench.folder.dataDir, '/proc', '/sys', '/dev', '/dev/shm'])
+      expect(await create({ cwd }), cwd).toMatchObject(problem(403, 'cwd_not_allowed', { field: 'cwd' }))
   })
 
   test('a namespace is a plain name', async () => {
     for (const credentialNamespace of ['', '.', '..', 'a/b', '-a', 'a b', 'ä', 'a'.repeat(65), '\0', 5, null, {}]) {
       expect(await create({ credentialNamespace }), JSON.stringify(credentialNamespace)).toMatchObject(problem(400, 'invalid_request'))
     }
-    for (const credentialNamespace of ['health', 'auth', 'default', 'a_b', 'a.b', 'Foo', 'foo']) expect(await create({ credentialNamespace }), credentialNamespace).toMatchObject({ status: 201 })
+    for (const credentialNamespace of ['health', 'auth', 'default', 'a_b', 'a.b', 'Foo', 'foo'])
+      expect(await create({ credentialNamespace }), credentialNamespace).toMatchObject({ status: 201 })
   })
 
   test('"shared" is for the namespace "default" alone', async () => {
     expect(await create({ isolationLevel: 'shared' })).toMatchObject({ status: 201, body: { isolation_level: 'shared' } })
-    expect(await create({ isolationLevel: 'shared', credentialNamespace: 'team' })).toMatchObject(problem(400, 'invalid_request', { allowed: ['namespaced', 'ephemeral'] }))
+    expect(await create({ isolationLevel: 'shared', credentialNamespace: 'team' })).toMatchObject(
+      problem(400, 'invalid_request', { allowed: ['namespaced', 'ephemeral'] }),
+    )
     expect(await create({ credentialNamespace: 'team' })).toMatchObject({ body: { isolation_level: 'namespaced' } })
     expect(await create({})).toMatchObject({ body: { isolation_level: 'shared' } })
     expect(await create({ isolationLevel: 'ephemeral' })).toMatchObject({ body: { isolation_level: 'ephemeral' } })
     expect(await create({ isolationLevel: 'xyz' })).toMatchObject(problem(400, 'invalid_request'))
     expect(await create({ isolationMode: 'root' })).toMatchObject(problem(400, 'invalid_request'))
-    expect(await create({ isolationMode: 'in_process' })).toMatchObject(problem(400, 'unsupported_isolation_mode', { allowed: ['subprocess'] }))
+    expect(await create({ isolationMode: 'in_process' })).toMatchObject(
+      problem(400, 'unsupported_isolation_mode', { allowed: ['subprocess'] }),
+    )
   })
 
   test('naming namespaces makes no directories; the first task of a session does', async () => {
@@ -88,7 +121,12 @@ describe('a daemon that allows everything', () => {
 
   test('what differs only in case or punctuation has different homes, and an ephemeral session its own', { timeout: 60_000 }, async () => {
     const homes: string[] = []
-    for (const more of [{ credentialNamespace: 'Foo' }, { credentialNamespace: 'foo' }, { isolationLevel: 'ephemeral' }, { isolationLevel: 'ephemeral' }]) {
+    for (const more of [
+      { credentialNamespace: 'Foo' },
+      { credentialNamespace: 'foo' },
+      { isolationLevel: 'ephemeral' },
+      { isolationLevel: 'ephemeral' },
+    ]) {
       const session = await bench.client.createSession(bench.session({ permissionMode: 'yolo', ...more }))
       expect((await bench.client.finish(await bench.client.startTask(session.session_id, 'where is home'))).type).toBe('task.completed')
       homes.push((await bench.folder.read('home.txt')) ?? '')
@@ -125,7 +163,10 @@ describe('a daemon that confines', () => {
     root = join(place.path, 'root')
     for (const name of ['root/project', 'rootx', 'outside']) mkdirSync(join(place.path, name), { recursive: true })
     symlinkSync('/etc', join(root, 'etc'))
-    bench = await createBench({ scenarios, args: ['--workspace-root', root, '--no-shared', '--max-permission-mode', 'auto', '--default-permission-mode', 'ask'] })
+    bench = await createBench({
+      scenarios,
+      args: ['--workspace-root', root, '--no-shared', '--max-permission-mode', 'auto', '--default-permission-mode', 'ask'],
+    })
   })
   afterAll(async () => {
     await bench[Symbol.asyncDispose]()
@@ -151,8 +192,12 @@ describe('a daemon that confines', () => {
   })
 
   test('shares no login', async () => {
-    expect(await bench.client.post('/sessions', { isolationLevel: 'shared' })).toMatchObject(problem(403, 'isolation_not_allowed', { allowed: ['namespaced', 'ephemeral'] }))
-    expect(await bench.client.post('/sessions', {})).toMatchObject({ body: { credential_namespace: 'default', isolation_level: 'namespaced' } })
+    expect(await bench.client.post('/sessions', { isolationLevel: 'shared' })).toMatchObject(
+      problem(403, 'isolation_not_allowed', { allowed: ['namespaced', 'ephemeral'] }),
+    )
+    expect(await bench.client.post('/sessions', {})).toMatchObject({
+      body: { credential_namespace: 'default', isolation_level: 'namespaced' },
+    })
   })
 
   test('allows modes up to its maximum, for sessions and for tasks', async () => {
@@ -162,6 +207,7 @@ describe('a daemon that confines', () => {
     expect(await bench.client.post('/sessions', { permissionMode: 'yolo' })).toMatchObject(refused)
     const task = { messages: [{ role: 'user', content: 'hello' }], permissionMode: 'yolo' }
     expect(await bench.client.post(`/sessions/${session.session_id}/tasks`, task)).toMatchObject(refused)
-    for (const permissionMode of ['root', 'YOLO', 1]) expect(await bench.client.post('/sessions', { permissionMode })).toMatchObject(problem(400, 'invalid_request'))
+    for (const permissionMode of ['root', 'YOLO', 1])
+      expect(await bench.client.post('/sessions', { permissionMode })).toMatchObject(problem(400, 'invalid_request'))
   })
 })

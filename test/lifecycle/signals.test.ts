@@ -47,52 +47,58 @@ describe.concurrent('an idle daemon', () => {
 const stopped = { type: 'task.stopped', payload: { reason: 'daemon_shutdown' } }
 
 describe.concurrent('a busy daemon', () => {
-  test('refuses new work, tells 50 followers how its tasks end, and is gone in time although one agent hangs', { timeout: 60_000 }, async () => {
-    await using stage = await createStage(scenarios)
-    const marker = `marker-${crypto.randomUUID()}`
-    await using daemon = await stage.start()
-    const { client } = daemon
+  test(
+    'refuses new work, tells 50 followers how its tasks end, and is gone in time although one agent hangs',
+    { timeout: 60_000 },
+    async () => {
+      await using stage = await createStage(scenarios)
+      const marker = `marker-${crypto.randomUUID()}`
+      await using daemon = await stage.start()
+      const { client } = daemon
 
-    const busy = await client.createSession(stage.session({ permissionMode: 'yolo', env: { MARKER: marker } }))
-    const running = await client.startTask(busy.session_id, 'sleep')
-    const queued = await client.startTask(busy.session_id, 'touch')
-    const asking = await client.createSession(stage.session())
-    const waiting = await client.startTask(asking.session_id, 'touch')
-    await client.event(asking.session_id, 'tool.call.policy_evaluated', ({ payload }) => payload.result === 'ask')
-    await client.event(busy.session_id, 'tool.call.started')
-    const streams = await Promise.all(Array.from({ length: 50 }, () => fetch(`${client.url}/sessions/${busy.session_id}/events?stream=1`)))
-    const texts = Promise.all(streams.map((stream) => stream.text()))
-    freezeAgent(marker)
+      const busy = await client.createSession(stage.session({ permissionMode: 'yolo', env: { MARKER: marker } }))
+      const running = await client.startTask(busy.session_id, 'sleep')
+      const queued = await client.startTask(busy.session_id, 'touch')
+      const asking = await client.createSession(stage.session())
+      const waiting = await client.startTask(asking.session_id, 'touch')
+      await client.event(asking.session_id, 'tool.call.policy_evaluated', ({ payload }) => payload.result === 'ask')
+      await client.event(busy.session_id, 'tool.call.started')
+      const streams = await Promise.all(
+        Array.from({ length: 50 }, () => fetch(`${client.url}/sessions/${busy.session_id}/events?stream=1`)),
+      )
+      const texts = Promise.all(streams.map((stream) => stream.text()))
+      freezeAgent(marker)
 
-    const ended = once(daemon.child, 'exit')
-    daemon.child.kill('SIGTERM')
-    await until('it is stopping', async () => (await client.get('/readyz')).status === 503)
-    const refusal = { status: 503, body: { error: 'shutting_down', retryable: true } }
-    for (const path of ['/sessions', `/sessions/${asking.session_id}/tasks`]) {
-      const answer = await client.post(path, { messages: [{ role: 'user', content: 'more' }] })
-      expect(answer).toMatchObject(refusal)
-      expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
-    }
-    expect((await client.get(`/sessions/${busy.session_id}`)).status).toBe(200)
+      const ended = once(daemon.child, 'exit')
+      daemon.child.kill('SIGTERM')
+      await until('it is stopping', async () => (await client.get('/readyz')).status === 503)
+      const refusal = { status: 503, body: { error: 'shutting_down', retryable: true } }
+      for (const path of ['/sessions', `/sessions/${asking.session_id}/tasks`]) {
+        const answer = await client.post(path, { messages: [{ role: 'user', content: 'more' }] })
+        expect(answer).toMatchObject(refusal)
+        expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
+      }
+      expect((await client.get(`/sessions/${busy.session_id}`)).status).toBe(200)
 
-    for (const text of await texts) {
-      expect(text.match(/"type":"task\.stopped"[^\n]*"reason":"daemon_shutdown"/g)).toHaveLength(2)
-      expect(text).toMatch(/\n: closing\n\n$/)
-    }
-    expect(await ended).toEqual([0, null])
-    expect(processesWith(marker).filter(lives)).toEqual([])
+      for (const text of await texts) {
+        expect(text.match(/"type":"task\.stopped"[^\n]*"reason":"daemon_shutdown"/g)).toHaveLength(2)
+        expect(text).toMatch(/\n: closing\n\n$/)
+      }
+      expect(await ended).toEqual([0, null])
+      expect(processesWith(marker).filter(lives)).toEqual([])
 
-    await using next = await stage.start()
-    for (const task of [running, queued, waiting]) {
-      const events = (await next.client.events(task.session_id)).filter(({ trace }) => trace.task_id === task.task_id)
-      expect(events.at(-1)).toMatchObject(stopped)
-      expect(await next.client.task(task)).toMatchObject({ status: 'stopped', reason: 'daemon_shutdown' })
-    }
-    const denied = (await next.client.events(asking.session_id)).find(({ type }) => type === 'tool.call.denied')
-    expect(denied).toMatchObject({ payload: { decided_by: 'daemon', reason: 'daemon_shutdown' } })
-    expect(await stage.folder.read('made.txt')).toBeNull()
-    expect((await next.client.get('/status')).body.issues).toEqual([])
-  })
+      await using next = await stage.start()
+      for (const task of [running, queued, waiting]) {
+        const events = (await next.client.events(task.session_id)).filter(({ trace }) => trace.task_id === task.task_id)
+        expect(events.at(-1)).toMatchObject(stopped)
+        expect(await next.client.task(task)).toMatchObject({ status: 'stopped', reason: 'daemon_shutdown' })
+      }
+      const denied = (await next.client.events(asking.session_id)).find(({ type }) => type === 'tool.call.denied')
+      expect(denied).toMatchObject({ payload: { decided_by: 'daemon', reason: 'daemon_shutdown' } })
+      expect(await stage.folder.read('made.txt')).toBeNull()
+      expect((await next.client.get('/status')).body.issues).toEqual([])
+    },
+  )
 
   test('that is told twice ends at once; the next one ends what it left', { timeout: 60_000 }, async () => {
     await using stage = await createStage(scenarios)

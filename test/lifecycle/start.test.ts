@@ -21,7 +21,10 @@ describe('the ready line', () => {
       daemon.child.kill('SIGTERM')
       expect(await daemon.ended).toBe(0)
       expect(daemon.output.stdout).toMatch(/^\{"url":"http:\/\/127\.0\.0\.1:\d+"\}\n$/)
-      const lines = daemon.output.stderr.trimEnd().split('\n').map((line) => JSON.parse(line) as { msg: string })
+      const lines = daemon.output.stderr
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { msg: string })
       expect(lines.map(({ msg }) => msg)).toEqual(['ready', 'shutting down'])
     }
     for (let index = 0; index < 20; index += 4) await Promise.all([0, 1, 2, 3].map((step) => start(index + step)))
@@ -36,8 +39,16 @@ describe.concurrent('the command', () => {
   })
 
   test('--version and --help write to stdout alone', async () => {
-    expect(await codesdkd(['--version'])).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string })
-    expect(await codesdkd(['--help', '--port', '1'])).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^usage: codesdkd [^]*--data-dir <dir>[^]*flag wins/) as string })
+    expect(await codesdkd(['--version'])).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string,
+    })
+    expect(await codesdkd(['--help', '--port', '1'])).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/^usage: codesdkd [^]*--data-dir <dir>[^]*flag wins/) as string,
+    })
   })
 })
 
@@ -54,11 +65,20 @@ describe.concurrent('a Node that is too old', () => {
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
     for (const name of ['demo', 'test', 'conformance', 'check']) expect(scripts[name]).toMatch(/^node scripts\/check-node\.mjs && /)
     const ended = await run(process.execPath, asOldNode(join(root, 'scripts/check-node.mjs')))
-    expect(ended).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/^This needs Node 24 or newer, [^\n]* Mend it with: npm rebuild node --foreground-scripts\n$/) as string })
+    expect(ended).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^This needs Node 24 or newer, [^\n]* Mend it with: npm rebuild node --foreground-scripts\n$/,
+      ) as string,
+    })
   })
 
   test.runIf(old !== null)('for real: the one of this machine', async () => {
-    for (const [file, code] of [[executable, 2], [join(root, 'scripts/check-node.mjs'), 1]] as const) {
+    for (const [file, code] of [
+      [executable, 2],
+      [join(root, 'scripts/check-node.mjs'), 1],
+    ] as const) {
       const ended = await run(old ?? '', [file])
       expect(ended).toMatchObject({ code, stdout: '' })
       expect(ended.stderr.trimEnd().split('\n')).toHaveLength(1)
@@ -68,7 +88,9 @@ describe.concurrent('a Node that is too old', () => {
 
 /** A Node from 12 to 23 on the PATH, or where systems install theirs. */
 async function findOldNode(): Promise<string | null> {
-  const candidates = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/usr/local/bin'].map((directory) => join(directory, 'node'))
+  const candidates = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/usr/local/bin'].map((directory) =>
+    join(directory, 'node'),
+  )
   for (const candidate of new Set(candidates)) {
     const { stdout } = await run(candidate, ['--version'])
     const major = Number(/^v(\d+)/.exec(stdout)?.[1])

@@ -22,7 +22,9 @@ describe.concurrent('CODESDKD_TOKEN', () => {
     const temporary = join(folder.path, 'tmp')
     mkdirSync(temporary)
     const look = 'tr "\\0" "\\n" < /proc/$PPID/environ > parent.txt; env > env.txt; tr "\\0" " " < /proc/$PPID/cmdline > args.txt'
-    await using model = await startOfflineModel({ scenarios: [{ name: 'look', prompt: 'look', legs: [{ tools: [{ tool: 'shell', command: look }] }, { text: 'seen' }] }] })
+    await using model = await startOfflineModel({
+      scenarios: [{ name: 'look', prompt: 'look', legs: [{ tools: [{ tool: 'shell', command: look }] }, { text: 'seen' }] }],
+    })
     const environment = { CODESDKD_TOKEN: token, TMPDIR: temporary, CODESDKD_LOG_LEVEL: 'debug' }
     await using daemon = host(['--data-dir', folder.dataDir], { env: environment })
     const client = new TestClient(urlOf(await daemon.ready))
@@ -36,10 +38,23 @@ describe.concurrent('CODESDKD_TOKEN', () => {
     expect(environmentOf(daemon.pid) + argumentsOf(daemon.pid)).not.toContain(token)
     expect(readdirSync(temporary)).toEqual([])
 
-    const session = { cwd: folder.workspace, model: 'gpt-5.5', credentialNamespace: 'test', permissionMode: 'yolo', runtimeConfig: { base_url: `${model.url}/v1` } }
-    const { body: { session_id } } = await client.post('/sessions', session, bearer)
-    const { body: { task_id } } = await client.post(`/sessions/${session_id}/tasks`, { messages: [{ role: 'user', content: 'look' }] }, bearer)
-    await until('the task has ended', async () => (await client.get(`/sessions/${session_id}/tasks/${task_id}`, bearer)).body.status === 'completed')
+    const session = {
+      cwd: folder.workspace,
+      model: 'gpt-5.5',
+      credentialNamespace: 'test',
+      permissionMode: 'yolo',
+      runtimeConfig: { base_url: `${model.url}/v1` },
+    }
+    const {
+      body: { session_id },
+    } = await client.post('/sessions', session, bearer)
+    const {
+      body: { task_id },
+    } = await client.post(`/sessions/${session_id}/tasks`, { messages: [{ role: 'user', content: 'look' }] }, bearer)
+    await until(
+      'the task has ended',
+      async () => (await client.get(`/sessions/${session_id}/tasks/${task_id}`, bearer)).body.status === 'completed',
+    )
     for (const name of ['parent.txt', 'env.txt', 'args.txt']) expect(await folder.read(name), name).toMatch(/\w/)
     expect(filesWith('planted-token-', folder.path)).toEqual([])
     daemon.child.kill('SIGTERM')

@@ -14,8 +14,13 @@ interface Asked {
 async function ask(socketPath: string, { path, body, headers = {} }: Asked): Promise<{ status: number | undefined; body: unknown }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number | undefined; body: unknown }>()
   request({ socketPath, path, method: body === undefined ? 'GET' : 'POST', headers }, (response) => {
-    Array.fromAsync(response.setEncoding('utf8')).then((chunks) => resolve({ status: response.statusCode, body: JSON.parse(chunks.join('')) }), reject)
-  }).on('error', reject).end(body === undefined ? undefined : JSON.stringify(body))
+    Array.fromAsync(response.setEncoding('utf8')).then(
+      (chunks) => resolve({ status: response.statusCode, body: JSON.parse(chunks.join('')) }),
+      reject,
+    )
+  })
+    .on('error', reject)
+    .end(body === undefined ? undefined : JSON.stringify(body))
   return promise
 }
 
@@ -28,11 +33,20 @@ describe.concurrent('--listen unix:<path>', () => {
     expect([statSync(join(folder.path, 'run')), statSync(path)].map(({ mode }) => mode & 0o777)).toEqual([0o700, 0o600])
 
     expect(await ask(path, { path: '/readyz' })).toEqual({ status: 200, body: { ok: true } })
-    expect(await ask(path, { path: '/sessions', body: { cwd: folder.workspace } })).toMatchObject({ status: 201, body: { cwd: folder.workspace } })
+    expect(await ask(path, { path: '/sessions', body: { cwd: folder.workspace } })).toMatchObject({
+      status: 201,
+      body: { cwd: folder.workspace },
+    })
     for (const name of ['example.com', '127.0.0.1', 'localhost.example.com', 'localhost:1']) {
-      expect(await ask(path, { path: '/readyz', headers: { host: name } }), name).toMatchObject({ status: 403, body: { error: 'host_not_allowed' } })
+      expect(await ask(path, { path: '/readyz', headers: { host: name } }), name).toMatchObject({
+        status: 403,
+        body: { error: 'host_not_allowed' },
+      })
     }
-    expect(await ask(path, { path: '/readyz', headers: { origin: 'https://example.com' } })).toMatchObject({ status: 403, body: { error: 'origin_not_allowed' } })
+    expect(await ask(path, { path: '/readyz', headers: { origin: 'https://example.com' } })).toMatchObject({
+      status: 403,
+      body: { error: 'origin_not_allowed' },
+    })
 
     daemon.child.kill('SIGTERM')
     expect(await daemon.ended).toBe(0)
@@ -51,7 +65,16 @@ describe.concurrent('--listen unix:<path>', () => {
   test('takes the place of a daemon that was killed, not of one that lives', async () => {
     await using folder = await createFolder()
     const path = join(folder.path, 'run', 'codesdkd.sock')
-    const args = (name: string) => ['--data-dir', join(folder.path, name), '--listen', `unix:${path}`, '--auth', 'none', '--log-level', 'silent']
+    const args = (name: string) => [
+      '--data-dir',
+      join(folder.path, name),
+      '--listen',
+      `unix:${path}`,
+      '--auth',
+      'none',
+      '--log-level',
+      'silent',
+    ]
     await using killed = host(args('first'))
     await killed.ready
     killed.child.kill('SIGKILL')
@@ -71,6 +94,10 @@ describe.concurrent('--listen unix:<path>', () => {
     mkdirSync(directory)
     chmodSync(directory, 0o755)
     const ended = await codesdkd(['--data-dir', folder.dataDir, '--listen', `unix:${directory}/codesdkd.sock`])
-    expect(ended).toEqual({ code: 69, stdout: '', stderr: `codesdkd: cannot listen: the directory of the socket must be this user's alone (mode 0700): ${directory}\n` })
+    expect(ended).toEqual({
+      code: 69,
+      stdout: '',
+      stderr: `codesdkd: cannot listen: the directory of the socket must be this user's alone (mode 0700): ${directory}\n`,
+    })
   })
 })

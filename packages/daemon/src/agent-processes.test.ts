@@ -3,7 +3,10 @@ import { createAgentProcesses } from './agent-processes.ts'
 
 function recorder() {
   const calls: string[] = []
-  const ledger = { started: ({ pid, mark }: { pid: number; mark: string }) => void calls.push(`+${pid} ${mark}`), ended: (pid: number) => void calls.push(`-${pid}`) }
+  const ledger = {
+    started: ({ pid, mark }: { pid: number; mark: string }) => void calls.push(`+${pid} ${mark}`),
+    ended: (pid: number) => void calls.push(`-${pid}`),
+  }
   return { calls, processes: createAgentProcesses(ledger) }
 }
 
@@ -20,7 +23,10 @@ test('an ended agent is known by its mark alone: its number may belong to anybod
   processes.started({ pid: 7, mark: 'a' })
   processes.started({ pid: 8, mark: 'b' })
   processes.ended(7)
-  expect(processes.known()).toEqual([{ pid: 8, mark: 'b' }, { pid: null, mark: 'a' }])
+  expect(processes.known()).toEqual([
+    { pid: 8, mark: 'b' },
+    { pid: null, mark: 'a' },
+  ])
   processes.started({ pid: 7, mark: 'c' })
   expect(processes.known()).toContainEqual({ pid: 7, mark: 'c' })
 })

@@ -43,13 +43,21 @@ describe('where a setting comes from', () => {
 
   test('a flag wins over the environment, the environment over the file', () => {
     const env = { CODESDKD_PORT: '2', CODESDKD_MAX_RUNNING_TASKS: '2' }
-    expect(read(['--config', config(), '--port', '3'], env)).toMatchObject({ listen: { port: 3 }, maxRunningTasks: 2, maxQueuedTasks: 1, workspaceRoots: ['/a', '/b,c'] })
+    expect(read(['--config', config(), '--port', '3'], env)).toMatchObject({
+      listen: { port: 3 },
+      maxRunningTasks: 2,
+      maxQueuedTasks: 1,
+      workspaceRoots: ['/a', '/b,c'],
+    })
   })
 
   test('lists are replaced, not joined', () => {
     const env = { CODESDKD_WORKSPACE_ROOT: '/c, /d' }
     expect(read(['--config', config()], env).workspaceRoots).toEqual(['/c', '/d'])
-    expect(read(['--config', config(), '--workspace-root', '/e', '--workspace-root', 'f'], env).workspaceRoots).toEqual(['/e', resolve('f')])
+    expect(read(['--config', config(), '--workspace-root', '/e', '--workspace-root', 'f'], env).workspaceRoots).toEqual([
+      '/e',
+      resolve('f'),
+    ])
   })
 
   test('the file is found by flag, by variable, or at its usual place', () => {
@@ -73,8 +81,18 @@ describe('where a setting comes from', () => {
 
   test('every option can be given in each of the three ways', () => {
     const values: Partial<Record<keyof typeof options, string>> = {
-      host: '127.0.0.1', port: '0', listen: 'unix:/s', runtimes: 'codex', 'default-permission-mode': 'ask', 'max-permission-mode': 'auto', auth: 'token',
-      'token-file': file(token), 'base-path': '/x', 'parent-watch': 'off', 'log-level': 'warn', 'offline-scenario': file('{}'),
+      host: '127.0.0.1',
+      port: '0',
+      listen: 'unix:/s',
+      runtimes: 'codex',
+      'default-permission-mode': 'ask',
+      'max-permission-mode': 'auto',
+      auth: 'token',
+      'token-file': file(token),
+      'base-path': '/x',
+      'parent-watch': 'off',
+      'log-level': 'warn',
+      'offline-scenario': file('{}'),
     }
     for (const [name, { value: shown }] of Object.entries(options)) {
       const value = values[name as keyof typeof options] ?? (shown === null ? 'true' : '12')
@@ -106,7 +124,12 @@ describe('what makes no sense is refused in one line', () => {
     ['a config file that is not there', ['--config', '/nowhere.json'], {}, /^cannot read the config file \/nowhere\.json$/],
     ['a scenario file that is not there', ['--offline-scenario', '/nowhere.json'], {}, /^cannot read the scenario file \/nowhere\.json$/],
     ['a scenario file that is a directory', ['--offline-scenario', folder], {}, /^cannot read the scenario file /],
-    ['a default mode above the maximum', ['--max-permission-mode', 'ask', '--default-permission-mode', 'auto'], {}, /^the default permission mode auto is above the maximum, ask$/],
+    [
+      'a default mode above the maximum',
+      ['--max-permission-mode', 'ask', '--default-permission-mode', 'auto'],
+      {},
+      /^the default permission mode auto is above the maximum, ask$/,
+    ],
   ])('%s', (_what, argv, env, says) => {
     expect(refusal(argv, env)).toMatch(says)
   })
@@ -127,13 +150,15 @@ describe('what makes no sense is refused in one line', () => {
 
   test('whatever the arguments are, the answer is settings or one line', () => {
     const word = fc.oneof(fc.constantFrom(...Object.keys(options).map((name) => `--${name}`), '--help', '--', 'serve'), fc.string())
-    fc.assert(fc.property(fc.array(word, { maxLength: 4 }), (argv) => {
-      try {
-        readInvocation(argv, { HOME: folder })
-      } catch (error) {
-        expect(error).toBeInstanceOf(StartFailure)
-      }
-    }))
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 4 }), (argv) => {
+        try {
+          readInvocation(argv, { HOME: folder })
+        } catch (error) {
+          expect(error).toBeInstanceOf(StartFailure)
+        }
+      }),
+    )
   })
 })
 
@@ -160,7 +185,8 @@ describe('who may connect', () => {
       expect(refusal(['--host', host, '--auth', 'none']), host).toMatch(/^refusing to listen on /)
       expect(read(['--host', host, '--auth', 'token']).listen, host).toEqual({ host, port: 0 })
     }
-    for (const host of ['127.0.0.1', '127.8.8.8', '::1', 'localhost']) expect(read(['--host', host]).listen, host).toEqual({ host, port: 0 })
+    for (const host of ['127.0.0.1', '127.8.8.8', '::1', 'localhost'])
+      expect(read(['--host', host]).listen, host).toEqual({ host, port: 0 })
   })
 })
 
@@ -178,7 +204,10 @@ test('the mode of a session that names none is never above the maximum', () => {
 })
 
 test('times are seconds outside and milliseconds inside', () => {
-  expect(read(['--approval-timeout', '0.25', '--agent-idle-timeout', '90'])).toMatchObject({ approvalTimeoutMs: 250, agentIdleTimeoutMs: 90_000 })
+  expect(read(['--approval-timeout', '0.25', '--agent-idle-timeout', '90'])).toMatchObject({
+    approvalTimeoutMs: 250,
+    agentIdleTimeoutMs: 90_000,
+  })
 })
 
 test('--help and --version win over settings, not over mistakes', () => {

@@ -16,12 +16,27 @@ export const runtimeAliases: ReadonlyMap<string, string> = new Map([
 ])
 
 // Coercion would take an empty text for 0.
-const number = z.union([z.number(), z.string().regex(/^\d+(\.\d+)?$/).transform(Number)], { error: 'must be a number' })
+const number = z.union(
+  [
+    z.number(),
+    z
+      .string()
+      .regex(/^\d+(\.\d+)?$/)
+      .transform(Number),
+  ],
+  { error: 'must be a number' },
+)
 const port = number.pipe(z.int().min(0).max(65_535))
 const seconds = number.pipe(z.number().positive().max(2_147_483))
 const count = number.pipe(z.int().min(1))
 const flag = z.union([z.boolean(), z.stringbool()], { error: 'must be true or false' })
-const list = z.union([z.array(z.string().min(1)), z.string().min(1).transform((text) => text.split(',').map((part) => part.trim()))])
+const list = z.union([
+  z.array(z.string().min(1)),
+  z
+    .string()
+    .min(1)
+    .transform((text) => text.split(',').map((part) => part.trim())),
+])
 
 interface Option {
   readonly schema: z.ZodType
@@ -49,7 +64,11 @@ export const options = {
   'token-file': { schema: z.string().min(1), value: '<file>', help: 'file (mode 0600) with the bearer token; switches token mode on' },
   'allow-host': { schema: list, value: '<host>', help: 'further value of the Host header; repeatable', many: true },
   'allow-origin': { schema: list, value: '<origin>', help: 'origin that may call from a browser; repeatable', many: true },
-  'base-path': { schema: z.string().regex(/^(\/[A-Za-z0-9._~-]+)*\/?$/, 'must be a path such as /codesdkd'), value: '<path>', help: 'path prefix under which a proxy shows the daemon' },
+  'base-path': {
+    schema: z.string().regex(/^(\/[A-Za-z0-9._~-]+)*\/?$/, 'must be a path such as /codesdkd'),
+    value: '<path>',
+    help: 'path prefix under which a proxy shows the daemon',
+  },
   'approval-timeout': { schema: seconds, value: '<seconds>', help: 'deny what nobody decides for so long (never)' },
   'agent-idle-timeout': { schema: seconds, value: '<seconds>', help: 'close an agent that has had no task for so long (300)' },
   'max-running-tasks': { schema: count, value: '<n>', help: 'tasks that run at once; others wait (32)' },
@@ -57,12 +76,20 @@ export const options = {
   'max-sse-clients': { schema: count, value: '<n>', help: 'open event streams; more are refused (2000)' },
   'max-body-bytes': { schema: count, value: '<n>', help: 'largest request body (1048576)' },
   'max-task-body-bytes': { schema: count, value: '<n>', help: 'largest request body of a task (8388608)' },
-  'parent-watch': { schema: z.enum(['auto', 'stdin', 'off']), value: '<how>', help: 'end with the process that started this one: auto, stdin or off (auto)' },
+  'parent-watch': {
+    schema: z.enum(['auto', 'stdin', 'off']),
+    value: '<how>',
+    help: 'end with the process that started this one: auto, stdin or off (auto)',
+  },
   metrics: { schema: flag, value: null, help: 'serve Prometheus metrics at /metrics' },
   offline: { schema: flag, value: null, help: 'play the offline model to every agent: no login, no network' },
   'offline-scenario': { schema: z.string().min(1), value: '<file>', help: 'scenario file for --offline (the demo)' },
   'no-shared': { schema: flag, value: null, help: "never use the user's own logins: every namespace is private" },
-  'log-level': { schema: z.enum(['debug', 'info', 'warn', 'error', 'silent']), value: '<level>', help: 'debug, info, warn, error or silent (info)' },
+  'log-level': {
+    schema: z.enum(['debug', 'info', 'warn', 'error', 'silent']),
+    value: '<level>',
+    help: 'debug, info, warn, error or silent (info)',
+  },
   'codex-bin': { schema: z.string().min(1), value: '<file>', help: 'the Codex executable' },
 } as const satisfies Record<string, Option>
 
@@ -106,7 +133,9 @@ export const usage = `usage: codesdkd [serve] [options]
 
 One local HTTP daemon for coding agents. Prints {"url":"http://127.0.0.1:12345"} when it is ready; logs go to stderr.
 
-${Object.entries(options).map(([name, { value, help }]) => `  ${`--${name}${value === null ? '' : ` ${value}`}`.padEnd(38)} ${help}`).join('\n')}
+${Object.entries(options)
+  .map(([name, { value, help }]) => `  ${`--${name}${value === null ? '' : ` ${value}`}`.padEnd(38)} ${help}`)
+  .join('\n')}
   --config <file>                        config file ($XDG_CONFIG_HOME/codesdkd/config.json)
   --version                              print the version
   --help                                 print this
@@ -144,7 +173,13 @@ function parseFlags(argv: readonly string[]): { readonly values: Record<string, 
     return parseArgs({
       args: [...argv],
       allowPositionals: true,
-      options: { ...Object.fromEntries(known), hostname: { type: 'string' }, config: { type: 'string' }, help: { type: 'boolean' }, version: { type: 'boolean' } },
+      options: {
+        ...Object.fromEntries(known),
+        hostname: { type: 'string' },
+        config: { type: 'string' },
+        help: { type: 'boolean' },
+        version: { type: 'boolean' },
+      },
     })
   } catch (error) {
     return fail(`${error instanceof Error ? error.message.split('. ')[0] : String(error)}; try: codesdkd --help`)
@@ -191,10 +226,13 @@ function toConfig(settings: Settings, env: NodeJS.ProcessEnv, environmentToken: 
   const token = readToken(settings['token-file'], environmentToken)
   const socket = settings.listen !== undefined
   const auth = settings.auth ?? (token !== null || socket || !canTellUser() ? 'token' : 'same-user')
-  const listen = settings.listen === undefined ? { host, port: settings.port ?? 0 } : { path: resolve(settings.listen.slice('unix:'.length)) }
-  if (auth === 'same-user' && (socket || !canTellUser())) fail('--auth same-user: the system does not tell who is at the other end of this connection; use token or none')
+  const listen =
+    settings.listen === undefined ? { host, port: settings.port ?? 0 } : { path: resolve(settings.listen.slice('unix:'.length)) }
+  if (auth === 'same-user' && (socket || !canTellUser()))
+    fail('--auth same-user: the system does not tell who is at the other end of this connection; use token or none')
   if (token !== null && auth !== 'token') fail(`a token was given, but --auth is ${auth}`)
-  if ('host' in listen && !isLoopback(host) && auth !== 'token') fail(`refusing to listen on ${host} without a token; use --token-file or --auth token`)
+  if ('host' in listen && !isLoopback(host) && auth !== 'token')
+    fail(`refusing to listen on ${host} without a token; use --token-file or --auth token`)
   const codex = settings['codex-bin']
   const scenario = settings['offline-scenario']
   if (scenario !== undefined && !isReadable(scenario)) fail(`cannot read the scenario file ${scenario}`)

@@ -11,7 +11,8 @@ const rooted = () => ({ roots: [at('root'), at('second')], dataDir: at('state') 
 
 beforeAll(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'codesdkd-cwd-')))
-  for (const name of ['root/project', 'root/state', 'rootx', 'second', 'outside', 'state/namespaces']) mkdirSync(at(name), { recursive: true })
+  for (const name of ['root/project', 'root/state', 'rootx', 'second', 'outside', 'state/namespaces'])
+    mkdirSync(at(name), { recursive: true })
   writeFileSync(at('root/file'), '')
   symlinkSync(at('outside'), at('root/out'))
   symlinkSync(at('root/project'), at('way-in'))
@@ -38,7 +39,7 @@ describe('without workspace roots', () => {
     await expect(checkCwd(`/${'x'.repeat(4095)}`, open())).rejects.toMatchObject({ code: 'invalid_request' })
   })
 
-  test('the data directory and the system\'s own file systems are not allowed, whatever the way there', async () => {
+  test("the data directory and the system's own file systems are not allowed, whatever the way there", async () => {
     for (const cwd of [at('state'), at('state/namespaces'), at('root/data'), '/proc', '/proc/self', '/sys', '/dev', '/dev/shm']) {
       await expect(checkCwd(cwd, open()), cwd).rejects.toMatchObject({ code: 'cwd_not_allowed' })
     }

@@ -10,17 +10,27 @@ const forbidden = ['/proc', '/sys', '/dev']
  * system's own file systems, and inside a workspace root where there are any. Returns the real path.
  * Throws `Problem`: `invalid_request`, `cwd_not_allowed`.
  */
-export async function checkCwd(cwd: string, { roots, dataDir }: { readonly roots: readonly string[]; readonly dataDir: string }): Promise<string> {
+export async function checkCwd(
+  cwd: string,
+  { roots, dataDir }: { readonly roots: readonly string[]; readonly dataDir: string },
+): Promise<string> {
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (!isAbsolute(cwd) || /[\u0000-\u001f]/.test(cwd)) throw new Problem('invalid_request', 'cwd must be an absolute path without control characters.', { members: { field: 'cwd' } })
+  if (!isAbsolute(cwd) || /[\u0000-\u001f]/.test(cwd))
+    throw new Problem('invalid_request', 'cwd must be an absolute path without control characters.', { members: { field: 'cwd' } })
   const real = await realpath(cwd).catch(() => null)
-  const there = real !== null && (await stat(real).then((stats) => stats.isDirectory(), () => false))
+  const there =
+    real !== null &&
+    (await stat(real).then(
+      (stats) => stats.isDirectory(),
+      () => false,
+    ))
   const outside = roots.length > 0 && !(await inAnyRoot(real ?? cwd, roots))
   // Whether something outside the roots exists is nobody's business.
   if (outside) throw new Problem('cwd_not_allowed', 'The working directory is outside the workspace roots.', { members: { field: 'cwd' } })
   if (real === null || !there) throw new Problem('invalid_request', 'cwd must be an existing directory.', { members: { field: 'cwd' } })
   const owned = [...forbidden, await realpath(dataDir).catch(() => dataDir)]
-  if (owned.some((path) => isInside(path, real))) throw new Problem('cwd_not_allowed', 'This working directory is not allowed.', { members: { field: 'cwd' } })
+  if (owned.some((path) => isInside(path, real)))
+    throw new Problem('cwd_not_allowed', 'This working directory is not allowed.', { members: { field: 'cwd' } })
   return real
 }
 

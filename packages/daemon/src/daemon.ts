@@ -50,7 +50,9 @@ const systemClock: Clock = { now: () => new Date().toISOString(), monotonic: () 
 export async function createDaemon(config: Config, { clock = systemClock, environment = process.env }: DaemonParts = {}): Promise<Daemon> {
   const begun = clock.monotonic()
   const startup: Record<string, number> = {}
-  const lap = (name: string) => { startup[name] = Math.round(clock.monotonic() - begun) }
+  const lap = (name: string) => {
+    startup[name] = Math.round(clock.monotonic() - begun)
+  }
   await using stack = new AsyncDisposableStack()
   const madeToken = config.auth === 'token' && config.token === null ? makeToken() : null
   const token = config.token ?? madeToken
@@ -58,64 +60,76 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   const logger = createLog({ level: config.logLevel, masker })
 
   const metrics = stack.use(createMetrics({ enabled: config.metrics, version, runtimes: [...supported.keys()] }))
-  const storage = stack.use(openStorage({
-    path: config.dataDir,
-    clock,
-    newId,
-    onCommit: (seconds) => metrics.appended(seconds),
-    onFailure: (failure) => (failure === null ? logger.info('the log can be written again') : logger.error({ err: failure }, 'the log cannot be written')),
-  }))
+  const storage = stack.use(
+    openStorage({
+      path: config.dataDir,
+      clock,
+      newId,
+      onCommit: (seconds) => metrics.appended(seconds),
+      onFailure: (failure) =>
+        failure === null ? logger.info('the log can be written again') : logger.error({ err: failure }, 'the log cannot be written'),
+    }),
+  )
   const { dir, log, artifacts } = storage
   const processes = createAgentProcesses(storage.processes)
   lap('storage_ms')
-  const leftovers = await sweepLeftovers(storage.processes.leftovers().flatMap((one) => (one.startTime === null ? [] : [{ ...one, startTime: one.startTime }])))
+  const leftovers = await sweepLeftovers(
+    storage.processes.leftovers().flatMap((one) => (one.startTime === null ? [] : [{ ...one, startTime: one.startTime }])),
+  )
   storage.processes.clear()
   lap('leftovers_ms')
 
   const offline = config.offline ? stack.use(await startOffline(config.offlineScenario)) : null
   const runtimes = createRuntimes(config, { ledger: processes, newId })
-  const namespaces = stack.use(createNamespaces({
-    dataDir: dir.path,
-    environment,
-    executable: async ({ name }) => (await supported.get(name)?.findExecutable({ configured: config.executables.get(name) ?? null, searchPath: environment['PATH'] ?? '' })) ?? null,
-    offlineUrl: offline?.url ?? null,
-  }))
+  const namespaces = stack.use(
+    createNamespaces({
+      dataDir: dir.path,
+      environment,
+      executable: async ({ name }) =>
+        (await supported
+          .get(name)
+          ?.findExecutable({ configured: config.executables.get(name) ?? null, searchPath: environment['PATH'] ?? '' })) ?? null,
+      offlineUrl: offline?.url ?? null,
+    }),
+  )
   const secrets = createSessionSecrets(dir)
   const roots = { roots: config.workspaceRoots, dataDir: dir.path }
 
-  const sessions = stack.use(new Sessions({
-    log,
-    artifacts,
-    clock,
-    newId,
-    slots: new Slots(config.maxRunningTasks),
-    hash: { inputHash, contentHash: canonicalHash },
-    queueLimit: config.maxQueuedTasks,
-    idleTimeoutMs: config.agentIdleTimeoutMs,
-    approvalTimeoutMs: config.approvalTimeoutMs,
-    judge: async (call, record, mode) => {
-      // Git reads the configuration of the home that the agent's git will have.
-      const runtime = runtimes.get(record.runtime)
-      const variables = runtime === undefined ? {} : (await namespaces.toEnv(runtime, record, secrets.load(record.sessionId))).variables
-      const facts = await gatherFacts(call, mode, record.cwd, createWorkspace({ environment: variables }))
-      return evaluatePolicy(call, { mode, escalation: record.escalation, confinement: record.confinement, facts })
-    },
-    checkCwd: (cwd) => checkCwd(cwd, roots),
-    observer: (event) => metrics.observe(event),
-    report: (error, about) => logger.error({ err: error, ...about }, 'a task could not be run'),
-    rules: {
-      defaultRuntime: config.defaultRuntime,
-      defaultPermissionMode: config.defaultPermissionMode,
-      maxPermissionMode: config.maxPermissionMode,
-      defaultCwd: config.workspaceRoots[0] ?? process.cwd(),
-      sharedAllowed: config.sharedAllowed,
-    },
-    runtimes,
-    aliases: runtimeAliases,
-    environment: (record, runtime) => namespaces.toEnv(runtime, record, secrets.load(record.sessionId)),
-    secrets,
-    createMasker: (values) => createMasker(token === null ? values : [token, ...values]),
-  }))
+  const sessions = stack.use(
+    new Sessions({
+      log,
+      artifacts,
+      clock,
+      newId,
+      slots: new Slots(config.maxRunningTasks),
+      hash: { inputHash, contentHash: canonicalHash },
+      queueLimit: config.maxQueuedTasks,
+      idleTimeoutMs: config.agentIdleTimeoutMs,
+      approvalTimeoutMs: config.approvalTimeoutMs,
+      judge: async (call, record, mode) => {
+        // Git reads the configuration of the home that the agent's git will have.
+        const runtime = runtimes.get(record.runtime)
+        const variables = runtime === undefined ? {} : (await namespaces.toEnv(runtime, record, secrets.load(record.sessionId))).variables
+        const facts = await gatherFacts(call, mode, record.cwd, createWorkspace({ environment: variables }))
+        return evaluatePolicy(call, { mode, escalation: record.escalation, confinement: record.confinement, facts })
+      },
+      checkCwd: (cwd) => checkCwd(cwd, roots),
+      observer: (event) => metrics.observe(event),
+      report: (error, about) => logger.error({ err: error, ...about }, 'a task could not be run'),
+      rules: {
+        defaultRuntime: config.defaultRuntime,
+        defaultPermissionMode: config.defaultPermissionMode,
+        maxPermissionMode: config.maxPermissionMode,
+        defaultCwd: config.workspaceRoots[0] ?? process.cwd(),
+        sharedAllowed: config.sharedAllowed,
+      },
+      runtimes,
+      aliases: runtimeAliases,
+      environment: (record, runtime) => namespaces.toEnv(runtime, record, secrets.load(record.sessionId)),
+      secrets,
+      createMasker: (values) => createMasker(token === null ? values : [token, ...values]),
+    }),
+  )
   const recovered = await sessions.recover()
   lap('recovery_ms')
 
@@ -127,28 +141,43 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
     clock,
   })
   let state: 'starting' | 'ready' | 'stopping' = 'starting'
-  const server = stack.use(await listen(() => createHttpServer({
-    listen: config.listen,
-    access: { auth: config.auth, token, allowedHosts: config.allowedHosts, allowedOrigins: config.allowedOrigins, basePath: config.basePath },
-    limits: { ...defaultHttpLimits, bodyBytes: config.bodyBytes, taskBodyBytes: config.taskBodyBytes, sseClients: config.maxSseClients },
-    daemon: {
-      version,
-      startedAt: clock.now(),
-      startup,
-      state: () => state,
-      limits: { max_running_tasks: config.maxRunningTasks, max_queued_tasks: config.maxQueuedTasks },
-      issues: () => toIssues(config, log, leftovers),
-    },
-    sessions,
-    runtimes: directory,
-    bundles: createSupportBundles({ log, artifacts, runtimes: directory, dataDir: dir, version, token, secrets, clock }),
-    log,
-    artifacts,
-    metrics,
-    agents: processes.known,
-    newId,
-    logger,
-  })))
+  const server = stack.use(
+    await listen(() =>
+      createHttpServer({
+        listen: config.listen,
+        access: {
+          auth: config.auth,
+          token,
+          allowedHosts: config.allowedHosts,
+          allowedOrigins: config.allowedOrigins,
+          basePath: config.basePath,
+        },
+        limits: {
+          ...defaultHttpLimits,
+          bodyBytes: config.bodyBytes,
+          taskBodyBytes: config.taskBodyBytes,
+          sseClients: config.maxSseClients,
+        },
+        daemon: {
+          version,
+          startedAt: clock.now(),
+          startup,
+          state: () => state,
+          limits: { max_running_tasks: config.maxRunningTasks, max_queued_tasks: config.maxQueuedTasks },
+          issues: () => toIssues(config, log, leftovers),
+        },
+        sessions,
+        runtimes: directory,
+        bundles: createSupportBundles({ log, artifacts, runtimes: directory, dataDir: dir, version, token, secrets, clock }),
+        log,
+        artifacts,
+        metrics,
+        agents: processes.known,
+        newId,
+        logger,
+      }),
+    ),
+  )
   lap('listening_ms')
   metrics.gauges(() => sessions.counts())
   state = 'ready'
@@ -177,11 +206,13 @@ function createRuntimes({ runtimes: wanted, defaultRuntime }: Config, options: R
   const names = wanted ?? [...supported.keys()]
   const made = names.map((name) => {
     const one = supported.get(name)
-    if (one === undefined) throw new StartFailure('invalid_config', `unknown runtime ${JSON.stringify(name)}; there are: ${[...supported.keys()].join(', ')}`)
+    if (one === undefined)
+      throw new StartFailure('invalid_config', `unknown runtime ${JSON.stringify(name)}; there are: ${[...supported.keys()].join(', ')}`)
     return [name, one.create(options)] as const
   })
   const runtimes = new Map(made)
-  if (!runtimes.has(defaultRuntime)) throw new StartFailure('invalid_config', `unknown default runtime ${JSON.stringify(defaultRuntime)}; there are: ${names.join(', ')}`)
+  if (!runtimes.has(defaultRuntime))
+    throw new StartFailure('invalid_config', `unknown default runtime ${JSON.stringify(defaultRuntime)}; there are: ${names.join(', ')}`)
   return runtimes
 }
 
@@ -189,7 +220,9 @@ function createRuntimes({ runtimes: wanted, defaultRuntime }: Config, options: R
 async function startOffline(file: string | null): Promise<{ readonly url: string } & AsyncDisposable> {
   const { readScenarioFile, ScenarioError, startOfflineModel } = await import('@codesdkd/offline-model')
   try {
-    return await startOfflineModel(await readScenarioFile(file ?? fileURLToPath(import.meta.resolve('@codesdkd/offline-model/scenarios/demo.json'))))
+    return await startOfflineModel(
+      await readScenarioFile(file ?? fileURLToPath(import.meta.resolve('@codesdkd/offline-model/scenarios/demo.json'))),
+    )
   } catch (error) {
     if (error instanceof ScenarioError) throw new StartFailure('invalid_config', error.message, { cause: error })
     throw error
@@ -204,10 +237,20 @@ function toWhose(namespace: string | null, sharedAllowed: boolean): Whose {
 
 function toIssues(config: Config, log: SqliteEventLog, leftovers: readonly number[]): readonly Issue[] {
   const issues: Issue[] = []
-  const add = (kind: Issue['kind'], severity: Issue['severity'], message: string, hint: string | null) => issues.push({ kind, severity, message, hint })
-  if (config.auth === 'none') add('auth_off', 'warning', 'Anybody who reaches the port may use the daemon.', 'Start it without --auth none.')
-  if (!log.writable) add('storage_failing', 'error', 'The log cannot be written at the moment.', 'Make room on the disk of the data directory.')
-  if (log.gap !== null) add('storage_gap', 'error', `The log ends at ${log.gap.found} and once went to ${log.gap.expected}.`, 'Restore the data directory from a copy, or go on without the lost events.')
-  if (leftovers.length > 0) add('leftovers_ended', 'info', `${leftovers.length} processes of an earlier daemon were still there and were ended.`, null)
+  const add = (kind: Issue['kind'], severity: Issue['severity'], message: string, hint: string | null) =>
+    issues.push({ kind, severity, message, hint })
+  if (config.auth === 'none')
+    add('auth_off', 'warning', 'Anybody who reaches the port may use the daemon.', 'Start it without --auth none.')
+  if (!log.writable)
+    add('storage_failing', 'error', 'The log cannot be written at the moment.', 'Make room on the disk of the data directory.')
+  if (log.gap !== null)
+    add(
+      'storage_gap',
+      'error',
+      `The log ends at ${log.gap.found} and once went to ${log.gap.expected}.`,
+      'Restore the data directory from a copy, or go on without the lost events.',
+    )
+  if (leftovers.length > 0)
+    add('leftovers_ended', 'info', `${leftovers.length} processes of an earlier daemon were still there and were ended.`, null)
   return issues
 }

@@ -19,10 +19,14 @@ export async function main(argv: readonly string[]): Promise<never> {
     const token = takeEnvironmentToken(process.env)
     const invocation = readInvocation(argv, process.env, token)
     switch (invocation.command) {
-      case 'help': return await print(usage)
-      case 'version': return await print(`${version}\n`)
-      case 'serve': return await serve(invocation.config)
-      default: return invocation satisfies never
+      case 'help':
+        return await print(usage)
+      case 'version':
+        return await print(`${version}\n`)
+      case 'serve':
+        return await serve(invocation.config)
+      default:
+        return invocation satisfies never
     }
   } catch (error) {
     return refuse(error)
@@ -45,7 +49,8 @@ async function serve(config: Config): Promise<never> {
 /** The first one asks for the end. Whoever asks again does not want to wait; a terminal that closes is not impatient. */
 function takeSignals(end: (signal: string) => void): void {
   // Node would open its debugger on SIGUSR1, and end on SIGPIPE or SIGXFSZ without a word.
-  for (const signal of ['SIGUSR1', 'SIGPIPE', 'SIGXFSZ'] as const) if (signal in constants.signals) process.on(signal as NodeJS.Signals, () => undefined)
+  for (const signal of ['SIGUSR1', 'SIGPIPE', 'SIGXFSZ'] as const)
+    if (signal in constants.signals) process.on(signal as NodeJS.Signals, () => undefined)
   process.on('SIGHUP', end)
   let asked = false
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

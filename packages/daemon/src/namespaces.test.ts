@@ -12,24 +12,47 @@ if (codex === undefined) throw new Error('there is no Codex')
 const runtime = codex
 
 const environment = {
-  PATH: 'node_modules/.bin:/usr/bin::/bin', LANG: 'C', LC_ALL: 'C.UTF-8', HOME: '/home/ada', XDG_CONFIG_HOME: '/home/ada/.config', CODEX_HOME: '/home/ada/.codex',
-  OPENAI_API_KEY: 'sk-openai', ANTHROPIC_API_KEY: 'sk-anthropic', AWS_SECRET_ACCESS_KEY: 'aws', NODE_OPTIONS: '--inspect', LD_PRELOAD: 'x.so', CODESDKD_PORT: '1',
-  SSH_AUTH_SOCK: '/run/ssh', XDG_RUNTIME_DIR: '/run/user/1',
+  PATH: 'node_modules/.bin:/usr/bin::/bin',
+  LANG: 'C',
+  LC_ALL: 'C.UTF-8',
+  HOME: '/home/ada',
+  XDG_CONFIG_HOME: '/home/ada/.config',
+  CODEX_HOME: '/home/ada/.codex',
+  OPENAI_API_KEY: 'sk-openai',
+  ANTHROPIC_API_KEY: 'sk-anthropic',
+  AWS_SECRET_ACCESS_KEY: 'aws',
+  NODE_OPTIONS: '--inspect',
+  LD_PRELOAD: 'x.so',
+  CODESDKD_PORT: '1',
+  SSH_AUTH_SOCK: '/run/ssh',
+  XDG_RUNTIME_DIR: '/run/user/1',
 }
 
 let dataDir: string
-beforeEach(() => { dataDir = mkdtempSync(join(tmpdir(), 'codesdkd-namespaces-')) })
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'codesdkd-namespaces-'))
+})
 afterEach(() => rmSync(dataDir, { recursive: true }))
 
 const create = (): Namespaces => createNamespaces({ dataDir, environment, executable: async () => '/usr/bin/codex', offlineUrl: null })
-const whose = (credentialNamespace: string, isolationLevel: Whose['isolationLevel'] = 'namespaced', sessionId = 'sess_1'): Whose => ({ credentialNamespace, isolationLevel, sessionId })
+const whose = (credentialNamespace: string, isolationLevel: Whose['isolationLevel'] = 'namespaced', sessionId = 'sess_1'): Whose => ({
+  credentialNamespace,
+  isolationLevel,
+  sessionId,
+})
 
 describe('the variables of an agent', () => {
-  test('shared: the user\'s home and the keys of this agent, and nothing else of the daemon\'s environment that could steer it', async () => {
+  test("shared: the user's home and the keys of this agent, and nothing else of the daemon's environment that could steer it", async () => {
     const { variables, shared } = await create().toEnv(runtime, whose('default', 'shared'))
     expect(shared).toBe(true)
     expect(variables).toEqual({
-      PATH: '/usr/bin:/bin', LANG: 'C', LC_ALL: 'C.UTF-8', HOME: '/home/ada', XDG_CONFIG_HOME: '/home/ada/.config', CODEX_HOME: '/home/ada/.codex', OPENAI_API_KEY: 'sk-openai',
+      PATH: '/usr/bin:/bin',
+      LANG: 'C',
+      LC_ALL: 'C.UTF-8',
+      HOME: '/home/ada',
+      XDG_CONFIG_HOME: '/home/ada/.config',
+      CODEX_HOME: '/home/ada/.codex',
+      OPENAI_API_KEY: 'sk-openai',
     })
   })
 
@@ -39,8 +62,15 @@ describe('the variables of an agent', () => {
     expect(own.startsWith(join(dataDir, 'namespaces'))).toBe(true)
     expect(home.startsWith(join(dataDir, 'namespaces'))).toBe(true)
     expect(variables).toEqual({
-      PATH: '/usr/bin:/bin', LANG: 'de', LC_ALL: 'C.UTF-8', OPENAI_API_KEY: 'sk-of-the-session', HOME: own, XDG_CONFIG_HOME: join(own, '.config'),
-      XDG_DATA_HOME: join(own, '.local/share'), XDG_STATE_HOME: join(own, '.local/state'), XDG_CACHE_HOME: join(own, '.cache'),
+      PATH: '/usr/bin:/bin',
+      LANG: 'de',
+      LC_ALL: 'C.UTF-8',
+      OPENAI_API_KEY: 'sk-of-the-session',
+      HOME: own,
+      XDG_CONFIG_HOME: join(own, '.config'),
+      XDG_DATA_HOME: join(own, '.local/share'),
+      XDG_STATE_HOME: join(own, '.local/state'),
+      XDG_CACHE_HOME: join(own, '.cache'),
     })
   })
 
@@ -56,7 +86,13 @@ describe('the directories', () => {
     await namespaces.toEnv(runtime, { credentialNamespace: 'team', isolationLevel: 'namespaced' })
     expect(existsSync(join(dataDir, 'namespaces'))).toBe(false)
     const { home, variables } = await namespaces.toEnv(runtime, whose('team'))
-    const made = [join(dataDir, 'namespaces'), home, variables['HOME'] ?? '', variables['XDG_CONFIG_HOME'] ?? '', variables['XDG_CACHE_HOME'] ?? '']
+    const made = [
+      join(dataDir, 'namespaces'),
+      home,
+      variables['HOME'] ?? '',
+      variables['XDG_CONFIG_HOME'] ?? '',
+      variables['XDG_CACHE_HOME'] ?? '',
+    ]
     expect(made.map((path) => statSync(path).mode & 0o777)).toEqual(made.map(() => 0o700))
   })
 
@@ -68,37 +104,45 @@ describe('the directories', () => {
 
   test('differ exactly where namespaces differ, on any file system', async () => {
     const namespaces = create()
-    const homeOf = async (name: string, level?: Whose['isolationLevel']) => (await namespaces.toEnv(runtime, { credentialNamespace: name, isolationLevel: level ?? 'namespaced' })).home.toLowerCase()
+    const homeOf = async (name: string, level?: Whose['isolationLevel']) =>
+      (await namespaces.toEnv(runtime, { credentialNamespace: name, isolationLevel: level ?? 'namespaced' })).home.toLowerCase()
     const tricky = ['a_b', 'a.b', 'a-b', 'Foo', 'foo', 'health', 'auth', 'default', 'ephemeral', 'shared', 'A'.repeat(64), 'a'.repeat(64)]
     expect(new Set(await Promise.all(tricky.map((name) => homeOf(name)))).size).toBe(tricky.length)
     expect(await homeOf('default', 'shared')).not.toBe(await homeOf('default'))
     const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
-    await fc.assert(fc.asyncProperty(name, name, async (a, b) => {
-      expect(credentialNamespace.safeParse(a).success).toBe(true)
-      expect((await homeOf(a)) === (await homeOf(b))).toBe(a === b)
-    }))
+    await fc.assert(
+      fc.asyncProperty(name, name, async (a, b) => {
+        expect(credentialNamespace.safeParse(a).success).toBe(true)
+        expect((await homeOf(a)) === (await homeOf(b))).toBe(a === b)
+      }),
+    )
   })
 })
 
 describe('an ephemeral session', () => {
   test('shares its directory with no other session', async () => {
     const namespaces = create()
-    const homes = await Promise.all(['sess_1', 'sess_2'].map(async (id) => (await namespaces.toEnv(runtime, whose('default', 'ephemeral', id))).home))
+    const homes = await Promise.all(
+      ['sess_1', 'sess_2'].map(async (id) => (await namespaces.toEnv(runtime, whose('default', 'ephemeral', id))).home),
+    )
     expect(new Set(homes).size).toBe(2)
     expect((await namespaces.toEnv(runtime, whose('default', 'ephemeral', 'sess_1'))).home).toBe(homes[0])
   })
 
-  test.each(['the daemon ends', 'a daemon that was killed is started again'])('leaves nothing when %s; the others keep theirs', async (how) => {
-    const namespaces = create()
-    const { home } = await namespaces.toEnv(runtime, whose('default', 'ephemeral'))
-    const other = await namespaces.toEnv(runtime, whose('team'))
-    for (const path of [home, other.home]) {
-      mkdirSync(join(path, 'sessions'))
-      writeFileSync(join(path, 'sessions', 'rollout.jsonl'), 'what was said')
-    }
-    if (how === 'the daemon ends') namespaces[Symbol.dispose]()
-    else create()
-    expect(existsSync(home)).toBe(false)
-    expect(readdirSync(join(other.home, 'sessions'))).toEqual(['rollout.jsonl'])
-  })
+  test.each(['the daemon ends', 'a daemon that was killed is started again'])(
+    'leaves nothing when %s; the others keep theirs',
+    async (how) => {
+      const namespaces = create()
+      const { home } = await namespaces.toEnv(runtime, whose('default', 'ephemeral'))
+      const other = await namespaces.toEnv(runtime, whose('team'))
+      for (const path of [home, other.home]) {
+        mkdirSync(join(path, 'sessions'))
+        writeFileSync(join(path, 'sessions', 'rollout.jsonl'), 'what was said')
+      }
+      if (how === 'the daemon ends') namespaces[Symbol.dispose]()
+      else create()
+      expect(existsSync(home)).toBe(false)
+      expect(readdirSync(join(other.home, 'sessions'))).toEqual(['rollout.jsonl'])
+    },
+  )
 })

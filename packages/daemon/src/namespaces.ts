@@ -5,7 +5,8 @@ import type { Runtime, RuntimeEnv, SessionRecord } from './core/ports.ts'
 import { isInside } from './core/policy/readers.ts'
 
 /** What an agent may see of the daemon's own environment. */
-const passed = /^(PATH|LANG|LANGUAGE|LC_[A-Z]+|TERM|COLORTERM|TZ|TMPDIR|USER|LOGNAME|SHELL|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy|SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS)$/
+const passed =
+  /^(PATH|LANG|LANGUAGE|LC_[A-Z]+|TERM|COLORTERM|TZ|TMPDIR|USER|LOGNAME|SHELL|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy|SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS)$/
 
 export interface NamespaceOptions {
   readonly dataDir: string
@@ -38,7 +39,8 @@ export function createNamespaces({ dataDir, environment, executable, offlineUrl 
     const base = join(directory, directoryName(whose))
     const home = join(base, 'agents', runtime.name)
     const own = ownHome(base)
-    if (whose.sessionId !== undefined) for (const path of [home, ...(shared ? [] : Object.values(own))]) mkdirSync(path, { recursive: true, mode: 0o700 })
+    if (whose.sessionId !== undefined)
+      for (const path of [home, ...(shared ? [] : Object.values(own))]) mkdirSync(path, { recursive: true, mode: 0o700 })
     return {
       executable: await executable(runtime),
       home,

@@ -14,7 +14,11 @@ const watcher = (how: string) => `
 `
 
 /** The second line of a script, after `act` was done on its first. */
-async function secondLine(script: string, stdin: 'pipe' | 'ignore' | number, act: (child: ChildProcess) => void = () => undefined): Promise<unknown> {
+async function secondLine(
+  script: string,
+  stdin: 'pipe' | 'ignore' | number,
+  act: (child: ChildProcess) => void = () => undefined,
+): Promise<unknown> {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: [stdin, 'pipe', 'inherit'] })
   const exited = once(child, 'exit')
   if (child.stdout === null) throw new Error('nothing to read from')
@@ -37,7 +41,8 @@ function orphaned(how: string, { keep = false } = {}): Promise<unknown> {
   return secondLine(parent, 'ignore', (child) => child.kill('SIGKILL'))
 }
 
-const watched = (how: string, stdin: 'pipe' | 'ignore' | number, act?: (child: ChildProcess) => void) => secondLine(watcher(how), stdin, act)
+const watched = (how: string, stdin: 'pipe' | 'ignore' | number, act?: (child: ChildProcess) => void) =>
+  secondLine(watcher(how), stdin, act)
 
 describe.concurrent('when the parent is killed', () => {
   test('auto hears of it', async ({ expect }) => {
@@ -71,6 +76,9 @@ describe.concurrent('while the parent lives', () => {
   })
 
   test('a file, or no stdin at all, is nothing to watch', async ({ expect }) => {
-    expect(await Promise.all([watched('auto', 'ignore'), watched('auto', openSync(import.meta.filename, 'r'))])).toEqual(['nothing', 'nothing'])
+    expect(await Promise.all([watched('auto', 'ignore'), watched('auto', openSync(import.meta.filename, 'r'))])).toEqual([
+      'nothing',
+      'nothing',
+    ])
   })
 })

@@ -10,7 +10,9 @@ import { createCodexRuntime } from './runtimes/codex/codex.ts'
 const codex = createCodexRuntime({ ledger: { started: () => undefined, ended: () => undefined }, newId: () => 'id' })
 
 let folder: string
-beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'codesdkd-directory-')) })
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'codesdkd-directory-'))
+})
 afterEach(() => rmSync(folder, { recursive: true }))
 
 /** An executable that notes each run and then does what the lines say. */
@@ -31,13 +33,19 @@ function create(executable: string | null) {
     return { executable, home: folder, shared: false, variables: { PATH: '/usr/bin:/bin' }, offlineUrl: null }
   }
   const runtimes = new Map([[codex.name, codex]])
-  return { clock, asked, directory: createRuntimeDirectory({ runtimes, aliases: runtimeAliases, defaultName: codex.name, environment, clock }) }
+  return {
+    clock,
+    asked,
+    directory: createRuntimeDirectory({ runtimes, aliases: runtimeAliases, defaultName: codex.name, environment, clock }),
+  }
 }
 
 describe('health', () => {
   test('is asked once for all who want to know at the same time, and for ten seconds', async () => {
     const { directory, clock } = create(script('echo codex-cli 1.2.3'))
-    const answers = await Promise.all(Array.from({ length: 100 }, (_unused, index) => directory.health([null, 'codex', 'codex-sdk'][index % 3] ?? null)))
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_unused, index) => directory.health([null, 'codex', 'codex-sdk'][index % 3] ?? null)),
+    )
     expect(new Set(answers).size).toBe(1)
     expect(answers[0]).toMatchObject({ ok: true, runtime: 'codex-sdk', version: '1.2.3', installed: true, checked_at: clock.now() })
     clock.at = 9_999
@@ -67,8 +75,13 @@ describe('health', () => {
       clock: { now: () => 'now', monotonic: () => 0 },
     })
     expect(await directory.health(null)).toEqual({
-      ok: false, runtime: 'codex-sdk', version: null, installed: false, checked_at: 'now',
-      auth: { logged_in: false, auth_model: 'login_or_api_key' }, error: { reason: 'probe_failed', message: 'The agent could not be asked.' },
+      ok: false,
+      runtime: 'codex-sdk',
+      version: null,
+      installed: false,
+      checked_at: 'now',
+      auth: { logged_in: false, auth_model: 'login_or_api_key' },
+      error: { reason: 'probe_failed', message: 'The agent could not be asked.' },
     })
   })
 })

@@ -22,7 +22,9 @@ export function createRuntimeDirectory({ runtimes, aliases, defaultName, environ
   function named(name: string | null): Runtime {
     const runtime = runtimes.get(aliases.get(name ?? defaultName) ?? name ?? defaultName)
     if (runtime !== undefined) return runtime
-    throw new Problem('unknown_runtime', 'The daemon has no runtime of this name.', { members: { runtime: (name ?? '').slice(0, 64), allowed: [...runtimes.keys()] } })
+    throw new Problem('unknown_runtime', 'The daemon has no runtime of this name.', {
+      members: { runtime: (name ?? '').slice(0, 64), allowed: [...runtimes.keys()] },
+    })
   }
 
   /** Never rejects, and never takes longer than the limit. */

@@ -7,7 +7,9 @@ import { createSessionSecrets } from './session-secrets.ts'
 import { openDataDir, type DataDir } from './storage/data-dir.ts'
 
 let dir: DataDir
-beforeEach(() => { dir = openDataDir(mkdtempSync(join(tmpdir(), 'codesdkd-secrets-'))) })
+beforeEach(() => {
+  dir = openDataDir(mkdtempSync(join(tmpdir(), 'codesdkd-secrets-')))
+})
 afterEach(() => {
   dir[Symbol.dispose]()
   rmSync(dir.path, { recursive: true })
@@ -15,11 +17,14 @@ afterEach(() => {
 
 test('whatever the variables are, they come back, also to the next daemon', () => {
   const env = fc.dictionary(fc.string(), fc.string(), { noNullPrototype: true })
-  fc.assert(fc.property(env, (variables) => {
-    createSessionSecrets(dir).save('sess_1', variables)
-    expect(createSessionSecrets(dir).load('sess_1')).toEqual(variables)
-    createSessionSecrets(dir).remove('sess_1')
-  }), { numRuns: 30 })
+  fc.assert(
+    fc.property(env, (variables) => {
+      createSessionSecrets(dir).save('sess_1', variables)
+      expect(createSessionSecrets(dir).load('sess_1')).toEqual(variables)
+      createSessionSecrets(dir).remove('sess_1')
+    }),
+    { numRuns: 30 },
+  )
 })
 
 test('each session has its own, and one without any has none', () => {

@@ -8,7 +8,9 @@ import { makeToken, readToken, takeEnvironmentToken } from './token.ts'
 
 const token = 'a-token-of-sixteen-characters'
 let folder: string
-beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'codesdkd-token-')) })
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'codesdkd-token-'))
+})
 afterEach(() => rmSync(folder, { recursive: true }))
 
 function file(content: string, mode = 0o600): string {
@@ -34,9 +36,30 @@ describe('a token file', () => {
     ['that others may read', () => file(token, 0o640), /must belong to you with mode 0600/],
     ['that others may write', () => file(token, 0o602), /must belong to you with mode 0600/],
     ['that is not there', () => join(folder, 'nowhere'), /cannot read the token file/],
-    ['that is a link', () => { symlinkSync(file(token), join(folder, 'link')); return join(folder, 'link') }, /it must be a file, not a link/],
-    ['that is a directory', () => { mkdirSync(join(folder, 'directory')); return join(folder, 'directory') }, /is not a file/],
-    ['that is a pipe', () => { execFileSync('mkfifo', ['-m', '600', join(folder, 'pipe')]); return join(folder, 'pipe') }, /is not a file/],
+    [
+      'that is a link',
+      () => {
+        symlinkSync(file(token), join(folder, 'link'))
+        return join(folder, 'link')
+      },
+      /it must be a file, not a link/,
+    ],
+    [
+      'that is a directory',
+      () => {
+        mkdirSync(join(folder, 'directory'))
+        return join(folder, 'directory')
+      },
+      /is not a file/,
+    ],
+    [
+      'that is a pipe',
+      () => {
+        execFileSync('mkfifo', ['-m', '600', join(folder, 'pipe')])
+        return join(folder, 'pipe')
+      },
+      /is not a file/,
+    ],
     ['with nothing in it', () => file(''), /16 to 512 printable characters/],
     ['with too little in it', () => file('fifteen-letters'), /16 to 512 printable characters/],
     ['with two words in it', () => file(`${token} ${token}`), /16 to 512 printable characters/],
@@ -58,7 +81,11 @@ describe('the environment', () => {
   test('holds nothing of a handed-over token afterwards, nor does the disk', () => {
     const handover = mkdtempSync(join(folder, 'codesdkd-'))
     writeFileSync(join(handover, 'token'), token, { mode: 0o600 })
-    const env: NodeJS.ProcessEnv = { CODESDKD_TOKEN_HANDOVER: join(handover, 'token'), CODESDKD_TOKEN: 'left-behind-by-somebody', PATH: '/bin' }
+    const env: NodeJS.ProcessEnv = {
+      CODESDKD_TOKEN_HANDOVER: join(handover, 'token'),
+      CODESDKD_TOKEN: 'left-behind-by-somebody',
+      PATH: '/bin',
+    }
     expect(takeEnvironmentToken(env)).toBe(token)
     expect(env).toEqual({ PATH: '/bin' })
     expect(existsSync(handover)).toBe(false)

@@ -29,7 +29,8 @@ export function takeEnvironmentToken(env: NodeJS.ProcessEnv): string | null {
 /** The token of `--token-file`, else the one that the environment gave; null when there is neither. Throws `StartFailure`. */
 export function readToken(file: string | undefined, given: string | null): string | null {
   const token = file === undefined ? given : readPrivateFile(file)
-  if (token !== null && !/^[\x21-\x7e]{16,512}$/.test(token)) throw new StartFailure('invalid_config', 'the token must be 16 to 512 printable characters without spaces')
+  if (token !== null && !/^[\x21-\x7e]{16,512}$/.test(token))
+    throw new StartFailure('invalid_config', 'the token must be 16 to 512 printable characters without spaces')
   return token
 }
 
@@ -57,7 +58,8 @@ function readPrivateFile(path: string): string {
   try {
     const stats = fstatSync(fd)
     if (!stats.isFile()) throw new StartFailure('invalid_config', `the token file ${path} is not a file`)
-    if (stats.uid !== process.geteuid?.() || (stats.mode & 0o077) !== 0) throw new StartFailure('invalid_config', `the token file ${path} must belong to you with mode 0600`)
+    if (stats.uid !== process.geteuid?.() || (stats.mode & 0o077) !== 0)
+      throw new StartFailure('invalid_config', `the token file ${path} must belong to you with mode 0600`)
     return readFileSync(fd, 'utf8').trim()
   } finally {
     closeSync(fd)

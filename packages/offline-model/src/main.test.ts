@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 
-const run = (...args: string[]): ReturnType<typeof spawn> => spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+const run = (...args: string[]): ReturnType<typeof spawn> =>
+  spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
 
 test('the command prints its URL, serves and ends on SIGTERM', async () => {
   const child = run('--scenario', join(import.meta.dirname, '../scenarios/demo.json'))

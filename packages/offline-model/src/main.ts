@@ -5,7 +5,9 @@ import { readScenarioFile } from './scenario.ts'
 const usage = 'usage: main.ts --scenario <file.json> [--port <number>] [--host <address>]'
 
 try {
-  const { values } = parseArgs({ options: { scenario: { type: 'string' }, port: { type: 'string', default: '0' }, host: { type: 'string' } } })
+  const { values } = parseArgs({
+    options: { scenario: { type: 'string' }, port: { type: 'string', default: '0' }, host: { type: 'string' } },
+  })
   if (values.scenario === undefined) throw new Error(usage)
   const model = await startOfflineModel({ ...(await readScenarioFile(values.scenario)), host: values.host, port: Number(values.port) })
   // Nothing else keeps the process alive, so it ends by itself once the server is closed.

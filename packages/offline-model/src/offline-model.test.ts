@@ -11,7 +11,8 @@ const start = (legs: LegInput[], options: Partial<OfflineModelOptions> = {}): Pr
 const post = (model: OfflineModel, body: unknown, init: RequestInit = {}): Promise<Response> =>
   fetch(`${model.url}/v1/responses`, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body), ...init })
 const ask = (model: OfflineModel, init: RequestInit = {}): Promise<Response> => post(model, { model: 'm', stream: true, input: 'Go' }, init)
-const deltas = (wire: string): string[] => [...wire.matchAll(/"type":"response.output_text.delta".*?"delta":"(.*?)"}/g)].map(([, delta]) => delta ?? '')
+const deltas = (wire: string): string[] =>
+  [...wire.matchAll(/"type":"response.output_text.delta".*?"delta":"(.*?)"}/g)].map(([, delta]) => delta ?? '')
 const last = (wire: string): string | undefined => [...wire.matchAll(/^event: (.*)$/gm)].at(-1)?.[1]
 /** Reads until the text appears; the stream stays open. */
 async function readUntil(response: Response, wanted: string): Promise<string> {
@@ -31,7 +32,16 @@ test('a text streams and the journal remembers the request', async () => {
   const wire = await response.text()
   expect([deltas(wire), last(wire)]).toEqual([['Hello ', 'there'], 'response.completed'])
   const entry = await model.journal.waitFor(({ outcome }) => outcome === 'completed')
-  expect(entry).toMatchObject({ seq: 1, at: 1_000, dialect: 'responses', path: '/v1/responses', scenario: 'go', leg: 0, attempt: 1, body: { input: 'Go' } })
+  expect(entry).toMatchObject({
+    seq: 1,
+    at: 1_000,
+    dialect: 'responses',
+    path: '/v1/responses',
+    scenario: 'go',
+    leg: 0,
+    attempt: 1,
+    body: { input: 'Go' },
+  })
   expect(entry.conversation).toEqual({ id: 't1', model: 'm', items: [{ kind: 'user', text: 'Go' }] })
   expect(model.journal.carries(entry, 'secret')).toBe(true)
   const served: unknown = await (await fetch(`${model.url}/journal`)).json()
@@ -40,18 +50,26 @@ test('a text streams and the journal remembers the request', async () => {
 })
 
 test('a status fault ends after its times, per conversation', async () => {
-  await using model = await start([{ text: 'Fine', fault: { kind: 'status', status: 429, body: { slow: 'down' }, headers: { 'retry-after': '7' }, times: 1 } }])
+  await using model = await start([
+    { text: 'Fine', fault: { kind: 'status', status: 429, body: { slow: 'down' }, headers: { 'retry-after': '7' }, times: 1 } },
+  ])
   const refused = await ask(model, { headers: { 'thread-id': 'a' } })
   expect([refused.status, refused.headers.get('retry-after'), await refused.json()]).toEqual([429, '7', { slow: 'down' }])
   expect((await ask(model, { headers: { 'thread-id': 'b' } })).status).toBe(429)
   expect(deltas(await (await ask(model, { headers: { 'thread-id': 'a' } })).text())).toEqual(['Fine'])
-  expect(model.journal.entries.map(({ attempt, outcome }) => [attempt, outcome])).toEqual([[1, 'faulted'], [1, 'faulted'], [2, 'completed']])
+  expect(model.journal.entries.map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
+    [1, 'faulted'],
+    [1, 'faulted'],
+    [2, 'completed'],
+  ])
 })
 
 test('refuse and drop break the connection', async () => {
   await using model = await start([{ fault: { kind: 'refuse' } }])
   await expect(ask(model)).rejects.toThrow()
-  model.setScenarios({ scenarios: [{ name: 'go', prompt: 'Go', legs: [{ text: 'abcdef', chunk_size: 2, fault: { kind: 'drop', after_chunks: 2 } }] }] })
+  model.setScenarios({
+    scenarios: [{ name: 'go', prompt: 'Go', legs: [{ text: 'abcdef', chunk_size: 2, fault: { kind: 'drop', after_chunks: 2 } }] }],
+  })
   const response = await ask(model)
   expect(deltas(await readUntil(response, '"cd"'))).toEqual(['ab', 'cd'])
   await expect(response.text()).rejects.toThrow()
@@ -109,7 +127,10 @@ test('what is no request of a dialect is answered with an error', async () => {
   await using model = await start([{ text: 'x' }])
   expect(await (await fetch(`${model.url}/healthz`)).json()).toEqual({ status: 'ok' })
   const unknown = await fetch(`${model.url}/v1/models`)
-  expect([unknown.status, await unknown.json()]).toEqual([404, { error: { message: 'no dialect answers GET /v1/models', type: 'offline_model' } }])
+  expect([unknown.status, await unknown.json()]).toEqual([
+    404,
+    { error: { message: 'no dialect answers GET /v1/models', type: 'offline_model' } },
+  ])
   expect((await post(model, 'not json')).status).toBe(400)
   expect((await post(model, { model: 'm', input: 'Go' })).status).toBe(400)
   expect((await post(model, ' '.repeat(64 * 1024 * 1024 + 1))).status).toBe(413)

@@ -25,7 +25,10 @@ const reply = (leg: LegInput, attempt = 1): Reply => {
 }
 
 test('ids come from scenario, prompt, leg and attempt', () => {
-  const tools: LegInput['tools'] = [{ tool: 'shell', command: 'a' }, { tool: 'shell', command: 'b', call_id: 'mine' }]
+  const tools: LegInput['tools'] = [
+    { tool: 'shell', command: 'a' },
+    { tool: 'shell', command: 'b', call_id: 'mine' },
+  ]
   expect(reply({ tools }).id).toBe('go_0_1_1')
   expect(reply({ tools }, 2).tools.map(({ callId }) => callId)).toEqual(['call_go_0_1_2_0', 'mine'])
 })
@@ -47,5 +50,10 @@ test('a repeated text is not built', () => {
 test('usage is the given one, or follows from the scenario alone', () => {
   const usage = { input_tokens: 9, cached_input_tokens: 4, output_tokens: 2, reasoning_tokens: 1 }
   expect(reply({ text: 'x', usage }).usage).toEqual(usage)
-  expect(reply({ reasoning: '12345678', text: '1234' }).usage).toEqual({ input_tokens: 3, cached_input_tokens: 0, output_tokens: 3, reasoning_tokens: 2 })
+  expect(reply({ reasoning: '12345678', text: '1234' }).usage).toEqual({
+    input_tokens: 3,
+    cached_input_tokens: 0,
+    output_tokens: 3,
+    reasoning_tokens: 2,
+  })
 })

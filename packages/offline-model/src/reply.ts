@@ -75,7 +75,12 @@ function counts(item: ConversationItem): boolean {
  * Token counts that depend on the scenario alone. What the agent adds (instructions, environment, tool outputs with
  * their wall times) differs from machine to machine and does not count.
  */
-function estimateUsage(conversation: Conversation, reasoning: ReplyText | null, text: ReplyText | null, tools: readonly ReplyTool[]): Usage {
+function estimateUsage(
+  conversation: Conversation,
+  reasoning: ReplyText | null,
+  text: ReplyText | null,
+  tools: readonly ReplyTool[],
+): Usage {
   const input = conversation.items.reduce((sum, item) => sum + ('text' in item && counts(item) ? item.text.length : 0), 0)
   const calls = tools.reduce((sum, { tool }) => sum + JSON.stringify(tool).length, 0)
   const reasoningTokens = tokens(length(reasoning))

@@ -8,13 +8,22 @@ import { parseScenarios } from './scenario.ts'
 import type { ScenarioFileInput } from './scenario.ts'
 import { select } from './selection.ts'
 
-const read = (input: unknown, headers = {}): Conversation => responses.read({ model: 'm', stream: true, input, prompt_cache_key: 'cache' }, headers, '/v1/responses')
+const read = (input: unknown, headers = {}): Conversation =>
+  responses.read({ model: 'm', stream: true, input, prompt_cache_key: 'cache' }, headers, '/v1/responses')
 
 test('a request becomes a conversation', () => {
   const { items } = read([
     { type: 'additional_tools', role: 'developer', tools: [] },
     { type: 'message', role: 'developer', content: [{ type: 'input_text', text: 'Be nice.' }] },
-    { type: 'message', role: 'user', content: [{ type: 'input_text', text: '<env/>' }, { type: 'input_image', image_url: 'data:' }, { type: 'input_text', text: 'Go' }] },
+    {
+      type: 'message',
+      role: 'user',
+      content: [
+        { type: 'input_text', text: '<env/>' },
+        { type: 'input_image', image_url: 'data:' },
+        { type: 'input_text', text: 'Go' },
+      ],
+    },
     { type: 'reasoning', summary: [{ type: 'summary_text', text: 'Hm.' }], content: null, encrypted_content: 'x' },
     { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'Going.' }] },
     { type: 'function_call', call_id: 'a', name: 'note', namespace: 'mcp__x', arguments: '{"n":1}' },
@@ -52,7 +61,10 @@ const render = (leg: LegInput): Frame[] => {
 }
 const wire = (frame: Frame): string => (typeof frame.wire === 'string' ? frame.wire : [...frame.wire].join(''))
 const data = (frame: Frame): unknown => JSON.parse(/^event: \S+\ndata: (.*)\n\n$/.exec(wire(frame))?.[1] ?? '')
-const done = (leg: LegInput): unknown[] => render(leg).map(data).filter((event) => JSON.stringify(event).includes('"response.output_item.done"'))
+const done = (leg: LegInput): unknown[] =>
+  render(leg)
+    .map(data)
+    .filter((event) => JSON.stringify(event).includes('"response.output_item.done"'))
 
 test('a leg is a stream of items between created and completed', () => {
   const frames = render({ reasoning: 'Hm.', text: 'Hello "you"\n', chunk_size: 6, tools: [{ tool: 'shell', command: 'ls' }] })
@@ -72,8 +84,13 @@ test('a leg is a stream of items between created and completed', () => {
     ['frame', 'response.output_item.done'],
     ['end', 'response.completed'],
   ])
-  expect(frames.map(data).at(9)).toMatchObject({ output_index: 1, item: { id: 'msg_go_0_0_1', content: [{ type: 'output_text', text: 'Hello "you"\n' }] } })
-  expect(frames.map(data).at(-1)).toMatchObject({ response: { status: 'completed', usage: { output_tokens_details: { reasoning_tokens: 1 } } } })
+  expect(frames.map(data).at(9)).toMatchObject({
+    output_index: 1,
+    item: { id: 'msg_go_0_0_1', content: [{ type: 'output_text', text: 'Hello "you"\n' }] },
+  })
+  expect(frames.map(data).at(-1)).toMatchObject({
+    response: { status: 'completed', usage: { output_tokens_details: { reasoning_tokens: 1 } } },
+  })
 })
 
 test('the same leg is the same bytes', () => {

@@ -16,7 +16,9 @@ export const responses: Dialect = {
     if (!started) yield frame('response.created', { response: toResponse(reply, 'in_progress') })
     yield frame('response.failed', { response: { ...toResponse(reply, 'failed'), error: { code, message } } })
   },
-  errorBody: (status, message) => ({ error: { message, type: status === 429 ? 'rate_limit_exceeded' : 'server_error', code: null, param: null } }),
+  errorBody: (status, message) => ({
+    error: { message, type: status === 429 ? 'rate_limit_exceeded' : 'server_error', code: null, param: null },
+  }),
 }
 
 const content = z.union([z.string(), z.array(z.looseObject({ text: z.string().optional() }))])
@@ -107,7 +109,12 @@ function* renderReasoning(id: string, text: ReplyText, output_index: number): Ge
   const item_id = `rs_${id}`
   const at = { item_id, output_index, summary_index: 0 }
   // Without encrypted content Codex would not send the reasoning back.
-  const item = (summary: string): object => ({ type: 'reasoning', id: item_id, summary: [{ type: 'summary_text', text: summary }], encrypted_content: `offline:${id}` })
+  const item = (summary: string): object => ({
+    type: 'reasoning',
+    id: item_id,
+    summary: [{ type: 'summary_text', text: summary }],
+    encrypted_content: `offline:${id}`,
+  })
   yield frame('response.output_item.added', { output_index, item: { type: 'reasoning', id: item_id, summary: [] } })
   yield frame('response.reasoning_summary_part.added', { ...at, part: { type: 'summary_text', text: '' } })
   for (const delta of text.deltas()) yield frame('response.reasoning_summary_text.delta', { ...at, delta }, 'delta')
@@ -154,13 +161,16 @@ function toNativeCall(tool: Tool): NativeCall {
       const sandbox_permissions = tool.escalate ? 'require_escalated' : undefined
       return toFunction('exec_command', { cmd, workdir, yield_time_ms, sandbox_permissions, justification })
     }
-    case 'patch': return { name: 'apply_patch', freeform: true, input: tool.patch }
-    case 'plan': return toFunction('update_plan', { plan: tool.entries.map(({ text, status }) => ({ step: text, status })) })
+    case 'patch':
+      return { name: 'apply_patch', freeform: true, input: tool.patch }
+    case 'plan':
+      return toFunction('update_plan', { plan: tool.entries.map(({ text, status }) => ({ step: text, status })) })
     case 'native': {
       const { name, namespace } = tool
       return { name, namespace, freeform: tool.input_text !== undefined, input: tool.input_text ?? JSON.stringify(tool.input) }
     }
-    default: return tool satisfies never
+    default:
+      return tool satisfies never
   }
 }
 
@@ -175,13 +185,16 @@ function toResponse(reply: Reply, status: 'in_progress' | 'completed' | 'failed'
     status,
     model: reply.model,
     output: [],
-    usage: status !== 'completed' ? null : {
-      input_tokens: usage.input_tokens,
-      input_tokens_details: { cached_tokens: usage.cached_input_tokens },
-      output_tokens: usage.output_tokens,
-      output_tokens_details: { reasoning_tokens: usage.reasoning_tokens },
-      total_tokens: usage.input_tokens + usage.output_tokens,
-    },
+    usage:
+      status !== 'completed'
+        ? null
+        : {
+            input_tokens: usage.input_tokens,
+            input_tokens_details: { cached_tokens: usage.cached_input_tokens },
+            output_tokens: usage.output_tokens,
+            output_tokens_details: { reasoning_tokens: usage.reasoning_tokens },
+            total_tokens: usage.input_tokens + usage.output_tokens,
+          },
   }
 }
 

@@ -34,10 +34,22 @@ test.each([
   ['a native tool without input', withLeg({ tools: [{ tool: 'native', name: 'x' }] }), 'needs either input or input_text'],
   ['two texts', withLeg({ text: 'x', text_repeat: { text: 'y', times: 2 } }), 'has text and text_repeat'],
   ['a status that is no error', withLeg({ fault: { kind: 'status', status: 200 } }), 'scenarios[0].legs[0].fault.status: '],
-  ['a broken expression', { scenarios: [{ name: 'a', prompt: { regex: '(' }, legs: [{ text: 'x' }] }] }, 'scenarios[0].prompt.regex: is not a regular expression'],
-  ['a prompt of another kind', { scenarios: [{ name: 'a', prompt: 1, legs: [{ text: 'x' }] }] }, 'scenarios[0].prompt: is neither a string nor {"regex": string}'],
+  [
+    'a broken expression',
+    { scenarios: [{ name: 'a', prompt: { regex: '(' }, legs: [{ text: 'x' }] }] },
+    'scenarios[0].prompt.regex: is not a regular expression',
+  ],
+  [
+    'a prompt of another kind',
+    { scenarios: [{ name: 'a', prompt: 1, legs: [{ text: 'x' }] }] },
+    'scenarios[0].prompt: is neither a string nor {"regex": string}',
+  ],
   ['a name no id can hold', { scenarios: [{ name: 'a b', prompt: 'x', legs: [{ text: 'x' }] }] }, 'scenarios[0].name: '],
-  ['a name used twice', { scenarios: ['x', 'y'].map((prompt) => ({ name: 'a', prompt, legs: [{ text: 'x' }] })) }, 'scenarios[1].name: "a" is already taken'],
+  [
+    'a name used twice',
+    { scenarios: ['x', 'y'].map((prompt) => ({ name: 'a', prompt, legs: [{ text: 'x' }] })) },
+    'scenarios[1].name: "a" is already taken',
+  ],
 ])('the error names the path of %s', (_, value, message) => {
   expect(errorOf(value)).toContain(message)
 })

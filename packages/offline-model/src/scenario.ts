@@ -80,7 +80,7 @@ const leg = z
   })
   .refine(({ text, text_repeat }) => text === undefined || text_repeat === undefined, 'has text and text_repeat')
   .refine(
-    ({ reasoning, text, text_repeat, tools, fault }) => Boolean(reasoning ?? text ?? text_repeat ?? tools ?? fault),
+    ({ reasoning, text, text_repeat, tools, ...rest }) => Boolean(reasoning ?? text ?? text_repeat ?? tools ?? rest.fault),
     'is empty: give reasoning, text, text_repeat, tools or fault',
   )
 /** What the model answers to one call. */

@@ -59,8 +59,15 @@ test('a prompt after the last leg is a new one', () => {
 })
 
 test('the file may say what the fallback answers', () => {
-  const withFallback = parseScenarios({ scenarios: [], fallback: { legs: [{ tools: [{ tool: 'shell', command: 'ls' }] }, { text: 'done' }] } })
-  expect(select(conversation(user('hello')), withFallback)).toMatchObject({ scenario: null, legIndex: 0, leg: { tools: [{ command: 'ls' }] } })
+  const withFallback = parseScenarios({
+    scenarios: [],
+    fallback: { legs: [{ tools: [{ tool: 'shell', command: 'ls' }] }, { text: 'done' }] },
+  })
+  expect(select(conversation(user('hello')), withFallback)).toMatchObject({
+    scenario: null,
+    legIndex: 0,
+    leg: { tools: [{ command: 'ls' }] },
+  })
   expect(select(conversation(user('hello'), call, output), withFallback)).toMatchObject({ legIndex: 1, leg: { text: 'done' } })
   expect(select(conversation(user('hello'), call, output, call, output), withFallback).leg.text).toBe('(the fallback has ended)')
 })

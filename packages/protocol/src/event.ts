@@ -21,105 +21,149 @@ const terminal = z.object({ reason: z.string(), error: taskError.optional(), rec
  * Fields may be added; none is ever removed or given another meaning.
  */
 export const payloads = {
-  'session.created': z.object({
-    contract_version: z.literal(1),
-    runtime: z.string(),
-    model: z.string().nullable(),
-    permission_mode: permissionMode,
-    escalation: z.enum(['deny', 'ask']),
-    cwd: z.string(),
-    credential_namespace: z.string(),
-    isolation_level: isolationLevel,
-    isolation_mode: isolationMode,
-    confinement,
-    env_names: z.array(z.string()).describe('names only, never values'),
-    runtime_config: z.record(z.string(), z.unknown()),
-    title: z.string().nullable(),
-    metadata: z.record(z.string(), z.string()),
-  }).describe('The session exists. Its settings, without secrets; the first event of every log.'),
+  'session.created': z
+    .object({
+      contract_version: z.literal(1),
+      runtime: z.string(),
+      model: z.string().nullable(),
+      permission_mode: permissionMode,
+      escalation: z.enum(['deny', 'ask']),
+      cwd: z.string(),
+      credential_namespace: z.string(),
+      isolation_level: isolationLevel,
+      isolation_mode: isolationMode,
+      confinement,
+      env_names: z.array(z.string()).describe('names only, never values'),
+      runtime_config: z.record(z.string(), z.unknown()),
+      title: z.string().nullable(),
+      metadata: z.record(z.string(), z.string()),
+    })
+    .describe('The session exists. Its settings, without secrets; the first event of every log.'),
   'session.updated': z.object({ changed: z.record(z.string(), z.unknown()) }).describe('Settings that changed.'),
   'session.closed': z.object({ reason: z.string() }).describe('The session takes no more tasks.'),
-  'session.context_restored': z.object({
-    source: z.enum(['native_resume', 'transcript']),
-    messages_carried: z.int(),
-    messages_omitted: z.int(),
-    characters: z.int(),
-    truncated: z.boolean(),
-    note: z.string().optional(),
-  }).describe('A conversation was taken up again: how much of it the agent has before it.'),
+  'session.context_restored': z
+    .object({
+      source: z.enum(['native_resume', 'transcript']),
+      messages_carried: z.int(),
+      messages_omitted: z.int(),
+      characters: z.int(),
+      truncated: z.boolean(),
+      note: z.string().optional(),
+    })
+    .describe('A conversation was taken up again: how much of it the agent has before it.'),
   'task.queued': newMessages.describe('A task was accepted and waits its turn.'),
-  'task.started': newMessages.describe('A task was accepted and begins. Its own new messages, without those that the session already held.'),
-  'model.input': z.object({
-    input_ref: z.string().describe('artifact with what the daemon handed over'),
-    input_hash: z.string(),
-    context_window: z.int().nullable(),
-    implicit_sources_ref: z.string().nullable(),
-  }).describe('What the daemon handed over to the agent, as an artifact and its hash.'),
-  'runtime.request.started': z.object({ request_id: z.string().optional(), model: z.string().nullable() }).describe('A call of the model begins, where the agent tells.'),
-  'runtime.request.completed': z.object({ request_id: z.string().optional(), model: z.string().nullable(), duration_ms: z.number().optional() }).describe('A call of the model has ended, where the agent tells.'),
-  'model.output.delta': z.object({
-    kind: z.enum(['text_delta', 'json_delta', 'code_delta', 'reasoning_delta', 'unknown_delta']),
-    block_id: z.string(),
-    delta: z.string(),
-    tool_call_id: z.string().optional(),
-    language: z.string().optional(),
-  }).describe('A piece of a block of output as it is written. Best effort for display; the completed block is what counts.'),
+  'task.started': newMessages.describe(
+    'A task was accepted and begins. Its own new messages, without those that the session already held.',
+  ),
+  'model.input': z
+    .object({
+      input_ref: z.string().describe('artifact with what the daemon handed over'),
+      input_hash: z.string(),
+      context_window: z.int().nullable(),
+      implicit_sources_ref: z.string().nullable(),
+    })
+    .describe('What the daemon handed over to the agent, as an artifact and its hash.'),
+  'runtime.request.started': z
+    .object({ request_id: z.string().optional(), model: z.string().nullable() })
+    .describe('A call of the model begins, where the agent tells.'),
+  'runtime.request.completed': z
+    .object({ request_id: z.string().optional(), model: z.string().nullable(), duration_ms: z.number().optional() })
+    .describe('A call of the model has ended, where the agent tells.'),
+  'model.output.delta': z
+    .object({
+      kind: z.enum(['text_delta', 'json_delta', 'code_delta', 'reasoning_delta', 'unknown_delta']),
+      block_id: z.string(),
+      delta: z.string(),
+      tool_call_id: z.string().optional(),
+      language: z.string().optional(),
+    })
+    .describe('A piece of a block of output as it is written. Best effort for display; the completed block is what counts.'),
   'model.output.discarded': z.object({ block_id: z.string() }).describe('The agent began this block anew: what was shown of it is void.'),
-  'model.output.completed': z.object({
-    block_id: z.string().optional(),
-    content: z.array(outputBlock),
-    partial: z.boolean().optional(),
-  }).describe('A block of output is whole. The deltas of a block that was not discarded concatenate to its text; `partial` where a stop or a crash cut it.'),
-  'plan.updated': z.object({
-    entries: z.array(
-      z.object({
-        text: z.string(),
-        status: z.enum(['pending', 'in_progress', 'completed']),
-        priority: z.enum(['high', 'medium', 'low']).optional(),
-      }),
+  'model.output.completed': z
+    .object({
+      block_id: z.string().optional(),
+      content: z.array(outputBlock),
+      partial: z.boolean().optional(),
+    })
+    .describe(
+      'A block of output is whole. The deltas of a block that was not discarded concatenate to its text; `partial` where a stop or a crash cut it.',
     ),
-    explanation: z.string().optional(),
-  }).describe('The agent\'s plan, whole, each time it changes.'),
-  'tool.call.requested': callIdentity.extend({ runtime_tool_call_id: z.string().optional(), ...toolCall.shape }).describe('The agent wants to run something. `attempt` rises when the same native call asks again.'),
-  'tool.call.policy_evaluated': callIdentity.extend({
-    source: z.enum(['runtime', 'codesdk', 'user']),
-    result: z.enum(['allow', 'deny', 'ask']),
-    rule: z.string(),
-    expires_at: z.string().optional().describe('when a pending question is denied by itself'),
-  }).describe('Somebody judged the call: the agent\'s own rules, the daemon\'s policy, a person. `ask`: it waits for a person now.'),
-  'tool.call.approved': callIdentity.extend({ decided_by: decidedBy, reason: z.string().optional(), policy_snapshot: policySnapshot }).describe('The call may run. One of approved and denied per call and attempt.'),
-  'tool.call.denied': callIdentity.extend({ decided_by: decidedBy, reason: z.string().optional(), policy_snapshot: policySnapshot }).describe('The call does not run. One of approved and denied per call and attempt.'),
+  'plan.updated': z
+    .object({
+      entries: z.array(
+        z.object({
+          text: z.string(),
+          status: z.enum(['pending', 'in_progress', 'completed']),
+          priority: z.enum(['high', 'medium', 'low']).optional(),
+        }),
+      ),
+      explanation: z.string().optional(),
+    })
+    .describe("The agent's plan, whole, each time it changes."),
+  'tool.call.requested': callIdentity
+    .extend({ runtime_tool_call_id: z.string().optional(), ...toolCall.shape })
+    .describe('The agent wants to run something. `attempt` rises when the same native call asks again.'),
+  'tool.call.policy_evaluated': callIdentity
+    .extend({
+      source: z.enum(['runtime', 'codesdk', 'user']),
+      result: z.enum(['allow', 'deny', 'ask']),
+      rule: z.string(),
+      expires_at: z.string().optional().describe('when a pending question is denied by itself'),
+    })
+    .describe("Somebody judged the call: the agent's own rules, the daemon's policy, a person. `ask`: it waits for a person now."),
+  'tool.call.approved': callIdentity
+    .extend({ decided_by: decidedBy, reason: z.string().optional(), policy_snapshot: policySnapshot })
+    .describe('The call may run. One of approved and denied per call and attempt.'),
+  'tool.call.denied': callIdentity
+    .extend({ decided_by: decidedBy, reason: z.string().optional(), policy_snapshot: policySnapshot })
+    .describe('The call does not run. One of approved and denied per call and attempt.'),
   'tool.call.started': callIdentity.extend({ executed_by: z.enum(['codesdk', 'runtime', 'host']) }).describe('The call runs.'),
-  'tool.output.delta': callIdentity.extend({ stream: z.enum(['stdout', 'stderr', 'output']), delta: z.string() }).describe('Output as it is written. Best effort; `tool.output.completed` replaces it.'),
-  'tool.output.completed': callIdentity.extend({ result_preview: z.string(), result_ref: z.string().optional(), truncated: z.boolean() }).describe('The whole output: a preview, and the rest as an artifact where it is long.'),
-  'tool.call.completed': callIdentity.extend({
-    name: z.string(),
-    executed_by: z.enum(['codesdk', 'runtime', 'host']),
-    execution_env: z.enum(['sandbox', 'host', 'unknown']),
-    policy_snapshot: policySnapshot,
-    result_preview: z.string(),
-    result_ref: z.string().optional(),
-    is_error: z.boolean(),
-    exit_code: z.int().nullable().optional(),
-    duration_ms: z.number().nullable(),
-  }).describe('The call has ended.'),
-  'file.changed': z.object({
-    path: z.string(),
-    change: z.enum(['add', 'edit', 'delete', 'move']),
-    moved_to: z.string().optional(),
-    diff: z.string().optional(),
-    diff_ref: z.string().optional(),
-    tool_call_id: z.string().optional(),
-  }).describe('A file changed, as the agent tells. `diff` where it is short, `diff_ref` where it is long.'),
-  'question.asked': z.object({ question_id: z.string(), title: z.string(), schema: z.unknown() }).describe('The agent asks the person something.'),
-  'question.answered': z.object({ question_id: z.string(), outcome: z.enum(['accept', 'decline', 'cancel']), reason: z.string().optional() }).describe('The question is settled.'),
-  'usage.reported': usage.extend({ scope: z.enum(['call', 'task']), context_window: z.int().nullable().optional() }).describe('Tokens and cost. What is not known is null, never 0.'),
-  'runtime.notice': z.object({
-    level: z.enum(['info', 'warning', 'error']),
-    kind: z.string().describe('a name for what it is; the native method where nothing is known of it'),
-    message: z.string(),
-    data: z.unknown().optional(),
-  }).describe('Anything the agent said that has no other place; warnings; limits.'),
+  'tool.output.delta': callIdentity
+    .extend({ stream: z.enum(['stdout', 'stderr', 'output']), delta: z.string() })
+    .describe('Output as it is written. Best effort; `tool.output.completed` replaces it.'),
+  'tool.output.completed': callIdentity
+    .extend({ result_preview: z.string(), result_ref: z.string().optional(), truncated: z.boolean() })
+    .describe('The whole output: a preview, and the rest as an artifact where it is long.'),
+  'tool.call.completed': callIdentity
+    .extend({
+      name: z.string(),
+      executed_by: z.enum(['codesdk', 'runtime', 'host']),
+      execution_env: z.enum(['sandbox', 'host', 'unknown']),
+      policy_snapshot: policySnapshot,
+      result_preview: z.string(),
+      result_ref: z.string().optional(),
+      is_error: z.boolean(),
+      exit_code: z.int().nullable().optional(),
+      duration_ms: z.number().nullable(),
+    })
+    .describe('The call has ended.'),
+  'file.changed': z
+    .object({
+      path: z.string(),
+      change: z.enum(['add', 'edit', 'delete', 'move']),
+      moved_to: z.string().optional(),
+      diff: z.string().optional(),
+      diff_ref: z.string().optional(),
+      tool_call_id: z.string().optional(),
+    })
+    .describe('A file changed, as the agent tells. `diff` where it is short, `diff_ref` where it is long.'),
+  'question.asked': z
+    .object({ question_id: z.string(), title: z.string(), schema: z.unknown() })
+    .describe('The agent asks the person something.'),
+  'question.answered': z
+    .object({ question_id: z.string(), outcome: z.enum(['accept', 'decline', 'cancel']), reason: z.string().optional() })
+    .describe('The question is settled.'),
+  'usage.reported': usage
+    .extend({ scope: z.enum(['call', 'task']), context_window: z.int().nullable().optional() })
+    .describe('Tokens and cost. What is not known is null, never 0.'),
+  'runtime.notice': z
+    .object({
+      level: z.enum(['info', 'warning', 'error']),
+      kind: z.string().describe('a name for what it is; the native method where nothing is known of it'),
+      message: z.string(),
+      data: z.unknown().optional(),
+    })
+    .describe('Anything the agent said that has no other place; warnings; limits.'),
   'task.completed': terminal.describe('The task has ended: the agent is done. The last event of its task.'),
   'task.failed': terminal.extend({ error: taskError }).describe('The task has ended with an error. The last event of its task.'),
   'task.stopped': terminal.describe('The task has ended because somebody stopped it. The last event of its task.'),
@@ -179,6 +223,4 @@ export type NewEvent = {
   [T in EventType]: { readonly type: T; readonly task_id?: string; readonly request_id?: string; readonly payload: Payload<T> }
 }[EventType]
 
-export const eventPage = z
-  .object({ events: z.array(event), next_seq: z.int(), has_more: z.boolean() })
-  .meta({ id: 'EventPage' })
+export const eventPage = z.object({ events: z.array(event), next_seq: z.int(), has_more: z.boolean() }).meta({ id: 'EventPage' })

@@ -63,7 +63,8 @@ export function addReceiptEvent(ledger: Ledger, event: Event, running: Clock): L
       const titles = new Map(timed.titles)
       titles.delete(event.payload.tool_call_id)
       const { tool_call_id, exit_code = null, is_error } = event.payload
-      const commands = timed.commands.length < LIST_LIMIT ? [...timed.commands, { tool_call_id, title, exit_code, is_error }] : timed.commands
+      const commands =
+        timed.commands.length < LIST_LIMIT ? [...timed.commands, { tool_call_id, title, exit_code, is_error }] : timed.commands
       return { ...timed, titles, commands, commands_total: timed.commands_total + 1 }
     }
     case 'tool.call.approved':

@@ -34,12 +34,19 @@ export function toText(content: Message['content']): string {
 
 function blockText(block: ContentBlock): string {
   switch (block.type) {
-    case 'text': return block.text
-    case 'code': return `\`\`\`${block.language ?? ''}\n${block.code}\n\`\`\``
-    case 'image': return `[image ${block.media_type}]`
-    case 'artifact_ref': return `[artifact ${block.name ?? block.artifact_id}]`
-    case 'tool_use': return `[tool ${block.name} ${JSON.stringify(block.input)}]`
-    case 'tool_result': return typeof block.content === 'string' ? block.content : JSON.stringify(block.content)
-    default: return block satisfies never
+    case 'text':
+      return block.text
+    case 'code':
+      return `\`\`\`${block.language ?? ''}\n${block.code}\n\`\`\``
+    case 'image':
+      return `[image ${block.media_type}]`
+    case 'artifact_ref':
+      return `[artifact ${block.name ?? block.artifact_id}]`
+    case 'tool_use':
+      return `[tool ${block.name} ${JSON.stringify(block.input)}]`
+    case 'tool_result':
+      return typeof block.content === 'string' ? block.content : JSON.stringify(block.content)
+    default:
+      return block satisfies never
   }
 }

@@ -59,7 +59,13 @@ export function isProblemCode(code: string): code is ProblemCode {
 
 /** Failures that may pass when the same request is sent again later. */
 const retryable = new Set<ProblemCode>([
-  'request_timeout', 'backpressure', 'rate_limited', 'sse_limit', 'shutting_down', 'storage_unavailable', 'server_error',
+  'request_timeout',
+  'backpressure',
+  'rate_limited',
+  'sse_limit',
+  'shutting_down',
+  'storage_unavailable',
+  'server_error',
 ])
 
 /** Extension members of a problem: `allowed`, `limit`, `current`, `scope`, ids … They stand at top level on the wire. */

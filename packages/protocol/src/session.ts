@@ -34,7 +34,9 @@ export const createSession = z
 export type CreateSession = z.infer<typeof createSession>
 
 /** A session is waiting for work (`idle`), or in the phase of its open task. */
-export const sessionPhaseName = z.enum(['idle', 'closed', ...taskPhase.exclude(['completed', 'failed', 'stopped']).options]).meta({ id: 'SessionPhase' })
+export const sessionPhaseName = z
+  .enum(['idle', 'closed', ...taskPhase.exclude(['completed', 'failed', 'stopped']).options])
+  .meta({ id: 'SessionPhase' })
 export type SessionPhase = z.infer<typeof sessionPhaseName>
 
 export const session = z
@@ -56,6 +58,4 @@ export const session = z
   .meta({ id: 'Session' })
 export type Session = z.infer<typeof session>
 
-export const sessionList = z
-  .object({ sessions: z.array(session), next_after: z.string().nullable() })
-  .meta({ id: 'SessionList' })
+export const sessionList = z.object({ sessions: z.array(session), next_after: z.string().nullable() }).meta({ id: 'SessionList' })

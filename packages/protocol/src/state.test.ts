@@ -4,17 +4,34 @@ import { eventTypes, payloads, type Event, type EventType } from './event.ts'
 import { activeTask, emptyState, evolve, forgetEnded, sessionPhase, toReceipt } from './state.ts'
 
 const receipt = {
-  files_changed: [], files_changed_total: 0, commands: [], commands_total: 0,
+  files_changed: [],
+  files_changed_total: 0,
+  commands: [],
+  commands_total: 0,
   approvals: { approved: 0, denied: 0, by_user: 0, by_policy: 0, by_runtime: 0, by_daemon: 0 },
-  usage: null, cost_usd: null, time_ms: { total: 0, model: 0, tool: 0, waiting_for_human: 0, queued: 0 },
+  usage: null,
+  cost_usd: null,
+  time_ms: { total: 0, model: 0, tool: 0, waiting_for_human: 0, queued: 0 },
 }
 const policy_snapshot = { permission_mode: 'ask', decision: 'allow', sources: ['person'] }
 
 /** One payload of each type, with the id of a call or a block where the type has one. */
 const samples: Readonly<Record<EventType, (id: string) => unknown>> = {
   'session.created': () => ({
-    contract_version: 1, runtime: 'r', model: null, permission_mode: 'ask', escalation: 'deny', cwd: '/', credential_namespace: 'default',
-    isolation_level: 'shared', isolation_mode: 'subprocess', confinement: 'sandbox', env_names: [], runtime_config: {}, title: null, metadata: {},
+    contract_version: 1,
+    runtime: 'r',
+    model: null,
+    permission_mode: 'ask',
+    escalation: 'deny',
+    cwd: '/',
+    credential_namespace: 'default',
+    isolation_level: 'shared',
+    isolation_mode: 'subprocess',
+    confinement: 'sandbox',
+    env_names: [],
+    runtime_config: {},
+    title: null,
+    metadata: {},
   }),
   'session.updated': () => ({ changed: {} }),
   'session.closed': () => ({ reason: 'r' }),
@@ -28,7 +45,15 @@ const samples: Readonly<Record<EventType, (id: string) => unknown>> = {
   'model.output.discarded': (id) => ({ block_id: id }),
   'model.output.completed': (id) => ({ block_id: id, content: [{ type: 'text', text: 'x' }] }),
   'plan.updated': () => ({ entries: [{ text: 'x', status: 'pending' }] }),
-  'tool.call.requested': (id) => ({ tool_call_id: id, attempt: 1, input_hash: 'h', name: 'shell', kind: 'execute', title: 'ls', input: {} }),
+  'tool.call.requested': (id) => ({
+    tool_call_id: id,
+    attempt: 1,
+    input_hash: 'h',
+    name: 'shell',
+    kind: 'execute',
+    title: 'ls',
+    input: {},
+  }),
   'tool.call.policy_evaluated': (id) => ({ tool_call_id: id, attempt: 1, input_hash: 'h', source: 'codesdk', result: 'ask', rule: 'r' }),
   'tool.call.approved': (id) => ({ tool_call_id: id, attempt: 1, input_hash: 'h', decided_by: 'user', policy_snapshot }),
   'tool.call.denied': (id) => ({ tool_call_id: id, attempt: 1, input_hash: 'h', decided_by: 'daemon', policy_snapshot }),
@@ -36,8 +61,17 @@ const samples: Readonly<Record<EventType, (id: string) => unknown>> = {
   'tool.output.delta': (id) => ({ tool_call_id: id, attempt: 1, input_hash: 'h', stream: 'stdout', delta: 'x' }),
   'tool.output.completed': (id) => ({ tool_call_id: id, attempt: 1, input_hash: 'h', result_preview: 'x', truncated: false }),
   'tool.call.completed': (id) => ({
-    tool_call_id: id, attempt: 1, input_hash: 'h', name: 'shell', executed_by: 'runtime', execution_env: 'sandbox', policy_snapshot,
-    result_preview: 'x', is_error: false, exit_code: 0, duration_ms: 1,
+    tool_call_id: id,
+    attempt: 1,
+    input_hash: 'h',
+    name: 'shell',
+    executed_by: 'runtime',
+    execution_env: 'sandbox',
+    policy_snapshot,
+    result_preview: 'x',
+    is_error: false,
+    exit_code: 0,
+    duration_ms: 1,
   }),
   'file.changed': (id) => ({ path: id, change: 'edit' }),
   'question.asked': (id) => ({ question_id: id, title: 'q', schema: {} }),
@@ -64,15 +98,18 @@ const draft: fc.Arbitrary<Draft> = fc.record({
 })
 
 function toEvents(drafts: readonly Draft[]): readonly Event[] {
-  return drafts.map(({ type, task, id, at }, index) => ({
-    schema_version: 1,
-    seq: index + 1,
-    time: new Date(at).toISOString(),
-    type,
-    trace: { session_id: 's', ...(task === undefined ? {} : { task_id: task }) },
-    runtime: { name: 'r' },
-    payload: samples[type](id),
-  }) as Event)
+  return drafts.map(
+    ({ type, task, id, at }, index) =>
+      ({
+        schema_version: 1,
+        seq: index + 1,
+        time: new Date(at).toISOString(),
+        type,
+        trace: { session_id: 's', ...(task === undefined ? {} : { task_id: task }) },
+        runtime: { name: 'r' },
+        payload: samples[type](id),
+      }) as Event,
+  )
 }
 
 const fold = (events: readonly Event[]) => events.reduce(evolve, emptyState('s'))
@@ -85,19 +122,23 @@ describe('evolve', () => {
   const histories = fc.array(draft, { maxLength: 80 }).map(toEvents)
 
   test('is total: any events in any order fold, and seq is that of the last', () => {
-    fc.assert(fc.property(histories, (events) => {
-      expect(fold(events).last_seq).toBe(events.length)
-    }))
+    fc.assert(
+      fc.property(histories, (events) => {
+        expect(fold(events).last_seq).toBe(events.length)
+      }),
+    )
   })
 
   test('never changes what it was given', () => {
-    fc.assert(fc.property(histories, draft, (events, next) => {
-      const state = fold(events)
-      const before = structuredClone(state)
-      const [event] = toEvents([next])
-      if (event !== undefined) evolve(state, event)
-      expect(state).toEqual(before)
-    }))
+    fc.assert(
+      fc.property(histories, draft, (events, next) => {
+        const state = fold(events)
+        const before = structuredClone(state)
+        const [event] = toEvents([next])
+        if (event !== undefined) evolve(state, event)
+        expect(state).toEqual(before)
+      }),
+    )
   })
 
   test('tolerates types that it does not know', () => {
@@ -106,29 +147,41 @@ describe('evolve', () => {
   })
 
   test('an ended task never changes again', () => {
-    fc.assert(fc.property(histories, fc.array(draft, { maxLength: 20 }), (events, more) => {
-      const ended = fold([...events, ...toEvents([{ type: 'task.started', task: 'a', id: 'x', at: 0 }, { type: 'task.stopped', task: 'a', id: 'x', at: 0 }])])
-      expect(toEvents(more).reduce(evolve, ended).tasks.get('a')).toEqual(ended.tasks.get('a'))
-    }))
+    fc.assert(
+      fc.property(histories, fc.array(draft, { maxLength: 20 }), (events, more) => {
+        const ended = fold([
+          ...events,
+          ...toEvents([
+            { type: 'task.started', task: 'a', id: 'x', at: 0 },
+            { type: 'task.stopped', task: 'a', id: 'x', at: 0 },
+          ]),
+        ])
+        expect(toEvents(more).reduce(evolve, ended).tasks.get('a')).toEqual(ended.tasks.get('a'))
+      }),
+    )
   })
 
   test('forgetting ended tasks changes nothing about the open ones', () => {
-    fc.assert(fc.property(histories, fc.array(draft, { maxLength: 20 }), (events, more) => {
-      const open = (state: ReturnType<typeof fold>) => [...state.tasks].filter(([, task]) => task.status === 'running')
-      // A task that is forgotten could begin again; the daemon refuses its id, and so does this.
-      const rest = toEvents(more.filter(({ type }) => type !== 'task.queued' && type !== 'task.started'))
-      expect(open(rest.reduce(evolve, forgetEnded(fold(events))))).toEqual(open(rest.reduce(evolve, fold(events))))
-    }))
+    fc.assert(
+      fc.property(histories, fc.array(draft, { maxLength: 20 }), (events, more) => {
+        const open = (state: ReturnType<typeof fold>) => [...state.tasks].filter(([, task]) => task.status === 'running')
+        // A task that is forgotten could begin again; the daemon refuses its id, and so does this.
+        const rest = toEvents(more.filter(({ type }) => type !== 'task.queued' && type !== 'task.started'))
+        expect(open(rest.reduce(evolve, forgetEnded(fold(events))))).toEqual(open(rest.reduce(evolve, fold(events))))
+      }),
+    )
   })
 
   test('the clocks of a receipt add up, and no time is negative when the clock goes back', () => {
-    fc.assert(fc.property(histories, (events) => {
-      for (const task of fold(events).tasks.values()) {
-        const { total, model, tool, waiting_for_human, queued } = toReceipt(task, new Date(20_000).toISOString()).time_ms
-        expect(Math.min(model, tool, waiting_for_human, queued)).toBeGreaterThanOrEqual(0)
-        if (task.started_at !== null) expect(model + tool + waiting_for_human + queued).toBe(total)
-      }
-    }))
+    fc.assert(
+      fc.property(histories, (events) => {
+        for (const task of fold(events).tasks.values()) {
+          const { total, model, tool, waiting_for_human, queued } = toReceipt(task, new Date(20_000).toISOString()).time_ms
+          expect(Math.min(model, tool, waiting_for_human, queued)).toBeGreaterThanOrEqual(0)
+          if (task.started_at !== null) expect(model + tool + waiting_for_human + queued).toBe(total)
+        }
+      }),
+    )
   })
 })
 
@@ -156,6 +209,11 @@ describe('phases', () => {
 })
 
 test('a usage that is not known stays unknown', () => {
-  const state = fold(toEvents([{ type: 'task.started', task: 'a', id: 'x', at: 0 }, { type: 'usage.reported', task: 'a', id: 'x', at: 0 }]))
+  const state = fold(
+    toEvents([
+      { type: 'task.started', task: 'a', id: 'x', at: 0 },
+      { type: 'usage.reported', task: 'a', id: 'x', at: 0 },
+    ]),
+  )
   expect(state.tasks.get('a')?.usage).toMatchObject({ input_tokens: 3, output_tokens: null })
 })

@@ -103,8 +103,12 @@ export function sessionPhase(state: SessionState): SessionPhase {
   const task = activeTask(state) ?? [...state.tasks.values()].find((one) => one.status === 'running')
   if (task === undefined) return 'idle'
   switch (task.phase) {
-    case 'completed': case 'failed': case 'stopped': return 'idle'
-    default: return task.phase
+    case 'completed':
+    case 'failed':
+    case 'stopped':
+      return 'idle'
+    default:
+      return task.phase
   }
 }
 
@@ -181,25 +185,42 @@ function taskChanges(task: TaskState, event: Event): Partial<TaskState> {
     case 'question.answered':
       return { questions: new Set([...task.questions].filter((id) => id !== event.payload.question_id)) }
     case 'tool.call.requested':
-      return { ...awake(task), calls: new Map(task.calls).set(event.payload.tool_call_id, requestedCall(event)),
-        closed_calls: without(task.closed_calls, event.payload.tool_call_id) }
+      return {
+        ...awake(task),
+        calls: new Map(task.calls).set(event.payload.tool_call_id, requestedCall(event)),
+        closed_calls: without(task.closed_calls, event.payload.tool_call_id),
+      }
     case 'tool.call.policy_evaluated':
-      return withCall(task, event.payload, event.payload.result === 'ask'
-        ? { phase: 'pending', put_to_person: true, expires_at: event.payload.expires_at ?? null }
-        : {})
+      return withCall(
+        task,
+        event.payload,
+        event.payload.result === 'ask' ? { phase: 'pending', put_to_person: true, expires_at: event.payload.expires_at ?? null } : {},
+      )
     case 'tool.call.approved':
-      return withCall(task, event.payload, { phase: 'approved', decided_by: event.payload.decided_by, snapshot: event.payload.policy_snapshot })
+      return withCall(task, event.payload, {
+        phase: 'approved',
+        decided_by: event.payload.decided_by,
+        snapshot: event.payload.policy_snapshot,
+      })
     case 'tool.call.denied':
       return withCall(task, event.payload, {
-        phase: 'denied', decided_by: event.payload.decided_by, snapshot: event.payload.policy_snapshot,
-        ...(event.payload.reason === undefined ? {} : { denied_reason: event.payload.reason }) })
+        phase: 'denied',
+        decided_by: event.payload.decided_by,
+        snapshot: event.payload.policy_snapshot,
+        ...(event.payload.reason === undefined ? {} : { denied_reason: event.payload.reason }),
+      })
     case 'tool.call.started':
       return withCall(task, event.payload, { phase: 'started', started_at: event.time })
     case 'tool.call.completed':
       return withCall(task, event.payload, { phase: 'completed' })
-    case 'task.completed': case 'task.failed': case 'task.stopped':
+    case 'task.completed':
+    case 'task.failed':
+    case 'task.stopped':
       return ended(event)
-    case 'runtime.request.started': case 'runtime.notice': case 'session.context_restored': case 'plan.updated':
+    case 'runtime.request.started':
+    case 'runtime.notice':
+    case 'session.context_restored':
+    case 'plan.updated':
       return awake(task)
     default:
       return {}
@@ -231,8 +252,18 @@ function openBlock(task: TaskState, event: EventOf<'model.output.delta'>): TaskS
 function requestedCall(event: EventOf<'tool.call.requested'>): ToolCallState {
   const { tool_call_id, attempt, input_hash, runtime_tool_call_id, ...call } = event.payload
   return {
-    tool_call_id, attempt, input_hash, runtime_tool_call_id, call,
-    phase: 'requested', requested_at: event.time, expires_at: null, decided_by: null, put_to_person: false, snapshot: null, started_at: null,
+    tool_call_id,
+    attempt,
+    input_hash,
+    runtime_tool_call_id,
+    call,
+    phase: 'requested',
+    requested_at: event.time,
+    expires_at: null,
+    decided_by: null,
+    put_to_person: false,
+    snapshot: null,
+    started_at: null,
   }
 }
 

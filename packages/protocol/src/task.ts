@@ -13,10 +13,26 @@ export type TaskPhase = z.infer<typeof taskPhase>
 
 /** Codes of `task.failed`; open-ended for clients, closed in the daemon. */
 export const taskErrorCode = z.enum([
-  'agent_not_installed', 'agent_start_failed', 'agent_start_timeout', 'agent_exited', 'agent_protocol_error', 'agent_error',
-  'auth_required', 'rate_limited', 'usage_limit_reached', 'context_window_exceeded', 'model_request_rejected', 'model_unavailable',
-  'model_stream_interrupted', 'model_unreachable', 'deadline_exceeded', 'cwd_not_allowed', 'resume_failed',
-  'daemon_restarted', 'daemon_error', 'storage_unavailable',
+  'agent_not_installed',
+  'agent_start_failed',
+  'agent_start_timeout',
+  'agent_exited',
+  'agent_protocol_error',
+  'agent_error',
+  'auth_required',
+  'rate_limited',
+  'usage_limit_reached',
+  'context_window_exceeded',
+  'model_request_rejected',
+  'model_unavailable',
+  'model_stream_interrupted',
+  'model_unreachable',
+  'deadline_exceeded',
+  'cwd_not_allowed',
+  'resume_failed',
+  'daemon_restarted',
+  'daemon_error',
+  'storage_unavailable',
 ])
 export type TaskErrorCode = z.infer<typeof taskErrorCode>
 
@@ -39,7 +55,14 @@ export const receipt = z
     files_changed_total: z.int(),
     commands: z.array(z.object({ tool_call_id: z.string(), title: z.string(), exit_code: z.int().nullable(), is_error: z.boolean() })),
     commands_total: z.int(),
-    approvals: z.object({ approved: z.int(), denied: z.int(), by_user: z.int(), by_policy: z.int(), by_runtime: z.int(), by_daemon: z.int() }),
+    approvals: z.object({
+      approved: z.int(),
+      denied: z.int(),
+      by_user: z.int(),
+      by_policy: z.int(),
+      by_runtime: z.int(),
+      by_daemon: z.int(),
+    }),
     usage: usage.nullable(),
     cost_usd: z.number().nullable(),
     time_ms: z.object({ total: z.int(), model: z.int(), tool: z.int(), waiting_for_human: z.int(), queued: z.int() }),
@@ -99,7 +122,5 @@ export type Task = z.infer<typeof task>
 
 export const taskList = z.object({ tasks: z.array(task), next_after: z.string().nullable() }).meta({ id: 'TaskList' })
 
-export const stopResponse = z
-  .object({ ok: z.literal(true), task_id: z.string(), status: taskStatus })
-  .meta({ id: 'StopResponse' })
+export const stopResponse = z.object({ ok: z.literal(true), task_id: z.string(), status: taskStatus }).meta({ id: 'StopResponse' })
 export type StopResponse = z.infer<typeof stopResponse>

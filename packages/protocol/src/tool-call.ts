@@ -68,6 +68,4 @@ export const approval = callIdentity
   .meta({ id: 'Approval' })
 export type Approval = z.infer<typeof approval>
 
-export const approvalList = z
-  .object({ approvals: z.array(approval), next_after: z.string().nullable() })
-  .meta({ id: 'ApprovalList' })
+export const approvalList = z.object({ approvals: z.array(approval), next_after: z.string().nullable() }).meta({ id: 'ApprovalList' })

@@ -3,7 +3,10 @@ import { routes } from '../../../packages/daemon/src/http/routes.ts'
 import { answers, canary, expectProblem, get, post, raw, send, token, type Row } from './target.ts'
 
 const auth = (value: string) => [['Authorization', value]] as const
-const none = [['X-Nothing', '1'], ['Authorization', '']] as const
+const none = [
+  ['X-Nothing', '1'],
+  ['Authorization', ''],
+] as const
 
 /** 5.1: who are you. */
 export const authenticationRows: readonly Row[] = [
@@ -11,7 +14,9 @@ export const authenticationRows: readonly Row[] = [
     id: 'B001',
     name: 'no Authorization, every route and an unknown path',
     async check({ guarded }) {
-      const closed = routes.filter(({ open }) => open !== true).map(({ method, path }) => [method, path.replaceAll(/\{\w+\}/g, 'x')] as const)
+      const closed = routes
+        .filter(({ open }) => open !== true)
+        .map(({ method, path }) => [method, path.replaceAll(/\{\w+\}/g, 'x')] as const)
       for (const [method, path] of [...closed, ['GET', '/nope'] as const, ['DELETE', '/sessions'] as const]) {
         const answer = await send(guarded, raw(method, path).replace(/Authorization: .*\r\n/, ''))
         expect({ path, status: answer?.status }).toEqual({ path, status: 401 })
@@ -25,7 +30,16 @@ export const authenticationRows: readonly Row[] = [
   answers('B003', 'a wrong token of the same length', get('/health', auth(`Bearer ${token.replace(/.$/, 'x')}`)), 401, 'unauthorized'),
   answers('B004', 'a trailing space', get('/health', auth(`Bearer ${token} `)), 200),
   answers('B004', 'a scheme in lower case', get('/health', auth(`bearer ${token}`)), 200),
-  answers('B006', 'two Authorization headers', get('/health', [['Authorization', `Bearer ${token}`], ['Authorization', 'Bearer x']]), 400, 'invalid_request'),
+  answers(
+    'B006',
+    'two Authorization headers',
+    get('/health', [
+      ['Authorization', `Bearer ${token}`],
+      ['Authorization', 'Bearer x'],
+    ]),
+    400,
+    'invalid_request',
+  ),
   answers('B007', 'the token in the query', get(`/health?token=${token}`, none), 401, 'unauthorized'),
   answers('B008', 'a token of 16 KB', get('/health', auth(`Bearer ${'x'.repeat(16_400)}`)), 431, 'headers_too_large'),
   answers('B009', 'a token with NUL', get('/health', auth('Bearer a\0b')), 400),
@@ -42,7 +56,9 @@ export const hostRows: readonly Row[] = [
   answers('B015', 'HTTP/0.9', 'GET /health\r\n\r\n', 400),
   answers('B016', 'an empty Host', host(''), 403, 'host_not_allowed'),
   ...['127.0.0.1.evil.com:{port}', 'localhost.evil.com:{port}'].map((name) => hostRow('B018', name, 403)),
-  ...['0.0.0.0:{port}', '0:{port}', '127.1:{port}', '2130706433:{port}', '0x7f.1:{port}', '127.0.0.2:{port}'].map((name) => hostRow('B019', name, 403)),
+  ...['0.0.0.0:{port}', '0:{port}', '127.1:{port}', '2130706433:{port}', '0x7f.1:{port}', '127.0.0.2:{port}'].map((name) =>
+    hostRow('B019', name, 403),
+  ),
   ...['[::ffff:127.0.0.1]:{port}', '[::]:{port}'].map((name) => hostRow('B020', name, 403)),
   ...['127.0.0.1:1', '127.0.0.1'].map((name) => hostRow('B021', name, 403)),
   hostRow('B022', 'LOCALHOST:{port}', 200),
@@ -71,8 +87,12 @@ const site = (value: string) => [['Sec-Fetch-Site', value]] as const
 
 /** 5.3: from which page. */
 export const originRows: readonly Row[] = [
-  ...['GET', 'POST', 'HEAD', 'OPTIONS'].map((method) => answers('B031', `${method} from another origin`, raw(method, '/sessions', [['Origin', 'https://evil.com']]), 403, 'origin_not_allowed')),
-  ...['null', 'http://127.0.0.1:1', 'http://localhost:3000', '', 'garbage'].map((value) => answers('B032', `Origin: ${value}`, get('/health', [['Origin', value]]), 403, 'origin_not_allowed')),
+  ...['GET', 'POST', 'HEAD', 'OPTIONS'].map((method) =>
+    answers('B031', `${method} from another origin`, raw(method, '/sessions', [['Origin', 'https://evil.com']]), 403, 'origin_not_allowed'),
+  ),
+  ...['null', 'http://127.0.0.1:1', 'http://localhost:3000', '', 'garbage'].map((value) =>
+    answers('B032', `Origin: ${value}`, get('/health', [['Origin', value]]), 403, 'origin_not_allowed'),
+  ),
   answers('B034', 'the own origin', get('/health', [['Origin', 'http://{host}']]), 200),
   answers('B037', 'Sec-Fetch-Site: cross-site', get('/health', site('cross-site')), 403, 'cross_site_blocked'),
   answers('B038', 'Sec-Fetch-Site: same-site', get('/health', site('same-site')), 403, 'cross_site_blocked'),
@@ -82,18 +102,49 @@ export const originRows: readonly Row[] = [
     id: 'B040',
     name: 'a preflight from another origin',
     async check({ guarded }) {
-      const answer = await send(guarded, raw('OPTIONS', '/sessions', [['Origin', 'https://evil.com'], ['Access-Control-Request-Method', 'POST']]))
+      const answer = await send(
+        guarded,
+        raw('OPTIONS', '/sessions', [
+          ['Origin', 'https://evil.com'],
+          ['Access-Control-Request-Method', 'POST'],
+        ]),
+      )
       expect(answer?.status).toBe(403)
       expect(Object.keys(answer?.headers ?? {}).filter((name) => name.startsWith('access-control-'))).toEqual([])
     },
   },
   answers('B042', 'Referer of another site', get('/health', [['Referer', 'https://evil.com/']]), 403, 'origin_not_allowed'),
   answers('B042', 'Referer of an allowed site', get('/health', [['Referer', 'https://hub.example/page']]), 200),
-  answers('B043', 'text/plain from the own origin', post('/sessions', '{}', [['Origin', 'http://{host}'], ['Content-Type', 'text/plain']]), 415, 'unsupported_media_type'),
-  answers('B043', 'text/plain from another origin', post('/sessions', '{}', [['Origin', 'https://evil.com'], ['Content-Type', 'text/plain']]), 403, 'origin_not_allowed'),
+  answers(
+    'B043',
+    'text/plain from the own origin',
+    post('/sessions', '{}', [
+      ['Origin', 'http://{host}'],
+      ['Content-Type', 'text/plain'],
+    ]),
+    415,
+    'unsupported_media_type',
+  ),
+  answers(
+    'B043',
+    'text/plain from another origin',
+    post('/sessions', '{}', [
+      ['Origin', 'https://evil.com'],
+      ['Content-Type', 'text/plain'],
+    ]),
+    403,
+    'origin_not_allowed',
+  ),
   answers('B043', 'text/plain from no browser', post('/sessions', '{}', [['Content-Type', 'text/plain']]), 201),
   ...['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x'].map((type) =>
-    answers('B044', `${type} from a browser`, post('/sessions', '{}', [...site('same-origin'), ['Content-Type', type]]), 415, 'unsupported_media_type')),
+    answers(
+      'B044',
+      `${type} from a browser`,
+      post('/sessions', '{}', [...site('same-origin'), ['Content-Type', type]]),
+      415,
+      'unsupported_media_type',
+    ),
+  ),
   {
     id: 'B160',
     name: 'markup in the path of an error stays JSON',

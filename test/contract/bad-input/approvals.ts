@@ -13,17 +13,38 @@ export const approvalRows: readonly Row[] = [
       const before = await ran()
       const { tool_call_id, input_hash } = call.payload
       const path = `/sessions/${sessionId}/tool-calls/${tool_call_id}`
-      for (const body of [undefined, {}, { input_hash }, { attempt: 1 }, ...['1', 1.5, 0, -1, 2 ** 53, null].map((attempt) => ({ attempt, input_hash }))]) {
+      for (const body of [
+        undefined,
+        {},
+        { input_hash },
+        { attempt: 1 },
+        ...['1', 1.5, 0, -1, 2 ** 53, null].map((attempt) => ({ attempt, input_hash })),
+      ]) {
         expect(await client.post(`${path}/approve`, body)).toMatchObject({ status: 400, body: { error: 'invalid_request' } })
       }
-      expect(await client.post(`${path}/approve`, { attempt: 2, input_hash })).toMatchObject({ status: 409, body: { error: 'attempt_mismatch' } })
-      expect(await client.post(`${path}/approve`, { attempt: 1, input_hash: 'sha256:0' })).toMatchObject({ status: 409, body: { error: 'input_hash_mismatch' } })
+      expect(await client.post(`${path}/approve`, { attempt: 2, input_hash })).toMatchObject({
+        status: 409,
+        body: { error: 'attempt_mismatch' },
+      })
+      expect(await client.post(`${path}/approve`, { attempt: 1, input_hash: 'sha256:0' })).toMatchObject({
+        status: 409,
+        body: { error: 'input_hash_mismatch' },
+      })
       const other = await open.client.createSession({})
-      for (const wrong of [`/sessions/${other.session_id}/tool-calls/${tool_call_id}`, `/sessions/${sessionId}/tool-calls/nope`, `/sessions/${sessionId}/tool-calls/__proto__`, `/sessions/${sessionId}/tool-calls/..%2f`]) {
-        expect(await client.post(`${wrong}/approve`, { attempt: 1, input_hash })).toMatchObject({ status: 404, body: { error: 'tool_call_not_pending' } })
+      for (const wrong of [
+        `/sessions/${other.session_id}/tool-calls/${tool_call_id}`,
+        `/sessions/${sessionId}/tool-calls/nope`,
+        `/sessions/${sessionId}/tool-calls/__proto__`,
+        `/sessions/${sessionId}/tool-calls/..%2f`,
+      ]) {
+        expect(await client.post(`${wrong}/approve`, { attempt: 1, input_hash })).toMatchObject({
+          status: 404,
+          body: { error: 'tool_call_not_pending' },
+        })
       }
       expect(await client.task({ session_id: sessionId, task_id: taskId })).toMatchObject({ phase: 'waiting_approval' })
-      for (const reason of ['x'.repeat(4_097), 5, null]) expect((await client.post(`${path}/deny`, { attempt: 1, input_hash, reason })).status).toBe(400)
+      for (const reason of ['x'.repeat(4_097), 5, null])
+        expect((await client.post(`${path}/deny`, { attempt: 1, input_hash, reason })).status).toBe(400)
       expect((await client.post(`${path}/deny`, { attempt: 1, input_hash, reason: 'x'.repeat(1_100_000) })).status).toBe(413)
       const reason = 'no\u001b[31m\n{"level":"error"}\u2028'
       expect((await client.post(`${path}/deny`, { attempt: 1, input_hash, reason })).status).toBe(200)
@@ -50,8 +71,13 @@ export const approvalRows: readonly Row[] = [
     async check({ waiting }) {
       const { client, sessionId, taskId, call, ran } = await waiting()
       const before = await ran()
-      const answers = await Promise.all(Array.from({ length: 100 }, (_unused, index) => (index % 2 === 0 ? client.approve(call) : client.deny(call, 'no'))))
-      expect(Object.fromEntries([200, 409].map((status) => [status, answers.filter((one) => one.status === status).length]))).toEqual({ 200: 50, 409: 50 })
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, (_unused, index) => (index % 2 === 0 ? client.approve(call) : client.deny(call, 'no'))),
+      )
+      expect(Object.fromEntries([200, 409].map((status) => [status, answers.filter((one) => one.status === status).length]))).toEqual({
+        200: 50,
+        409: 50,
+      })
       await client.finish({ session_id: sessionId, task_id: taskId })
       const decisions = (await client.events(sessionId)).filter(({ type }) => type === 'tool.call.approved' || type === 'tool.call.denied')
       expect(decisions).toHaveLength(1)

@@ -35,7 +35,10 @@ export const downloadRows: readonly Row[] = [
     name: `task_id=${id.slice(0, 12)}`,
     async check({ open }) {
       const { session_id } = await open.client.createSession({})
-      expect(await open.client.get(`/sessions/${session_id}/support-bundle?task_id=${id}`)).toMatchObject({ status: 400, body: { error: 'invalid_request', field: 'task_id' } })
+      expect(await open.client.get(`/sessions/${session_id}/support-bundle?task_id=${id}`)).toMatchObject({
+        status: 400,
+        body: { error: 'invalid_request', field: 'task_id' },
+      })
     },
   })),
   {
@@ -55,11 +58,13 @@ export const downloadRows: readonly Row[] = [
     name: '20 bundles at once: few are built, the others told to come back, and nothing is left behind',
     async check({ open, stage }) {
       const { session_id } = await open.client.createSession({})
-      const all = await Promise.all(Array.from({ length: 20 }, async () => {
-        const answer = await fetch(`${open.client.url}/sessions/${session_id}/support-bundle`)
-        await answer.arrayBuffer()
-        return answer.status
-      }))
+      const all = await Promise.all(
+        Array.from({ length: 20 }, async () => {
+          const answer = await fetch(`${open.client.url}/sessions/${session_id}/support-bundle`)
+          await answer.arrayBuffer()
+          return answer.status
+        }),
+      )
       expect(all).toContain(200)
       expect(all.filter((status) => status !== 200 && status !== 429)).toEqual([])
       await expect.poll(() => readdir(join(stage.folder.dataDir, 'tmp'))).toEqual([])
@@ -78,7 +83,8 @@ export const downloadRows: readonly Row[] = [
     },
   },
   ...['..%2f..%2fetc%2fpasswd', '%2e%2e', 'a'.repeat(31), 'a'.repeat(33), 'A'.repeat(32), `${'a'.repeat(31)}%00`, '%7b%7d'].map((id) =>
-    answers('B154', `/artifacts/${id.slice(0, 20)}`, get(`/artifacts/${id}`), 404, 'artifact_not_found', 'open')),
+    answers('B154', `/artifacts/${id.slice(0, 20)}`, get(`/artifacts/${id}`), 404, 'artifact_not_found', 'open'),
+  ),
   {
     id: 'B156',
     name: 'ranges',
@@ -90,7 +96,13 @@ export const downloadRows: readonly Row[] = [
       expect(await range('bytes=0-0')).toMatchObject({ status: 206, text: whole.slice(0, 1) })
       expect((await range('bytes=-5')).status).toBe(206)
       expect(await range('bytes=9-1')).toMatchObject({ status: 416, body: { error: 'range_not_satisfiable' } })
-      for (const value of [Array.from({ length: 100 }, () => '0-0').join().replace(/^/, 'bytes='), 'bytes=abc']) expect(await range(value)).toMatchObject({ status: 200, text: whole })
+      for (const value of [
+        Array.from({ length: 100 }, () => '0-0')
+          .join()
+          .replace(/^/, 'bytes='),
+        'bytes=abc',
+      ])
+        expect(await range(value)).toMatchObject({ status: 200, text: whole })
       const etag = (await client.get(`/artifacts/${artifactId}`)).headers.get('etag') ?? ''
       expect(await client.get(`/artifacts/${artifactId}`, { 'if-none-match': etag })).toMatchObject({ status: 304, text: '' })
     },
@@ -106,16 +118,18 @@ export const downloadRows: readonly Row[] = [
       expect(await client.get(`/artifacts/${artifactId}`)).toMatchObject({ status: 410, body: { error: 'artifact_corrupt' } })
     },
   },
-  ...['__proto__', '', 'x'.repeat(10_000)].flatMap((name) => ['/health', '/capabilities', '/auth/status'].map((path): Row => ({
-    id: 'B162',
-    name: `${path}?runtime=${name.slice(0, 10)}`,
-    async check({ open }) {
-      const unknown = await open.client.get(`${path}?runtime=${name}`)
-      expect(unknown).toMatchObject({ status: 400, body: { error: 'unknown_runtime', allowed: ['codex-sdk'] } })
-      expect(unknown.text.length).toBeLessThan(1_500)
-      expect((await open.client.get(`${path}?runtime=codex&runtime=codex`)).status).toBe(400)
-    },
-  }))),
+  ...['__proto__', '', 'x'.repeat(10_000)].flatMap((name) =>
+    ['/health', '/capabilities', '/auth/status'].map((path): Row => ({
+      id: 'B162',
+      name: `${path}?runtime=${name.slice(0, 10)}`,
+      async check({ open }) {
+        const unknown = await open.client.get(`${path}?runtime=${name}`)
+        expect(unknown).toMatchObject({ status: 400, body: { error: 'unknown_runtime', allowed: ['codex-sdk'] } })
+        expect(unknown.text.length).toBeLessThan(1_500)
+        expect((await open.client.get(`${path}?runtime=codex&runtime=codex`)).status).toBe(400)
+      },
+    })),
+  ),
   {
     id: 'B162',
     name: '100 health checks at once',
@@ -129,7 +143,8 @@ export const downloadRows: readonly Row[] = [
     name: 'metrics are what Prometheus reads',
     async check({ open }) {
       const { text } = await open.client.get('/metrics')
-      for (const line of text.split('\n').filter((one) => one !== '')) expect(line).toMatch(/^(?:# (?:HELP|TYPE) .+|[a-z_]+(?:\{(?:[a-z_]+="[^"\\\n]*",?)*\})? -?(?:[0-9.e+-]+|NaN|\+Inf))$/)
+      for (const line of text.split('\n').filter((one) => one !== ''))
+        expect(line).toMatch(/^(?:# (?:HELP|TYPE) .+|[a-z_]+(?:\{(?:[a-z_]+="[^"\\\n]*",?)*\})? -?(?:[0-9.e+-]+|NaN|\+Inf))$/)
     },
   },
 ]

@@ -13,12 +13,16 @@ const onSession = (id: string, name: string, query: string, status: number, erro
 
 /** 5.6: reading sessions and events. */
 export const eventRows: readonly Row[] = [
-  ...['nope', '%00', 'x'.repeat(200)].map((after) => answers('B100', `after=${after.slice(0, 10)}`, get(`/sessions?after=${after}`), 400, 'invalid_cursor', 'open')),
+  ...['nope', '%00', 'x'.repeat(200)].map((after) =>
+    answers('B100', `after=${after.slice(0, 10)}`, get(`/sessions?after=${after}`), 400, 'invalid_cursor', 'open'),
+  ),
   answers('B100', 'after= of 10 KB', get(`/sessions?after=${'x'.repeat(10_000)}`), 400, 'invalid_cursor', 'open'),
   answers('B102', 'a limit above the maximum', get('/sessions?limit=501'), 200, undefined, 'open'),
   answers('B103', 'limit twice', get('/sessions?limit=1&limit=2'), 400, 'invalid_request', 'open'),
   answers('B103', 'limit[]', get('/sessions?limit[]=1'), 200, undefined, 'open'),
-  ...['-1', '1.5', 'abc', '9007199254740992', '1e3', '+1', ' 1', ''].map((seq) => onSession('B104', `after_seq=${seq}`, `?after_seq=${encodeURIComponent(seq)}`, 400, 'invalid_request')),
+  ...['-1', '1.5', 'abc', '9007199254740992', '1e3', '+1', ' 1', ''].map((seq) =>
+    onSession('B104', `after_seq=${seq}`, `?after_seq=${encodeURIComponent(seq)}`, 400, 'invalid_request'),
+  ),
   onSession('B105', 'after_seq beyond the end', '?after_seq=99', 409, 'cursor_ahead'),
   {
     id: 'B105',
@@ -26,8 +30,13 @@ export const eventRows: readonly Row[] = [
     async check({ open }) {
       const { session_id } = await open.client.createSession({})
       const controls: unknown[] = []
-      for await (const frame of open.client.frames(`/sessions/${session_id}/events?after_seq=99&until=idle`)) controls.push([frame.event, JSON.parse(frame.data).reason])
-      expect(controls).toEqual([['ready', undefined], ['resync', 'cursor_ahead'], ['caught_up', undefined]])
+      for await (const frame of open.client.frames(`/sessions/${session_id}/events?after_seq=99&until=idle`))
+        controls.push([frame.event, JSON.parse(frame.data).reason])
+      expect(controls).toEqual([
+        ['ready', undefined],
+        ['resync', 'cursor_ahead'],
+        ['caught_up', undefined],
+      ])
     },
   },
   {
@@ -37,7 +46,11 @@ export const eventRows: readonly Row[] = [
       const frames = open.client.frames('/events?until=idle', { headers: { 'last-event-id': 'another-log.7' } })
       const controls: unknown[] = []
       for await (const frame of frames) controls.push([frame.event, JSON.parse(frame.data).reason])
-      expect(controls).toEqual([['ready', undefined], ['resync', 'log_changed'], ['caught_up', undefined]])
+      expect(controls).toEqual([
+        ['ready', undefined],
+        ['resync', 'log_changed'],
+        ['caught_up', undefined],
+      ])
     },
   },
   answers('B105', 'a global cursor that is none', get('/events?after=abc'), 400, 'invalid_cursor', 'open'),
@@ -63,7 +76,8 @@ export const eventRows: readonly Row[] = [
     async check({ open }) {
       const { session_id } = await open.client.createSession({})
       expect((await open.client.get(`/sessions/${session_id}`)).status).toBe(200)
-      for (const path of [session_id.toUpperCase(), `${session_id}/`, `${session_id}%20`]) expect((await open.client.get(`/sessions/${path}`)).status).toBe(404)
+      for (const path of [session_id.toUpperCase(), `${session_id}/`, `${session_id}%20`])
+        expect((await open.client.get(`/sessions/${path}`)).status).toBe(404)
     },
   },
 ]

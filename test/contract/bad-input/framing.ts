@@ -6,8 +6,24 @@ import { routes } from '../../../packages/daemon/src/http/routes.ts'
 import { answers, get, post, raw, send, type Row } from './target.ts'
 
 const malformed: Readonly<Record<string, string>> = {
-  'Content-Length and Transfer-Encoding': raw('POST', '/sessions', [['Content-Length', '2'], ['Transfer-Encoding', 'chunked']], '0\r\n\r\n'),
-  'two Content-Length': raw('POST', '/sessions', [['Content-Length', '2'], ['Content-Length', '3']], '{}'),
+  'Content-Length and Transfer-Encoding': raw(
+    'POST',
+    '/sessions',
+    [
+      ['Content-Length', '2'],
+      ['Transfer-Encoding', 'chunked'],
+    ],
+    '0\r\n\r\n',
+  ),
+  'two Content-Length': raw(
+    'POST',
+    '/sessions',
+    [
+      ['Content-Length', '2'],
+      ['Content-Length', '3'],
+    ],
+    '{}',
+  ),
   'Content-Length: -1': raw('POST', '/sessions', [['Content-Length', '-1']], '{}'),
   'Content-Length: +5': raw('POST', '/sessions', [['Content-Length', '+5']], '{}   '),
   'Content-Length: 1e20': raw('POST', '/sessions', [['Content-Length', '1e20']], '{}'),
@@ -36,7 +52,15 @@ export const framingRows: readonly Row[] = [
     },
   })),
   answers('B051', 'CONNECT', raw('CONNECT', 'evil.com:443'), 400),
-  answers('B051', 'an upgrade', get('/health', [['Connection', 'Upgrade'], ['Upgrade', 'websocket']]), 400),
+  answers(
+    'B051',
+    'an upgrade',
+    get('/health', [
+      ['Connection', 'Upgrade'],
+      ['Upgrade', 'websocket'],
+    ]),
+    400,
+  ),
   {
     id: 'B052',
     name: 'HEAD on each GET route',
@@ -49,13 +73,37 @@ export const framingRows: readonly Row[] = [
       }
     },
   },
-  ...['%2e%2e', '..%2f', '%00', '%ff', '%zz', '..'].map((part) => answers('B054', `/sessions/${part}`, get(`/sessions/${part}`), [400, 404])),
+  ...['%2e%2e', '..%2f', '%00', '%ff', '%zz', '..'].map((part) =>
+    answers('B054', `/sessions/${part}`, get(`/sessions/${part}`), [400, 404]),
+  ),
   answers('B055', 'a target of 17 KB', get(`/${'x'.repeat(17_000)}`), 431, 'headers_too_large'),
   answers('B055', 'a header of 17 KB', get('/health', [['X-Long', 'x'.repeat(17_000)]]), 431, 'headers_too_large'),
-  answers('B056', '3,000 headers', get('/health', Array.from({ length: 3_000 }, () => ['a', ''] as const)), [400, 431]),
-  answers('B056', '150 headers', get('/health', Array.from({ length: 150 }, () => ['a', ''] as const)), [400, 431]),
+  answers(
+    'B056',
+    '3,000 headers',
+    get(
+      '/health',
+      Array.from({ length: 3_000 }, () => ['a', ''] as const),
+    ),
+    [400, 431],
+  ),
+  answers(
+    'B056',
+    '150 headers',
+    get(
+      '/health',
+      Array.from({ length: 150 }, () => ['a', ''] as const),
+    ),
+    [400, 431],
+  ),
   ...Object.entries(malformed).map(([name, request]) => answers('B057', name, request, 400)),
-  answers('B058', 'a chunk extension of 20 KB', raw('POST', '/sessions', [['Transfer-Encoding', 'chunked']], `2;${'x'.repeat(20_000)}\r\n{}\r\n0\r\n\r\n`), 413, 'payload_too_large'),
+  answers(
+    'B058',
+    'a chunk extension of 20 KB',
+    raw('POST', '/sessions', [['Transfer-Encoding', 'chunked']], `2;${'x'.repeat(20_000)}\r\n{}\r\n0\r\n\r\n`),
+    413,
+    'payload_too_large',
+  ),
   {
     id: 'B063',
     name: 'a body that is cut off makes no session',

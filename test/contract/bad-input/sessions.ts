@@ -5,11 +5,19 @@ import { expect } from 'vitest'
 import { answers, canary, post, send, type Row } from './target.ts'
 
 /** `POST /sessions` with a JSON body, as text so that it can be wrong in every way. */
-function creates(id: string, name: string, body: string, status: number | readonly number[], error?: string, daemon: 'open' | 'strict' = 'open'): Row {
+function creates(
+  id: string,
+  name: string,
+  body: string,
+  status: number | readonly number[],
+  error?: string,
+  daemon: 'open' | 'strict' = 'open',
+): Row {
   return answers(id, name, post('/sessions', body, [['Content-Length', String(Buffer.byteLength(body, 'latin1'))]]), status, error, daemon)
 }
 
-const many = (count: number, value: string) => JSON.stringify({ env: Object.fromEntries(Array.from({ length: count }, (_unused, index) => [`V${index}`, value])) })
+const many = (count: number, value: string) =>
+  JSON.stringify({ env: Object.fromEntries(Array.from({ length: count }, (_unused, index) => [`V${index}`, value])) })
 const deep = '{"a":'.repeat(100) + '1' + '}'.repeat(100)
 
 const list = (path: string): Promise<readonly string[]> => readdir(path).catch(() => [])
@@ -23,7 +31,9 @@ export const sessionRows: readonly Row[] = [
       const names = ['a_b', 'a.b', 'Foo', 'foo']
       const homes = join(stage.folder.dataDir, 'namespaces')
       const before = await list(homes)
-      const sessions = await Promise.all(names.map((credentialNamespace) => open.client.createSession(stage.session({ credentialNamespace }))))
+      const sessions = await Promise.all(
+        names.map((credentialNamespace) => open.client.createSession(stage.session({ credentialNamespace }))),
+      )
       expect(await list(homes)).toEqual(before)
       for (const { session_id } of sessions) await open.client.finish(await open.client.startTask(session_id, 'anything'))
       const made = (await readdir(homes)).filter((name) => !before.includes(name))
@@ -33,12 +43,24 @@ export const sessionRows: readonly Row[] = [
     },
   },
   ...['health', 'auth', 'default'].map((name) => creates('B067', `namespace ${name}`, JSON.stringify({ credentialNamespace: name }), 201)),
-  ...['', '.', '..', '-a', 'a/b', 'a'.repeat(65), 'a b'].map((name) => creates('B067', `namespace ${name.slice(0, 10)}`, JSON.stringify({ credentialNamespace: name }), 400, 'invalid_request')),
+  ...['', '.', '..', '-a', 'a/b', 'a'.repeat(65), 'a b'].map((name) =>
+    creates('B067', `namespace ${name.slice(0, 10)}`, JSON.stringify({ credentialNamespace: name }), 400, 'invalid_request'),
+  ),
   creates('B069', 'shared under --no-shared', '{"isolationLevel":"shared"}', 403, 'isolation_not_allowed', 'strict'),
   creates('B069', 'shared with a namespace', '{"isolationLevel":"shared","credentialNamespace":"x"}', 400, 'invalid_request'),
   creates('B069', 'an unknown isolation level', '{"isolationLevel":"xyz"}', 400, 'invalid_request'),
   creates('B069', 'an unknown isolation mode', '{"isolationMode":"root"}', 400, 'invalid_request'),
-  ...['"relative"', '""', '5', '["/"]', '"~"', JSON.stringify(`/${'x'.repeat(5_000)}`), '"/a\\u0000b"', '"/a\\nb"', '"/nowhere-at-all"'].map((cwd) => creates('B070', `cwd ${cwd.slice(0, 20)}`, `{"cwd":${cwd}}`, [400, 403])),
+  ...[
+    '"relative"',
+    '""',
+    '5',
+    '["/"]',
+    '"~"',
+    JSON.stringify(`/${'x'.repeat(5_000)}`),
+    '"/a\\u0000b"',
+    '"/a\\nb"',
+    '"/nowhere-at-all"',
+  ].map((cwd) => creates('B070', `cwd ${cwd.slice(0, 20)}`, `{"cwd":${cwd}}`, [400, 403])),
   ...['/', '/proc', '/dev', '/sys', '{workspace}/../', '{workspace}x', '{dataDir}', '{workspace}/../state'].map((cwd): Row => ({
     id: 'B072',
     name: `cwd ${cwd}`,
@@ -74,10 +96,24 @@ export const sessionRows: readonly Row[] = [
     },
   },
   creates('B078', 'env null', '{"env":null}', 201),
-  ...['[]', '"x"', '5', '{"A":5}', '{"A":null}', '{"A":{}}'].map((env) => creates('B079', `env ${env}`, `{"env":${env}}`, 400, 'invalid_request')),
-  ...['', 'A=B', 'A\\u0000', 'x'.repeat(4_096)].map((name) => creates('B080', `env name ${name.slice(0, 10)}`, `{"env":{"${name}":"x"}}`, 400, 'invalid_env')),
-  ...['LD_PRELOAD', 'NODE_OPTIONS', 'BASH_ENV', 'GIT_SSH_COMMAND', 'PYTHONSTARTUP', 'DYLD_INSERT_LIBRARIES', 'HOME', 'XDG_CONFIG_HOME', 'CODEX_HOME', 'CLAUDE_CONFIG_DIR'].map((name) =>
-    creates('B081', `env ${name}`, `{"env":{"${name}":"${canary}"}}`, 400, 'invalid_env')),
+  ...['[]', '"x"', '5', '{"A":5}', '{"A":null}', '{"A":{}}'].map((env) =>
+    creates('B079', `env ${env}`, `{"env":${env}}`, 400, 'invalid_request'),
+  ),
+  ...['', 'A=B', 'A\\u0000', 'x'.repeat(4_096)].map((name) =>
+    creates('B080', `env name ${name.slice(0, 10)}`, `{"env":{"${name}":"x"}}`, 400, 'invalid_env'),
+  ),
+  ...[
+    'LD_PRELOAD',
+    'NODE_OPTIONS',
+    'BASH_ENV',
+    'GIT_SSH_COMMAND',
+    'PYTHONSTARTUP',
+    'DYLD_INSERT_LIBRARIES',
+    'HOME',
+    'XDG_CONFIG_HOME',
+    'CODEX_HOME',
+    'CLAUDE_CONFIG_DIR',
+  ].map((name) => creates('B081', `env ${name}`, `{"env":{"${name}":"${canary}"}}`, 400, 'invalid_env')),
   creates('B084', '2,000 variables', many(2_000, 'x'), 400, 'invalid_env'),
   creates('B084', 'variables of more than 64 KB', many(70, 'x'.repeat(1_000)), 400, 'invalid_env'),
   {
@@ -90,12 +126,22 @@ export const sessionRows: readonly Row[] = [
       expect((await open.client.get(`/sessions/${session_id}`)).text).not.toContain(canary)
     },
   },
-  ...['"nope"', '"__proto__"', '"constructor"'].map((name) => creates('B086', `runtime ${name}`, `{"runtime":${name}}`, 400, 'unknown_runtime')),
+  ...['"nope"', '"__proto__"', '"constructor"'].map((name) =>
+    creates('B086', `runtime ${name}`, `{"runtime":${name}}`, 400, 'unknown_runtime'),
+  ),
   ...['""', '5', 'null', '{}'].map((name) => creates('B086', `runtime ${name}`, `{"runtime":${name}}`, 400, 'invalid_request')),
-  ...['"root"', '"YOLO"', '1'].map((mode) => creates('B087', `permissionMode ${mode}`, `{"permissionMode":${mode}}`, 400, 'invalid_request')),
-  creates('B087', 'yolo above the daemon\'s maximum', '{"permissionMode":"yolo"}', 403, 'permission_mode_not_allowed', 'strict'),
+  ...['"root"', '"YOLO"', '1'].map((mode) =>
+    creates('B087', `permissionMode ${mode}`, `{"permissionMode":${mode}}`, 400, 'invalid_request'),
+  ),
+  creates('B087', "yolo above the daemon's maximum", '{"permissionMode":"yolo"}', 403, 'permission_mode_not_allowed', 'strict'),
   ...['[]', '"x"', '5', 'null', 'true'].map((body) => creates('B088', `the body ${body}`, body, 400, 'invalid_request')),
-  creates('B090', '__proto__ at depth 5 of runtimeConfig', '{"runtimeConfig":{"a":{"b":{"c":{"d":{"__proto__":{"x":1}}}}}}}', 400, 'invalid_request'),
+  creates(
+    'B090',
+    '__proto__ at depth 5 of runtimeConfig',
+    '{"runtimeConfig":{"a":{"b":{"c":{"d":{"__proto__":{"x":1}}}}}}}',
+    400,
+    'invalid_request',
+  ),
   {
     id: 'B091',
     name: 'of repeated keys the last one wins, in the answer and in the event',
@@ -106,7 +152,9 @@ export const sessionRows: readonly Row[] = [
       expect(await open.client.events(session_id)).toMatchObject([{ payload: { title: 'second' } }])
     },
   },
-  ...['{', '{"a":1,}', '{"a":NaN}', "{'a':1}", '{"a":"b', '{}{}'].map((body) => creates('B092', `the body ${body}`, body, 400, 'invalid_json')),
+  ...['{', '{"a":1,}', '{"a":NaN}', "{'a':1}", '{"a":"b', '{}{}'].map((body) =>
+    creates('B092', `the body ${body}`, body, 400, 'invalid_json'),
+  ),
   creates('B093', 'invalid UTF-8', '{"model":"\xff\xfe"}', 400, 'invalid_json'),
   creates('B094', 'a lone surrogate', '{"model":"\\ud800"}', [201, 400]),
   creates('B095', 'nested 100 deep', `{"runtimeConfig":${deep}}`, 400, 'invalid_request'),
@@ -117,7 +165,10 @@ export const sessionRows: readonly Row[] = [
     name: 'a chunked body of 2 MiB',
     async check({ open }) {
       const chunk = `10000\r\n${' '.repeat(65_536)}\r\n`
-      const answer = await send(open, `POST /sessions HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(32)}0\r\n\r\n`)
+      const answer = await send(
+        open,
+        `POST /sessions HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(32)}0\r\n\r\n`,
+      )
       expect(answer).toMatchObject({ status: 413, headers: { connection: 'close' } })
     },
   },

@@ -44,8 +44,27 @@ export interface Row {
 
 const scenarios = [
   agentScenario,
-  { name: 'write', prompt: 'write a file', legs: [{ tools: [{ tool: 'shell' as const, command: 'echo ran >> ran.txt' }] }, { text: 'That is all.' }] },
-  { name: 'look', prompt: 'look around', legs: [{ tools: [{ tool: 'shell' as const, command: "env; tr '\\0' '\\n' < /proc/self/environ; cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; find \"$HOME\" . -type f -size -100k 2>/dev/null | head -200 | xargs -d '\\n' cat 2>/dev/null" }] }, { text: 'Seen.' }] },
+  {
+    name: 'write',
+    prompt: 'write a file',
+    legs: [{ tools: [{ tool: 'shell' as const, command: 'echo ran >> ran.txt' }] }, { text: 'That is all.' }],
+  },
+  {
+    name: 'look',
+    prompt: 'look around',
+    legs: [
+      {
+        tools: [
+          {
+            tool: 'shell' as const,
+            command:
+              "env; tr '\\0' '\\n' < /proc/self/environ; cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; find \"$HOME\" . -type f -size -100k 2>/dev/null | head -200 | xargs -d '\\n' cat 2>/dev/null",
+          },
+        ],
+      },
+      { text: 'Seen.' },
+    ],
+  },
   { name: 'hang', prompt: 'hang', legs: [{ fault: { kind: 'hang' as const } }] },
 ]
 const fallback = { legs: [{ text: 'Yes.' }] }
@@ -56,20 +75,45 @@ export async function openTarget(): Promise<Target> {
   stage.model.setScenarios({ scenarios, fallback })
   const { workspace, path } = stage.folder
   const open = stack.use(await stage.start(['--workspace-root', workspace, '--metrics']))
-  const guarded = stack.use(await spawnDaemon(['--data-dir', join(path, 'guarded'), '--allow-host', 'hub.example', '--allow-origin', 'https://hub.example'], { CODESDKD_TOKEN: token }))
-  const strict = stack.use(await spawnDaemon([
-    '--data-dir', join(path, 'strict'), '--no-shared', '--max-permission-mode', 'ask', '--default-permission-mode', 'ask', '--max-sse-clients', '1', '--max-queued-tasks', '1',
-  ]))
-  await Promise.all([checkEveryAnswer(open.client), checkEveryAnswer(strict.client), checkEveryAnswer(guarded.client, { authorization: `Bearer ${token}` })])
+  const guarded = stack.use(
+    await spawnDaemon(['--data-dir', join(path, 'guarded'), '--allow-host', 'hub.example', '--allow-origin', 'https://hub.example'], {
+      CODESDKD_TOKEN: token,
+    }),
+  )
+  const strict = stack.use(
+    await spawnDaemon([
+      '--data-dir',
+      join(path, 'strict'),
+      '--no-shared',
+      '--max-permission-mode',
+      'ask',
+      '--default-permission-mode',
+      'ask',
+      '--max-sse-clients',
+      '1',
+      '--max-queued-tasks',
+      '1',
+    ]),
+  )
+  await Promise.all([
+    checkEveryAnswer(open.client),
+    checkEveryAnswer(strict.client),
+    checkEveryAnswer(guarded.client, { authorization: `Bearer ${token}` }),
+  ])
   const pids = [open, guarded, strict].map(({ child }) => child.pid)
   const outside = readdirSync(path)
   const logs = [open, guarded, strict].map(newLog)
   const parts = stack.move()
   return {
-    stage, open, guarded, strict,
+    stage,
+    open,
+    guarded,
+    strict,
     waiting: () => waitingCall(stage, open.client),
     assertUnharmed: async () => {
-      expect([open, guarded, strict].map(({ child }) => (child.exitCode === null && child.signalCode === null ? child.pid : null))).toEqual(pids)
+      expect([open, guarded, strict].map(({ child }) => (child.exitCode === null && child.signalCode === null ? child.pid : null))).toEqual(
+        pids,
+      )
       expect((await open.client.get('/health')).status).toBe(200)
       expect(await send(guarded, get('/health'))).toMatchObject({ status: 200 })
       // Beside the data directories nothing is made; what is in the workspace belongs to the agents.
@@ -95,7 +139,13 @@ async function waitingCall(stage: Stage, client: TestClient): Promise<Waiting> {
   const { task_id } = await client.startTask(session_id, 'write a file')
   const call = await client.event(session_id, 'tool.call.requested')
   await client.event(session_id, 'tool.call.policy_evaluated', ({ payload }) => payload.result === 'ask')
-  return { client, sessionId: session_id, taskId: task_id, call, ran: async () => ((await stage.folder.read('ran.txt')) ?? '').split('\n').length - 1 }
+  return {
+    client,
+    sessionId: session_id,
+    taskId: task_id,
+    call,
+    ran: async () => ((await stage.folder.read('ran.txt')) ?? '').split('\n').length - 1,
+  }
 }
 
 type HeaderList = readonly (readonly [string, string])[]
@@ -107,7 +157,9 @@ export function raw(method: string, path: string, headers: HeaderList = [], body
     ...(named.has('host') ? [] : ['Host: {host}']),
     ...(named.has('authorization') ? [] : [`Authorization: Bearer ${token}`]),
     ...headers.map(([name, value]) => `${name}: ${value}`),
-    ...(method === 'POST' && !named.has('content-length') && !named.has('transfer-encoding') ? [`Content-Length: ${Buffer.byteLength(body)}`] : []),
+    ...(method === 'POST' && !named.has('content-length') && !named.has('transfer-encoding')
+      ? [`Content-Length: ${Buffer.byteLength(body)}`]
+      : []),
   ]
   return `${method} ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n${body}`
 }
@@ -120,7 +172,14 @@ export function send(daemon: DaemonProcess, request: string | Uint8Array): Promi
 }
 
 /** A row that is one request and one answer. `status` null: the connection is closed without a word, or with 400. */
-export function answers(id: string, name: string, request: string | Uint8Array, status: number | readonly number[], error?: string, daemon: 'open' | 'guarded' | 'strict' = 'guarded'): Row {
+export function answers(
+  id: string,
+  name: string,
+  request: string | Uint8Array,
+  status: number | readonly number[],
+  error?: string,
+  daemon: 'open' | 'guarded' | 'strict' = 'guarded',
+): Row {
   return {
     id,
     name,
@@ -135,7 +194,12 @@ export function answers(id: string, name: string, request: string | Uint8Array, 
 /** Every failure has one shape, says no more than it should, and keeps browsers out. */
 export function expectProblem(answer: RawAnswer | null, error: string): void {
   const body: Record<string, unknown> = JSON.parse(answer?.body ?? '')
-  expect(body).toMatchObject({ error, type: `urn:codesdkd:error:${error}`, status: answer?.status, request_id: answer?.headers['x-request-id'] })
+  expect(body).toMatchObject({
+    error,
+    type: `urn:codesdkd:error:${error}`,
+    status: answer?.status,
+    request_id: answer?.headers['x-request-id'],
+  })
   expect(answer?.headers).toMatchObject({ 'content-type': 'application/problem+json', 'x-content-type-options': 'nosniff' })
   expect(answer?.body).not.toMatch(/node:internal|\.ts:\d+|at .*\(/)
   expect(JSON.stringify(body['detail']).length).toBeLessThan(400)

@@ -27,11 +27,24 @@ export const taskRows: readonly Row[] = [
   starts('B114', 'messages that are none', { messages: [1, null, 'x', {}] }, 400, { error: 'invalid_request', field: 'messages[0]' }),
   starts('B114', 'an unknown role', { messages: [user('x'), { role: 'root', content: 'x' }] }, 400, { field: 'messages[1].role' }),
   starts('B114', 'content that is a number', { messages: [user(5)] }, 400, { field: 'messages[0].content' }),
-  starts('B114', 'an unknown block', { messages: [user([{ type: 'text', text: 'x' }, { type: 'nope' }])] }, 400, { error: 'invalid_request' }),
+  starts('B114', 'an unknown block', { messages: [user([{ type: 'text', text: 'x' }, { type: 'nope' }])] }, 400, {
+    error: 'invalid_request',
+  }),
   starts('B115', '10,001 messages', { messages: Array.from({ length: 10_001 }, () => user('x')) }, 400, { error: 'invalid_request' }),
   starts('B115', 'more than 8 MiB', { messages: [user('x'.repeat(8 * 1024 ** 2))] }, 413, { error: 'payload_too_large' }),
-  ...[5, {}, '', 'a/b', '.', '..', 'x'.repeat(129), '\0', '😀', 'a:b'].map((taskId) => starts('B116', `taskId ${JSON.stringify(taskId).slice(0, 12)}`, { messages: [user('x')], taskId }, 400, { error: 'invalid_request', field: 'task_id' })),
-  starts('B122', 'a tool manifest', { messages: [user('x')], toolManifest: [{ name: '__proto__', inputSchema: { $ref: 'http://127.0.0.1:1/x', pattern: '(a+)+$' } }] }, 400, { error: 'tool_manifest_unsupported' }),
+  ...[5, {}, '', 'a/b', '.', '..', 'x'.repeat(129), '\0', '😀', 'a:b'].map((taskId) =>
+    starts('B116', `taskId ${JSON.stringify(taskId).slice(0, 12)}`, { messages: [user('x')], taskId }, 400, {
+      error: 'invalid_request',
+      field: 'task_id',
+    }),
+  ),
+  starts(
+    'B122',
+    'a tool manifest',
+    { messages: [user('x')], toolManifest: [{ name: '__proto__', inputSchema: { $ref: 'http://127.0.0.1:1/x', pattern: '(a+)+$' } }] },
+    400,
+    { error: 'tool_manifest_unsupported' },
+  ),
   starts('B129', 'NUL in the text', { messages: [user('a\0b')] }, 400, { error: 'invalid_request', field: 'messages[0].content' }),
   {
     id: 'B120',
@@ -43,7 +56,10 @@ export const taskRows: readonly Row[] = [
       expect(new Set(all.map(({ status }) => status))).toEqual(new Set([202]))
       await open.client.finish({ session_id, task_id: 'one' })
       expect((await open.client.events(session_id)).filter(({ type }) => type === 'task.started')).toHaveLength(1)
-      expect(await open.client.post(`/sessions/${session_id}/tasks`, { ...body, messages: [user('other')] })).toMatchObject({ status: 409, body: { error: 'task_exists' } })
+      expect(await open.client.post(`/sessions/${session_id}/tasks`, { ...body, messages: [user('other')] })).toMatchObject({
+        status: 409,
+        body: { error: 'task_exists' },
+      })
     },
   },
   {
@@ -51,7 +67,10 @@ export const taskRows: readonly Row[] = [
     name: 'a permission mode above the maximum',
     async check({ strict, stage }) {
       const { session_id } = await strict.client.createSession({ cwd: stage.folder.workspace })
-      expect(await strict.client.post(`/sessions/${session_id}/tasks`, { messages: [user('x')], permissionMode: 'yolo' })).toMatchObject({ status: 403, body: { error: 'permission_mode_not_allowed' } })
+      expect(await strict.client.post(`/sessions/${session_id}/tasks`, { messages: [user('x')], permissionMode: 'yolo' })).toMatchObject({
+        status: 403,
+        body: { error: 'permission_mode_not_allowed' },
+      })
     },
   },
   {
@@ -72,7 +91,10 @@ export const taskRows: readonly Row[] = [
     id: 'B124',
     name: 'a task of no session',
     async check({ open }) {
-      expect(await open.client.post('/sessions/nope/tasks', { messages: [user('x')] })).toMatchObject({ status: 404, body: { error: 'session_not_found' } })
+      expect(await open.client.post('/sessions/nope/tasks', { messages: [user('x')] })).toMatchObject({
+        status: 404,
+        body: { error: 'session_not_found' },
+      })
     },
   },
   {

@@ -13,7 +13,8 @@ const executable = join(import.meta.dirname, '../../../packages/daemon/bin/codes
 
 export const daemonProofs: Proofs = {
   'CodeSDK Daemon API (codesdkd)': {
-    '`codesdkd` is a local HTTP daemon intended to be embedded as a subprocess (e.g. by GoodFarmingAI Control Hub) and proxied under a single origin.': provesEmbedding,
+    '`codesdkd` is a local HTTP daemon intended to be embedded as a subprocess (e.g. by GoodFarmingAI Control Hub) and proxied under a single origin.':
+      provesEmbedding,
     'All JSON fields use `snake_case`.': provesSnakeCase,
   },
   'Base URL': {
@@ -37,7 +38,11 @@ export const daemonProofs: Proofs = {
     async 'Returns runtime health for the selected runtime (default runtime unless `?runtime=<name>` is provided).'({ client }) {
       const answer = await client.get('/health')
       expect(answer.status).toBe(200)
-      expect(health.parse(answer.body)).toMatchObject({ runtime: 'codex-sdk', installed: true, version: expect.stringMatching(/^\d+\.\d+\.\d+/) })
+      expect(health.parse(answer.body)).toMatchObject({
+        runtime: 'codex-sdk',
+        installed: true,
+        version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      })
       await selectsRuntime(client, '/health', ['checked_at'])
     },
   },
@@ -45,7 +50,12 @@ export const daemonProofs: Proofs = {
     async 'Returns runtime capability flags for the selected runtime (default runtime unless `?runtime=<name>` is provided).'({ client }) {
       const answer = await client.get('/capabilities')
       expect(answer.status).toBe(200)
-      expect(capabilities.parse(answer.body)).toMatchObject({ runtime: 'codex-sdk', supports_streaming: true, supports_tool_calls: true, supports_stop: true })
+      expect(capabilities.parse(answer.body)).toMatchObject({
+        runtime: 'codex-sdk',
+        supports_streaming: true,
+        supports_tool_calls: true,
+        supports_stop: true,
+      })
       await selectsRuntime(client, '/capabilities')
     },
   },
@@ -58,10 +68,14 @@ async function provesEmbedding({ stage }: World): Promise<void> {
   const flags = ['--base-path', '/codesdkd', '--allow-host', 'hub.test', '--allow-origin', 'https://hub.test', '--parent-watch', 'stdin']
   await using daemon = await spawnDaemon(['--data-dir', join(stage.folder.path, 'embedded'), ...flags])
   const hub = createServer((incoming, outgoing) => {
-    const inner = request(daemon.client.url + (incoming.url ?? ''), { method: incoming.method ?? 'GET', headers: incoming.headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.pipe(outgoing)
-    })
+    const inner = request(
+      daemon.client.url + (incoming.url ?? ''),
+      { method: incoming.method ?? 'GET', headers: incoming.headers },
+      (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+        answer.pipe(outgoing)
+      },
+    )
     outgoing.on('close', () => inner.destroy())
     inner.on('error', () => outgoing.destroy())
     incoming.pipe(inner)
@@ -71,9 +85,12 @@ async function provesEmbedding({ stage }: World): Promise<void> {
   const port = typeof address === 'object' && address !== null ? address.port : 0
   // What a page of https://hub.test sends.
   const page = { host: 'hub.test', origin: 'https://hub.test', 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' }
-  const call = (method: string, path: string, body = '', headers = {}) => new Promise<IncomingMessage>((resolve, reject) => {
-    request({ host: '127.0.0.1', port, method, path: `/codesdkd${path}`, headers: { ...page, ...headers } }, resolve).on('error', reject).end(body)
-  })
+  const call = (method: string, path: string, body = '', headers = {}) =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      request({ host: '127.0.0.1', port, method, path: `/codesdkd${path}`, headers: { ...page, ...headers } }, resolve)
+        .on('error', reject)
+        .end(body)
+    })
   const created = await call('POST', '/sessions', JSON.stringify({ cwd: stage.folder.workspace }))
   expect(created.statusCode).toBe(201)
   const { session_id }: { session_id: string } = JSON.parse(await text(created))
@@ -92,10 +109,23 @@ const foreign = new Set(['input', 'data', 'metadata', 'runtime_config', 'schema'
 
 async function provesSnakeCase({ client, received, bigRun }: World): Promise<void> {
   const { sessionId, taskId } = await bigRun()
-  await Promise.all([
-    '/', '/health', '/capabilities', '/auth/status', '/status', '/sessions', '/approvals', `/sessions/${sessionId}`, `/sessions/${sessionId}/events`,
-    `/sessions/${sessionId}/tasks`, `/sessions/${sessionId}/tasks/${taskId}`, '/nope', '/sessions?limit=x',
-  ].map((path) => client.get(path)))
+  await Promise.all(
+    [
+      '/',
+      '/health',
+      '/capabilities',
+      '/auth/status',
+      '/status',
+      '/sessions',
+      '/approvals',
+      `/sessions/${sessionId}`,
+      `/sessions/${sessionId}/events`,
+      `/sessions/${sessionId}/tasks`,
+      `/sessions/${sessionId}/tasks/${taskId}`,
+      '/nope',
+      '/sessions?limit=x',
+    ].map((path) => client.get(path)),
+  )
   const names = new Set(received.flatMap((value) => namesIn(value)))
   expect(names.size).toBeGreaterThan(100)
   expect([...names].filter((name) => !/^[a-z0-9]+(?:_[a-z0-9]+)*$/.test(name))).toEqual([])
@@ -109,11 +139,16 @@ function namesIn(value: unknown): readonly string[] {
 
 /** Without a name the default runtime answers, with its name the same one; an alias is a name too, and an unknown name is told what there is. */
 async function selectsRuntime(client: World['client'], path: string, changing: readonly string[] = []): Promise<void> {
-  const bodies = await Promise.all(['', '?runtime=codex-sdk', '?runtime=codex'].map(async (query): Promise<object> => (await client.get(path + query)).body))
+  const bodies = await Promise.all(
+    ['', '?runtime=codex-sdk', '?runtime=codex'].map(async (query): Promise<object> => (await client.get(path + query)).body),
+  )
   const [byDefault, ...named] = bodies.map((body) => Object.fromEntries(Object.entries(body).filter(([name]) => !changing.includes(name))))
   for (const one of named) expect(one).toEqual(byDefault)
   for (const name of ['nope', '__proto__', 'constructor']) {
-    expect(await client.get(`${path}?runtime=${name}`)).toMatchObject({ status: 400, body: { error: 'unknown_runtime', allowed: expect.arrayContaining(['codex-sdk']) } })
+    expect(await client.get(`${path}?runtime=${name}`)).toMatchObject({
+      status: 400,
+      body: { error: 'unknown_runtime', allowed: expect.arrayContaining(['codex-sdk']) },
+    })
   }
 }
 
@@ -143,7 +178,9 @@ async function freePort(): Promise<number> {
 async function standardOutput(args: readonly string[], meanwhile: (url: string) => Promise<void>): Promise<string> {
   const child = spawn(process.execPath, [executable, ...args], { stdio: ['pipe', 'pipe', 'ignore'] })
   let printed = ''
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => { printed += chunk })
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    printed += chunk
+  })
   await once(child.stdout, 'data')
   const { url }: { url: string } = JSON.parse(printed)
   await meanwhile(url)

@@ -16,9 +16,19 @@ export const downloadProofs: Proofs = {
       expect(answer.headers.get('content-disposition')).toContain(`filename="codesdk-support-bundle-${sessionId}.tar.gz"`)
       const archive = new Uint8Array(await answer.arrayBuffer())
       expect(Number(answer.headers.get('content-length'))).toBe(archive.length)
-      expect(namesOf(archive)).toEqual(expect.arrayContaining([
-        'manifest.json', 'health.json', 'capabilities.json', 'versions.json', 'runtime-env.json', 'mcp-transports.json', 'events.jsonl', 'runtime-config.json', 'tool-transcripts.json',
-      ]))
+      expect(namesOf(archive)).toEqual(
+        expect.arrayContaining([
+          'manifest.json',
+          'health.json',
+          'capabilities.json',
+          'versions.json',
+          'runtime-env.json',
+          'mcp-transports.json',
+          'events.jsonl',
+          'runtime-config.json',
+          'tool-transcripts.json',
+        ]),
+      )
       expect((await fetch(`${client.url}/sessions/nope/support-bundle`)).status).toBe(404)
     },
     async '`task_id` (optional; included in the bundle manifest filename/metadata only)'({ client, bigRun }) {
@@ -40,7 +50,9 @@ export const downloadProofs: Proofs = {
       const whole = gunzipSync(archive).toString('latin1')
       expect(whole).not.toContain(planted)
       const home = process.env['HOME']
-      const raw = Object.entries(process.env).filter(([name, value]) => value !== undefined && value.length > 12 && !['PWD', 'OLDPWD', 'PATH'].includes(name) && value !== home)
+      const raw = Object.entries(process.env).filter(
+        ([name, value]) => value !== undefined && value.length > 12 && !['PWD', 'OLDPWD', 'PATH'].includes(name) && value !== home,
+      )
       const environment = contentOf(archive, 'runtime-env.json')
       expect(raw.filter(([, value]) => environment.includes(value ?? '')).map(([name]) => name)).toEqual([])
     },
@@ -61,7 +73,9 @@ export const downloadProofs: Proofs = {
   'GET /artifacts/<artifactId>/download': {
     async 'Alias for `/artifacts/<artifactId>`.'({ client, bigRun }) {
       const { artifactId } = await bigRun()
-      const [plain, download] = await Promise.all(['', '/download'].map((suffix) => fetch(`${client.url}/artifacts/${artifactId}${suffix}`)))
+      const [plain, download] = await Promise.all(
+        ['', '/download'].map((suffix) => fetch(`${client.url}/artifacts/${artifactId}${suffix}`)),
+      )
       expect(await download?.text()).toBe(await plain?.text())
       expect(download?.headers.get('content-type')).toBe(plain?.headers.get('content-type'))
       expect(download?.headers.get('content-disposition')).toMatch(/^attachment;/)

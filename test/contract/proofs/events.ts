@@ -23,8 +23,14 @@ export const eventProofs: Proofs = {
         const { body } = await client.get(`/sessions/${sessionId}/events?${name}=3&limit=5000`)
         expect(body.events).toEqual(all.slice(3))
       }
-      expect(await client.get(`/sessions/${sessionId}/events?after_seq=${all.length}`)).toMatchObject({ status: 200, body: { events: [], next_seq: all.length, has_more: false } })
-      expect(await client.get(`/sessions/${sessionId}/events?after_seq=${all.length + 1}`)).toMatchObject({ status: 409, body: { error: 'cursor_ahead', last_seq: all.length } })
+      expect(await client.get(`/sessions/${sessionId}/events?after_seq=${all.length}`)).toMatchObject({
+        status: 200,
+        body: { events: [], next_seq: all.length, has_more: false },
+      })
+      expect(await client.get(`/sessions/${sessionId}/events?after_seq=${all.length + 1}`)).toMatchObject({
+        status: 409,
+        body: { error: 'cursor_ahead', last_seq: all.length },
+      })
       expect((await client.get(`/sessions/${sessionId}/events?after_seq=3&from_seq=4`)).status).toBe(400)
       expect((await client.get(`/sessions/${sessionId}/events?after_seq=3&from_seq=3`)).status).toBe(200)
     },
@@ -51,7 +57,10 @@ export const eventProofs: Proofs = {
       expect(data.map(({ data: json }): Event => JSON.parse(json))).toEqual(all)
       expect(data.map(({ id }) => id)).toEqual(all.map(({ seq }) => String(seq)))
       const resumed: Frame[] = []
-      for await (const frame of client.frames(`/sessions/${sessionId}/events?until=idle&after_seq=1`, { headers: { 'last-event-id': '5' } })) resumed.push(frame)
+      for await (const frame of client.frames(`/sessions/${sessionId}/events?until=idle&after_seq=1`, {
+        headers: { 'last-event-id': '5' },
+      }))
+        resumed.push(frame)
       expect(resumed.filter(({ event }) => event === undefined)).toEqual(data.slice(5))
     },
   },
@@ -75,6 +84,9 @@ async function provesLimit({ client, stage }: World): Promise<void> {
   expect(page.body.events).toHaveLength(500)
   expect(page.body).toMatchObject({ next_seq: 500, has_more: true })
   expect((await client.get(`/sessions/${session.session_id}/events?limit=3`)).body).toMatchObject({ next_seq: 3, has_more: true })
-  expect((await client.get(`/sessions/${session.session_id}/events?limit=99999`)).body).toMatchObject({ next_seq: last_seq, has_more: false })
+  expect((await client.get(`/sessions/${session.session_id}/events?limit=99999`)).body).toMatchObject({
+    next_seq: last_seq,
+    has_more: false,
+  })
   for (const limit of ['0', '-1', 'x']) expect((await client.get(`/sessions/${session.session_id}/events?limit=${limit}`)).status).toBe(400)
 }

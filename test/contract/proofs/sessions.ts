@@ -33,14 +33,22 @@ export const sessionProofs: Proofs = {
         after = body.next_after
       }
       expect(seen).toEqual(all)
-      expect(await client.get(`/sessions?after=${String(all.at(-1))}`)).toMatchObject({ status: 200, body: { sessions: [], next_after: null } })
-      for (const unknown of ['nope', '%00', '']) expect(await client.get(`/sessions?after=${unknown}`)).toMatchObject({ status: 400, body: { error: 'invalid_cursor' } })
+      expect(await client.get(`/sessions?after=${String(all.at(-1))}`)).toMatchObject({
+        status: 200,
+        body: { sessions: [], next_after: null },
+      })
+      for (const unknown of ['nope', '%00', ''])
+        expect(await client.get(`/sessions?after=${unknown}`)).toMatchObject({ status: 400, body: { error: 'invalid_cursor' } })
     },
-    async '{\n  "sessions":[\n    {"session_id":"...","runtime":"codex-sdk","runtime_session_id":null,"created_at":"..."}\n  ],\n  "next_after":"..."\n}'({ client }) {
+    async '{\n  "sessions":[\n    {"session_id":"...","runtime":"codex-sdk","runtime_session_id":null,"created_at":"..."}\n  ],\n  "next_after":"..."\n}'({
+      client,
+    }) {
       await client.createSession({})
       const { body } = await client.get('/sessions?limit=1')
       expect(Object.keys(body)).toEqual(['sessions', 'next_after'])
-      expect(beginsLike(body.sessions[0], '{"session_id":"...","runtime":"codex-sdk","runtime_session_id":null,"created_at":"..."}')).toBe(true)
+      expect(beginsLike(body.sessions[0], '{"session_id":"...","runtime":"codex-sdk","runtime_session_id":null,"created_at":"..."}')).toBe(
+        true,
+      )
       expect(body.sessions[0].runtime).toBe('codex-sdk')
     },
   },
@@ -49,13 +57,18 @@ export const sessionProofs: Proofs = {
       const answer = await client.post('/sessions', {})
       expect(answer.status).toBe(201)
       expect((await client.get(`/sessions/${answer.body.session_id}`)).body).toEqual(answer.body)
-      expect(await client.events(answer.body.session_id)).toMatchObject([{ seq: 1, type: 'session.created', trace: { session_id: answer.body.session_id } }])
+      expect(await client.events(answer.body.session_id)).toMatchObject([
+        { seq: 1, type: 'session.created', trace: { session_id: answer.body.session_id } },
+      ])
       const bare = await fetch(`${client.url}/sessions`, { method: 'POST' })
       expect(bare.status).toBe(201)
     },
     async '`runtime` (string runtime name)'({ client }) {
       for (const runtime of ['codex-sdk', 'codex']) expect(await client.createSession({ runtime })).toMatchObject({ runtime: 'codex-sdk' })
-      expect(await client.post('/sessions', { runtime: 'nope' })).toMatchObject({ status: 400, body: { error: 'unknown_runtime', allowed: expect.arrayContaining(['codex-sdk']) } })
+      expect(await client.post('/sessions', { runtime: 'nope' })).toMatchObject({
+        status: 400,
+        body: { error: 'unknown_runtime', allowed: expect.arrayContaining(['codex-sdk']) },
+      })
     },
     async '`credentialNamespace` (default: `"default"`)'({ client }) {
       expect(await client.createSession({})).toMatchObject({ credential_namespace: 'default' })
@@ -64,9 +77,17 @@ export const sessionProofs: Proofs = {
     },
     async '`isolationLevel` / `isolationMode`'({ client }) {
       expect(await client.createSession({ isolationLevel: 'shared' })).toMatchObject({ isolation_level: 'shared' })
-      expect(await client.createSession({ isolationLevel: 'ephemeral', isolationMode: 'subprocess' })).toMatchObject({ isolation_level: 'ephemeral' })
-      expect(await client.post('/sessions', { isolationLevel: 'xyz' })).toMatchObject({ status: 400, body: { allowed: ['shared', 'namespaced', 'ephemeral'] } })
-      expect(await client.post('/sessions', { isolationMode: 'in_process' })).toMatchObject({ status: 400, body: { error: 'unsupported_isolation_mode' } })
+      expect(await client.createSession({ isolationLevel: 'ephemeral', isolationMode: 'subprocess' })).toMatchObject({
+        isolation_level: 'ephemeral',
+      })
+      expect(await client.post('/sessions', { isolationLevel: 'xyz' })).toMatchObject({
+        status: 400,
+        body: { allowed: ['shared', 'namespaced', 'ephemeral'] },
+      })
+      expect(await client.post('/sessions', { isolationMode: 'in_process' })).toMatchObject({
+        status: 400,
+        body: { error: 'unsupported_isolation_mode' },
+      })
     },
     '`cwd`, `env`': provesPlace,
     async '`model`'({ client, stage }) {
@@ -76,8 +97,12 @@ export const sessionProofs: Proofs = {
       expect(stage.model.journal.entries.at(-1)?.body).toMatchObject({ model: 'gpt-5.5' })
     },
     async '`permissionMode` (`auto|ask|yolo`)'({ client }) {
-      for (const mode of ['auto', 'ask', 'yolo']) expect(await client.createSession({ permissionMode: mode })).toMatchObject({ permission_mode: mode })
-      expect(await client.post('/sessions', { permissionMode: 'root' })).toMatchObject({ status: 400, body: { error: 'invalid_request', allowed: ['auto', 'ask', 'yolo'] } })
+      for (const mode of ['auto', 'ask', 'yolo'])
+        expect(await client.createSession({ permissionMode: mode })).toMatchObject({ permission_mode: mode })
+      expect(await client.post('/sessions', { permissionMode: 'root' })).toMatchObject({
+        status: 400,
+        body: { error: 'invalid_request', allowed: ['auto', 'ask', 'yolo'] },
+      })
     },
     async '`runtimeConfig` (runtime-specific object)'({ client, stage }) {
       const before = stage.model.journal.entries.length

@@ -9,13 +9,27 @@ export const taskProofs: Proofs = {
       expect(answer.status).toBe(202)
       const end = await client.finish(answer.body)
       expect(end.type).toBe('task.completed')
-      expect((await client.event(session.session_id, 'model.output.completed')).payload.content).toEqual([{ type: 'text', text: 'Hello from the offline model.' }])
+      expect((await client.event(session.session_id, 'model.output.completed')).payload.content).toEqual([
+        { type: 'text', text: 'Hello from the offline model.' },
+      ])
     },
     async '`messages` (**required**) transcript messages'({ client }) {
       const { session_id } = await client.createSession({})
-      for (const body of [{}, { messages: [] }, { messages: 'x' }]) expect(await client.post(`/sessions/${session_id}/tasks`, body)).toMatchObject({ status: 400, body: { error: 'invalid_request', field: 'messages' } })
-      expect(await client.post(`/sessions/${session_id}/tasks`, { messages: [{ role: 'user', content: 'x' }, { role: 'nobody', content: 'x' }] })).toMatchObject({
-        status: 400, body: { field: 'messages[1].role', allowed: ['system', 'user', 'assistant', 'tool'] },
+      for (const body of [{}, { messages: [] }, { messages: 'x' }])
+        expect(await client.post(`/sessions/${session_id}/tasks`, body)).toMatchObject({
+          status: 400,
+          body: { error: 'invalid_request', field: 'messages' },
+        })
+      expect(
+        await client.post(`/sessions/${session_id}/tasks`, {
+          messages: [
+            { role: 'user', content: 'x' },
+            { role: 'nobody', content: 'x' },
+          ],
+        }),
+      ).toMatchObject({
+        status: 400,
+        body: { field: 'messages[1].role', allowed: ['system', 'user', 'assistant', 'tool'] },
       })
     },
     async '`taskId` (optional; default generated)'({ client, stage }) {
@@ -25,11 +39,18 @@ export const taskProofs: Proofs = {
       const named = await client.startTask(session_id, 'say hello', { taskId: 'my-task.1' })
       expect(named.task_id).toBe('my-task.1')
       await client.finish(named)
-      const again = await client.post(`/sessions/${session_id}/tasks`, { messages: [{ role: 'user', content: 'say hello' }], taskId: 'my-task.1' })
+      const again = await client.post(`/sessions/${session_id}/tasks`, {
+        messages: [{ role: 'user', content: 'say hello' }],
+        taskId: 'my-task.1',
+      })
       expect(again).toMatchObject({ status: 202, body: { task_id: 'my-task.1' } })
       expect(again.headers.get('idempotent-replay')).toBe('true')
-      expect((await client.events(session_id)).filter(({ type, trace }) => type === 'task.started' && trace.task_id === 'my-task.1')).toHaveLength(1)
-      expect(await client.post(`/sessions/${session_id}/tasks`, { messages: [{ role: 'user', content: 'other' }], taskId: 'my-task.1' })).toMatchObject({ status: 409, body: { error: 'task_exists' } })
+      expect(
+        (await client.events(session_id)).filter(({ type, trace }) => type === 'task.started' && trace.task_id === 'my-task.1'),
+      ).toHaveLength(1)
+      expect(
+        await client.post(`/sessions/${session_id}/tasks`, { messages: [{ role: 'user', content: 'other' }], taskId: 'my-task.1' }),
+      ).toMatchObject({ status: 409, body: { error: 'task_exists' } })
     },
     async '`permissionMode` (optional; default from session or daemon default)'({ client, stage }) {
       expect(await client.createSession({})).toMatchObject({ permission_mode: 'auto' })
@@ -43,15 +64,20 @@ export const taskProofs: Proofs = {
       const { session_id } = await client.createSession(stage.session())
       const started = await client.startTask(session_id, 'say hello', { runtimeConfig: { reasoning_effort: 'low' } })
       expect((await client.finish(started)).type).toBe('task.completed')
-      expect((await client.post(`/sessions/${session_id}/tasks`, { messages: [{ role: 'user', content: 'x' }], runtimeConfig: 5 })).status).toBe(400)
+      expect(
+        (await client.post(`/sessions/${session_id}/tasks`, { messages: [{ role: 'user', content: 'x' }], runtimeConfig: 5 })).status,
+      ).toBe(400)
     },
     async '`toolManifest` (optional; defaults to daemon tool registry manifest when present)'({ client, stage }) {
       // There is no tool registry yet: nothing to default to, and a manifest of one's own is refused, not ignored.
       const { session_id } = await client.createSession(stage.session())
       expect((await client.finish(await client.startTask(session_id, 'say hello', { toolManifest: {} }))).type).toBe('task.completed')
       const manifest = { tools: [{ name: 'x' }] }
-      expect(await client.post(`/sessions/${session_id}/tasks`, { messages: [{ role: 'user', content: 'x' }], toolManifest: manifest })).toMatchObject({
-        status: 400, body: { error: 'tool_manifest_unsupported' },
+      expect(
+        await client.post(`/sessions/${session_id}/tasks`, { messages: [{ role: 'user', content: 'x' }], toolManifest: manifest }),
+      ).toMatchObject({
+        status: 400,
+        body: { error: 'tool_manifest_unsupported' },
       })
     },
     async '{"session_id":"...","task_id":"...","status":"started"}'({ client, stage }) {
@@ -77,7 +103,13 @@ export const taskProofs: Proofs = {
       await client.event(session_id, 'tool.call.policy_evaluated', ({ payload }) => payload.result === 'ask')
       const task = await client.task(started)
       expect(beginsLike(task, '{"session_id":"...","task_id":"...","status":"running","last_seq":123}')).toBe(true)
-      expect(task).toMatchObject({ session_id, task_id: started.task_id, status: 'running', phase: 'waiting_approval', last_seq: (await client.events(session_id)).length })
+      expect(task).toMatchObject({
+        session_id,
+        task_id: started.task_id,
+        status: 'running',
+        phase: 'waiting_approval',
+        last_seq: (await client.events(session_id)).length,
+      })
       await client.finish(started, () => 'no')
     },
   },
@@ -105,7 +137,9 @@ export const taskProofs: Proofs = {
       const other = await client.createSession(world.stage.session())
       await client.finish(await client.startTask(other.session_id, 'say hello'))
       expect(await ran()).toBe(before)
-      expect((await client.get('/approvals')).body.approvals).toContainEqual(expect.objectContaining({ tool_call_id: call.payload.tool_call_id, input_hash: call.payload.input_hash }))
+      expect((await client.get('/approvals')).body.approvals).toContainEqual(
+        expect.objectContaining({ tool_call_id: call.payload.tool_call_id, input_hash: call.payload.input_hash }),
+      )
       expect((await client.approve(call)).status).toBe(200)
       expect((await client.finish(started)).type).toBe('task.completed')
       expect(await ran()).toBe(before + 1)
@@ -117,10 +151,16 @@ export const taskProofs: Proofs = {
       expect({ attempt, input_hash }).toEqual({ attempt: 1, input_hash: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) })
       const path = `/sessions/${started.session_id}/tool-calls/${tool_call_id}/approve`
       expect(await client.post(path, { attempt: 2, input_hash })).toMatchObject({ status: 409, body: { error: 'attempt_mismatch' } })
-      expect(await client.post(path, { attempt, input_hash: `sha256:${'0'.repeat(64)}` })).toMatchObject({ status: 409, body: { error: 'input_hash_mismatch' } })
+      expect(await client.post(path, { attempt, input_hash: `sha256:${'0'.repeat(64)}` })).toMatchObject({
+        status: 409,
+        body: { error: 'input_hash_mismatch' },
+      })
       expect(await client.post(path, {})).toMatchObject({ status: 400, body: { error: 'invalid_request' } })
       expect(await ran()).toBe(before)
-      expect(await client.post(path, { attempt, input_hash })).toMatchObject({ status: 200, body: { ok: true, tool_call_id, decision: 'approved' } })
+      expect(await client.post(path, { attempt, input_hash })).toMatchObject({
+        status: 200,
+        body: { ok: true, tool_call_id, decision: 'approved' },
+      })
       expect(await client.post(path, { attempt, input_hash })).toMatchObject({ status: 200, body: { decision: 'approved' } })
       await client.finish(started)
       expect(await ran()).toBe(before + 1)
@@ -132,15 +172,28 @@ export const taskProofs: Proofs = {
       const before = await ran()
       const { tool_call_id, attempt, input_hash } = call.payload
       const path = `/sessions/${started.session_id}/tool-calls/${tool_call_id}/deny`
-      expect(await client.post(path, { attempt, input_hash, reason: 'not on a Sunday' })).toMatchObject({ status: 200, body: { ok: true, tool_call_id, decision: 'denied' } })
-      expect((await client.approve(call))).toMatchObject({ status: 409, body: { error: 'already_decided' } })
+      expect(await client.post(path, { attempt, input_hash, reason: 'not on a Sunday' })).toMatchObject({
+        status: 200,
+        body: { ok: true, tool_call_id, decision: 'denied' },
+      })
+      expect(await client.approve(call)).toMatchObject({ status: 409, body: { error: 'already_decided' } })
       await client.finish(started)
       expect(await ran()).toBe(before)
-      expect((await client.event(started.session_id, 'tool.call.denied')).payload).toMatchObject({ decided_by: 'user', reason: 'not on a Sunday' })
+      expect((await client.event(started.session_id, 'tool.call.denied')).payload).toMatchObject({
+        decided_by: 'user',
+        reason: 'not on a Sunday',
+      })
       expect(JSON.stringify(world.stage.model.journal.entries.at(-1)?.body)).toContain('not on a Sunday')
       const { client: again, call: second, started: next } = await askToWrite(world)
       const { payload } = second
-      expect((await again.post(`/sessions/${next.session_id}/tool-calls/${payload.tool_call_id}/deny`, { attempt: payload.attempt, input_hash: payload.input_hash })).status).toBe(200)
+      expect(
+        (
+          await again.post(`/sessions/${next.session_id}/tool-calls/${payload.tool_call_id}/deny`, {
+            attempt: payload.attempt,
+            input_hash: payload.input_hash,
+          })
+        ).status,
+      ).toBe(200)
       await again.finish(next)
     },
   },

@@ -52,13 +52,20 @@ export interface Hosted extends AsyncDisposable {
 }
 
 /** Starts `codesdkd` as a host does that wants to see everything; `stdin` as in `child_process`. */
-export function host(args: readonly string[], { env = {}, stdin = 'pipe' }: { env?: Env; stdin?: 'pipe' | 'ignore' | number } = {}): Hosted {
+export function host(
+  args: readonly string[],
+  { env = {}, stdin = 'pipe' }: { env?: Env; stdin?: 'pipe' | 'ignore' | number } = {},
+): Hosted {
   const child = spawn(process.execPath, [executable, ...args], { stdio: [stdin, 'pipe', 'pipe'], env: { ...process.env, ...env } })
   const { stdout, stderr } = child
   if (stdout === null || stderr === null) throw new Error('nothing to read from')
   const output = { stdout: '', stderr: '' }
-  collect(stdout, (text) => { output.stdout += text })
-  collect(stderr, (text) => { output.stderr += text })
+  collect(stdout, (text) => {
+    output.stdout += text
+  })
+  collect(stderr, (text) => {
+    output.stderr += text
+  })
   const ended = once(child, 'close').then(([code, signal]: unknown[]) => (typeof code === 'number' ? code : String(signal)))
   const line = once(createInterface({ input: stdout }), 'line').then(([text]: unknown[]) => String(text))
   const ready = Promise.race([line, ended.then((how) => Promise.reject(new Error(`codesdkd ended with ${how}: ${output.stderr}`)))])
@@ -82,5 +89,8 @@ export function urlOf(readyLine: string): string {
 }
 
 function collect(stream: Readable, add: (text: string) => void): void {
-  stream.setEncoding('utf8').on('data', add).on('error', () => undefined)
+  stream
+    .setEncoding('utf8')
+    .on('data', add)
+    .on('error', () => undefined)
 }

@@ -36,7 +36,10 @@ export async function until(what: string, check: () => boolean | Promise<boolean
 }
 
 function allPids(): readonly number[] {
-  return readdirSync('/proc').filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number).filter((pid) => pid !== process.pid)
+  return readdirSync('/proc')
+    .filter((name) => /^[1-9][0-9]*$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== process.pid)
 }
 
 function read(pid: number, file: 'environ' | 'cmdline'): string {

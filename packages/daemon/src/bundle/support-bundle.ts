@@ -11,14 +11,7 @@ import { createKnownSecrets } from '../core/redaction/known-secrets.ts'
 import type { BundleOperations, RuntimeOperations, SupportBundle } from '../core/operations.ts'
 import type { ArtifactStore, Clock, EventLog, SessionRecord } from '../core/ports.ts'
 import { createRedactor, redactDeeply, type FindSecrets, type Identity } from '../core/redaction/redactor.ts'
-import {
-  bundleLimits,
-  toBundleFileName,
-  toMcpTransports,
-  toRuntimeConfig,
-  toRuntimeEnv,
-  type BundleManifest,
-} from './contents.ts'
+import { bundleLimits, toBundleFileName, toMcpTransports, toRuntimeConfig, toRuntimeEnv, type BundleManifest } from './contents.ts'
 import { toSecrets } from '../core/redaction/secret-settings.ts'
 import { createRedactionKeys } from './redaction-key.ts'
 import { createSecretLint } from './secret-lint.ts'

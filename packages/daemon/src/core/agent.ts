@@ -35,7 +35,12 @@ export class Agent implements AsyncDisposable {
     if (this.#live !== null && !this.#live.alive) await this.close()
     if (this.#live !== null) return { agent: this.#live, opened: false }
     const { runtime } = this.#options
-    if (runtime === null) throw new RuntimeFailure({ code: 'agent_not_installed', message: 'This daemon does not offer the runtime of the session.', retryable: false })
+    if (runtime === null)
+      throw new RuntimeFailure({
+        code: 'agent_not_installed',
+        message: 'This daemon does not offer the runtime of the session.',
+        retryable: false,
+      })
     const environment = await this.#options.environment(runtime)
     signal.throwIfAborted()
     const agent = await runtime.open(spec, environment, signal)

@@ -1,5 +1,6 @@
 import type { NewEvent, OutputBlock } from '@codesdkd/protocol'
-import type { PreparedObservation, PreparedResult } from './decide.ts'
+import type { PreparedResult } from './call-events.ts'
+import type { PreparedObservation } from './decide.ts'
 import type { ArtifactStore, CallResult, NativeCall, Observation } from './ports.ts'
 
 /** A result larger than this goes to an artifact and the event keeps a preview. Characters. */
@@ -25,7 +26,8 @@ export function bound(observation: Exclude<Observation, { kind: 'call.asked' }>,
       return pieces(observation.delta).map((delta) => ({ ...observation, delta }))
     case 'event':
       return boundEvent(observation.event, store).map((event) => ({ kind: 'event', event }))
-    case 'call.started': case 'runtime_session':
+    case 'call.started':
+    case 'runtime_session':
       return [observation]
     default:
       return observation satisfies never
@@ -42,7 +44,9 @@ export function boundCall(call: NativeCall, store: StoreText): NativeCall {
       ? { input: { artifact_ref: store(input, { contentType: 'application/json', name: 'input.json' }), characters: input.length } }
       : {}),
     ...(diff.length > PAYLOAD_LIMIT / 2
-      ? { diff: `${diff.slice(0, PREVIEW_LIMIT)}\n[the whole diff is artifact ${store(diff, { contentType: 'text/x-diff', name: 'diff.patch' })}]` }
+      ? {
+          diff: `${diff.slice(0, PREVIEW_LIMIT)}\n[the whole diff is artifact ${store(diff, { contentType: 'text/x-diff', name: 'diff.patch' })}]`,
+        }
       : {}),
   }
 }
@@ -74,7 +78,12 @@ function boundBlock(block: OutputBlock, store: StoreText): OutputBlock {
   const text = block.type === 'code' ? block.code : block.type === 'artifact_ref' ? '' : block.text
   if (text.length <= PAYLOAD_LIMIT / 2) return block
   const name = block.type === 'reasoning' ? 'reasoning.txt' : 'answer.txt'
-  return { type: 'artifact_ref', artifact_id: store(text, { contentType: 'text/plain; charset=utf-8', name }), media_type: 'text/plain', name }
+  return {
+    type: 'artifact_ref',
+    artifact_id: store(text, { contentType: 'text/plain; charset=utf-8', name }),
+    media_type: 'text/plain',
+    name,
+  }
 }
 
 function boundDiff(event: Extract<NewEvent, { type: 'file.changed' }>, store: StoreText): Passed {
@@ -96,7 +105,7 @@ function pieces(text: string): readonly string[] {
   const size = PAYLOAD_LIMIT / 2
   if (text.length <= size) return [text]
   const parts: string[] = []
-  for (let from = 0; from < text.length; ) {
+  for (let from = 0; from < text.length;) {
     let to = Math.min(from + size, text.length)
     if (to < text.length && isHighSurrogate(text.charCodeAt(to - 1))) to -= 1
     parts.push(text.slice(from, to))

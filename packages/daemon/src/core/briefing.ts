@@ -33,7 +33,10 @@ export function toBriefing({ messages, log, sessionId, opened, lost, known }: Br
   const prompt = messages.at(-1)
   if (prompt === undefined) return { messages, restored: null }
   if (opened && known > 0 && !lost) {
-    return { messages, restored: { source: 'native_resume', messages_carried: known, messages_omitted: 0, characters: 0, truncated: false } }
+    return {
+      messages,
+      restored: { source: 'native_resume', messages_carried: known, messages_omitted: 0, characters: 0, truncated: false },
+    }
   }
   const history = [...(lost ? readTranscript(log, sessionId) : []), ...messages.slice(0, -1)]
   if (history.length === 0) return { messages, restored: null }

@@ -11,9 +11,22 @@ import type { EventLog, SessionRecord } from './ports.ts'
 import { createMasker } from './redaction/redact.ts'
 
 const record: SessionRecord = {
-  sessionId: 's', runtime: 'codex-sdk', createdAt: '2026-01-01T00:00:00.000Z', model: null, permissionMode: 'ask', escalation: 'deny', cwd: '/',
-  credentialNamespace: 'default', isolationLevel: 'namespaced', isolationMode: 'subprocess', confinement: 'sandbox', runtimeConfig: {},
-  approvalTimeoutMs: null, title: null, metadata: {}, idempotency: null,
+  sessionId: 's',
+  runtime: 'codex-sdk',
+  createdAt: '2026-01-01T00:00:00.000Z',
+  model: null,
+  permissionMode: 'ask',
+  escalation: 'deny',
+  cwd: '/',
+  credentialNamespace: 'default',
+  isolationLevel: 'namespaced',
+  isolationMode: 'subprocess',
+  confinement: 'sandbox',
+  runtimeConfig: {},
+  approvalTimeoutMs: null,
+  title: null,
+  metadata: {},
+  idempotency: null,
 }
 const clock = { now: () => '2026-01-01T00:00:00.000Z', monotonic: () => 0 }
 const inputs = { newId: () => 'id', inputHash, contentHash: canonicalHash, permissionMode: 'ask' } as const
@@ -21,14 +34,42 @@ const inputs = { newId: () => 'id', inputHash, contentHash: canonicalHash, permi
 const created: NewEvent = {
   type: 'session.created',
   payload: {
-    contract_version: 1, runtime: 'codex-sdk', model: null, permission_mode: 'ask', escalation: 'deny', cwd: '/', credential_namespace: 'default',
-    isolation_level: 'namespaced', isolation_mode: 'subprocess', confinement: 'sandbox', env_names: [], runtime_config: {}, title: null, metadata: {},
+    contract_version: 1,
+    runtime: 'codex-sdk',
+    model: null,
+    permission_mode: 'ask',
+    escalation: 'deny',
+    cwd: '/',
+    credential_namespace: 'default',
+    isolation_level: 'namespaced',
+    isolation_mode: 'subprocess',
+    confinement: 'sandbox',
+    env_names: [],
+    runtime_config: {},
+    title: null,
+    metadata: {},
   },
 }
-const started = (task_id: string): NewEvent => ({ type: 'task.started', task_id, payload: { messages: [{ role: 'user', content: `do ${task_id}` }] } })
-const queued = (task_id: string): NewEvent => ({ type: 'task.queued', task_id, payload: { messages: [{ role: 'user', content: `do ${task_id}` }] } })
-const said = (task_id: string, text: string): NewEvent => ({ type: 'model.output.completed', task_id, payload: { content: [{ type: 'text', text }] } })
-const delta = (task_id: string, text: string): NewEvent => ({ type: 'model.output.delta', task_id, payload: { kind: 'text_delta', block_id: 'b', delta: text } })
+const started = (task_id: string): NewEvent => ({
+  type: 'task.started',
+  task_id,
+  payload: { messages: [{ role: 'user', content: `do ${task_id}` }] },
+})
+const queued = (task_id: string): NewEvent => ({
+  type: 'task.queued',
+  task_id,
+  payload: { messages: [{ role: 'user', content: `do ${task_id}` }] },
+})
+const said = (task_id: string, text: string): NewEvent => ({
+  type: 'model.output.completed',
+  task_id,
+  payload: { content: [{ type: 'text', text }] },
+})
+const delta = (task_id: string, text: string): NewEvent => ({
+  type: 'model.output.delta',
+  task_id,
+  payload: { kind: 'text_delta', block_id: 'b', delta: text },
+})
 
 function ended(journal: Journal, taskId: string): readonly Draft[] {
   const task = journal.state.tasks.get(taskId)
@@ -50,7 +91,11 @@ async function withStorage(body: (open: () => { log: EventLog } & Disposable) =>
 }
 
 const options = (log: EventLog, secrets: readonly string[] = [], seen: Event[] = []) => ({
-  log, clock, masker: createMasker(secrets), hash: canonicalHash, observer: (event: Event) => void seen.push(event),
+  log,
+  clock,
+  masker: createMasker(secrets),
+  hash: canonicalHash,
+  observer: (event: Event) => void seen.push(event),
 })
 
 test('what is decided is folded at once, and shown to others only after the commit', async () => {
@@ -98,7 +143,11 @@ test('a known secret is in no stored event, and the fold is that of the stored b
     using storage = open()
     const seen: Event[] = []
     const journal = new Journal(record, options(storage.log, ['correct-horse-battery'], seen))
-    await journal.commit([created, started('t'), said('t', 'it is correct-horse-battery')], { durability: 'synced', session: record, bodyHash: 'h' })
+    await journal.commit([created, started('t'), said('t', 'it is correct-horse-battery')], {
+      durability: 'synced',
+      session: record,
+      bodyHash: 'h',
+    })
     const stored = storage.log.read('s', 0, 10).map(({ json }) => json)
     expect(stored.join('\n')).not.toContain('correct-horse-battery')
     expect(seen.map((event) => JSON.stringify(event))).toEqual(stored)

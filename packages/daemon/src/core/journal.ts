@@ -1,5 +1,13 @@
 import {
-  emptyState, evolve, forgetEnded, isTerminal, type Event, type NewEvent, type SessionState, type Task, type TaskState,
+  emptyState,
+  evolve,
+  forgetEnded,
+  isTerminal,
+  type Event,
+  type NewEvent,
+  type SessionState,
+  type Task,
+  type TaskState,
 } from '@codesdkd/protocol'
 import type { Clock, Durability, EventLog, Masker, PendingEvent, SessionRecord, SessionSnapshot, TaskRecord } from './ports.ts'
 import { toEvent } from './stored-event.ts'
@@ -49,7 +57,12 @@ export class Journal {
     this.#transcript = [...(snapshot?.transcript ?? [])]
     this.#runtimeSessionId = snapshot?.runtimeSessionId ?? null
     const base = emptyState(record.sessionId)
-    this.#state = { ...base, last_seq: snapshot?.seq ?? 0, runtime_session_id: this.#runtimeSessionId, permission_mode: record.permissionMode }
+    this.#state = {
+      ...base,
+      last_seq: snapshot?.seq ?? 0,
+      runtime_session_id: this.#runtimeSessionId,
+      permission_mode: record.permissionMode,
+    }
     this.#shown = this.#state
   }
 
@@ -107,7 +120,9 @@ export class Journal {
     if (drafts.length === 0) return this.#flushed
     const stamped = drafts.map((draft) => this.#stamp(draft, requestId))
     const events = stamped.map(({ event }) => event)
-    const touched = new Set(events.flatMap((event) => (changesRow(event.type) && event.trace.task_id !== undefined ? [event.trace.task_id] : [])))
+    const touched = new Set(
+      events.flatMap((event) => (changesRow(event.type) && event.trace.task_id !== undefined ? [event.trace.task_id] : [])),
+    )
     if (bodyHash !== undefined) for (const taskId of touched) this.#bodyHashes.set(taskId, bodyHash)
     const appended = this.#options.log.append({
       sessionId: this.record.sessionId,

@@ -1,5 +1,15 @@
 import type {
-  Approval, AuthStatus, Capabilities, CreateSession, CreateTask, Health, Session, SessionPhase, StopResponse, Task, TaskStarted,
+  Approval,
+  AuthStatus,
+  Capabilities,
+  CreateSession,
+  CreateTask,
+  Health,
+  Session,
+  SessionPhase,
+  StopResponse,
+  Task,
+  TaskStarted,
 } from '@codesdkd/protocol'
 
 /** A page of a list; `next_after` is null at the end. */
@@ -29,14 +39,22 @@ export interface DecisionRequest {
 
 /** Everything a client can do with sessions. Each method throws `Problem` for expected failures and resolves after the commit. */
 export interface SessionOperations {
-  create(request: CreateSession, options: { requestId: string; idempotencyKey: string | null }): Promise<{ session: Session; replayed: boolean }>
+  create(
+    request: CreateSession,
+    options: { requestId: string; idempotencyKey: string | null },
+  ): Promise<{ session: Session; replayed: boolean }>
   get(sessionId: string): Session
   list(query: SessionQuery): Page<Session>
   submit(sessionId: string, request: CreateTask, options: { requestId: string }): Promise<{ started: TaskStarted; replayed: boolean }>
   task(sessionId: string, taskId: string): Task
   tasks(sessionId: string, page: PageRequest): Page<Task>
   stop(sessionId: string, taskId: string, options: { requestId: string }): Promise<StopResponse>
-  decide(sessionId: string, toolCallId: string, request: DecisionRequest, options: { requestId: string }): Promise<{ decision: 'approved' | 'denied' }>
+  decide(
+    sessionId: string,
+    toolCallId: string,
+    request: DecisionRequest,
+    options: { requestId: string },
+  ): Promise<{ decision: 'approved' | 'denied' }>
   approvals(page: PageRequest): Page<Approval>
   /** True when no task of the session is open (all sessions without an id). */
   idle(sessionId?: string): boolean

@@ -1,4 +1,4 @@
-import type { Standing } from './decide.ts'
+import type { Standing } from './decision.ts'
 import type { EventLog } from './ports.ts'
 import { toEvent } from './stored-event.ts'
 
@@ -13,7 +13,8 @@ export function findPastDecision(log: EventLog, sessionId: string, toolCallId: s
       after = seq
       if (!type.startsWith('tool.call.') || !json.includes(toolCallId)) continue
       const event = toEvent({ json })
-      if (event.type === 'tool.call.policy_evaluated' && event.payload.tool_call_id === toolCallId && event.payload.result === 'ask') asked = true
+      if (event.type === 'tool.call.policy_evaluated' && event.payload.tool_call_id === toolCallId && event.payload.result === 'ask')
+        asked = true
       if ((event.type !== 'tool.call.approved' && event.type !== 'tool.call.denied') || event.payload.tool_call_id !== toolCallId) continue
       const { attempt, input_hash, decided_by } = event.payload
       found = { attempt, input_hash, asked, decision: event.type === 'tool.call.approved' ? 'approved' : 'denied', decided_by }

@@ -1,6 +1,20 @@
 import type {
-  AuthStatus, Capabilities, Confinement, Event, EventType, Health, IsolationLevel, IsolationMode, Message, NewEvent,
-  PermissionMode, Session, SessionState, Task, TaskError, ToolCall,
+  AuthStatus,
+  Capabilities,
+  Confinement,
+  Event,
+  EventType,
+  Health,
+  IsolationLevel,
+  IsolationMode,
+  Message,
+  NewEvent,
+  PermissionMode,
+  Session,
+  SessionState,
+  Task,
+  TaskError,
+  ToolCall,
 } from '@codesdkd/protocol'
 
 // ---------------------------------------------------------------- time and ids
@@ -59,8 +73,15 @@ export type Outcome =
 
 /** Event types that pass through from a runtime as they are. All others are made by the daemon alone. */
 export const passThrough = [
-  'model.output.delta', 'model.output.discarded', 'model.output.completed', 'plan.updated', 'runtime.request.started',
-  'runtime.request.completed', 'file.changed', 'usage.reported', 'runtime.notice',
+  'model.output.delta',
+  'model.output.discarded',
+  'model.output.completed',
+  'plan.updated',
+  'runtime.request.started',
+  'runtime.request.completed',
+  'file.changed',
+  'usage.reported',
+  'runtime.notice',
 ] as const satisfies readonly EventType[]
 export type PassThroughType = (typeof passThrough)[number]
 

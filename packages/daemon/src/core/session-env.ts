@@ -6,15 +6,56 @@ const SIZE_LIMIT = 64 * 1024
 
 /** Variables that load code into every process that the agent starts. */
 const loaders = new Set([
-  'NODE_OPTIONS', 'NODE_PATH', 'PYTHONSTARTUP', 'PYTHONPATH', 'PYTHONHOME', 'PERL5OPT', 'PERL5LIB', 'PERL5DB', 'RUBYOPT', 'RUBYLIB', 'JAVA_TOOL_OPTIONS',
-  '_JAVA_OPTIONS', 'JDK_JAVA_OPTIONS', 'BASH_ENV', 'ENV', 'SHELLOPTS', 'BASHOPTS', 'PS4', 'PROMPT_COMMAND', 'ZDOTDIR', 'IFS', 'GCONV_PATH', 'LOCPATH',
-  'GIT_EXEC_PATH', 'GIT_EXTERNAL_DIFF', 'GIT_PAGER', 'GIT_EDITOR', 'GIT_ASKPASS', 'GIT_PROXY_COMMAND', 'GIT_TEMPLATE_DIR', 'PAGER', 'RIPGREP_CONFIG_PATH',
-  'LESSOPEN', 'LESSCLOSE', 'MANPAGER',
+  'NODE_OPTIONS',
+  'NODE_PATH',
+  'PYTHONSTARTUP',
+  'PYTHONPATH',
+  'PYTHONHOME',
+  'PERL5OPT',
+  'PERL5LIB',
+  'PERL5DB',
+  'RUBYOPT',
+  'RUBYLIB',
+  'JAVA_TOOL_OPTIONS',
+  '_JAVA_OPTIONS',
+  'JDK_JAVA_OPTIONS',
+  'BASH_ENV',
+  'ENV',
+  'SHELLOPTS',
+  'BASHOPTS',
+  'PS4',
+  'PROMPT_COMMAND',
+  'ZDOTDIR',
+  'IFS',
+  'GCONV_PATH',
+  'LOCPATH',
+  'GIT_EXEC_PATH',
+  'GIT_EXTERNAL_DIFF',
+  'GIT_PAGER',
+  'GIT_EDITOR',
+  'GIT_ASKPASS',
+  'GIT_PROXY_COMMAND',
+  'GIT_TEMPLATE_DIR',
+  'PAGER',
+  'RIPGREP_CONFIG_PATH',
+  'LESSOPEN',
+  'LESSCLOSE',
+  'MANPAGER',
 ])
 const loaderPrefixes = ['LD_', 'DYLD_', 'GIT_SSH', 'GIT_CONFIG', 'BASH_FUNC_', 'CODESDKD_']
 
 /** Variables that say where state and login live: credential namespaces own them. */
-const owned = new Set(['HOME', 'CODEX_HOME', 'CODEX_SQLITE_HOME', 'CLAUDE_CONFIG_DIR', 'CLAUDE_SECURESTORAGE_CONFIG_DIR', 'GEMINI_CLI_HOME', 'OPENCODE_CONFIG', 'USER', 'LOGNAME'])
+const owned = new Set([
+  'HOME',
+  'CODEX_HOME',
+  'CODEX_SQLITE_HOME',
+  'CLAUDE_CONFIG_DIR',
+  'CLAUDE_SECURESTORAGE_CONFIG_DIR',
+  'GEMINI_CLI_HOME',
+  'OPENCODE_CONFIG',
+  'USER',
+  'LOGNAME',
+])
 
 /** Checks the `env` of a session. Throws `Problem('invalid_env')` that names the variable, never its value. */
 export function checkSessionEnv(env: Readonly<Record<string, string>>): void {
@@ -30,7 +71,8 @@ function checkVariable(name: string, value: string): void {
   if (name === '' || name.length > NAME_LIMIT || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) refuse(shown, 'is not a name of a variable')
   if (value.includes('\0')) refuse(shown, 'has a value with a NUL byte')
   const upper = name.toUpperCase()
-  if (loaders.has(upper) || loaderPrefixes.some((prefix) => upper.startsWith(prefix))) refuse(shown, 'would load code into the processes of the agent')
+  if (loaders.has(upper) || loaderPrefixes.some((prefix) => upper.startsWith(prefix)))
+    refuse(shown, 'would load code into the processes of the agent')
   if (owned.has(upper) || upper.startsWith('XDG_') || upper.endsWith('_CONFIG_DIR')) refuse(shown, 'belongs to the credential namespace')
   if (upper === 'PATH' && value.split(':').some((part) => !part.startsWith('/'))) refuse(shown, 'must have absolute parts only')
 }

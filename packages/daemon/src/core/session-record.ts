@@ -25,7 +25,10 @@ export interface RecordOptions {
 const modes: readonly PermissionMode[] = ['ask', 'auto', 'yolo']
 
 /** A request for a session -> what is fixed at its creation. Throws the problems of `POST /sessions`. */
-export async function toRecord(request: CreateSession, { rules, runtime, clock, newId, checkCwd, idempotency }: RecordOptions): Promise<SessionRecord> {
+export async function toRecord(
+  request: CreateSession,
+  { rules, runtime, clock, newId, checkCwd, idempotency }: RecordOptions,
+): Promise<SessionRecord> {
   const permissionMode = request.permission_mode ?? rules.defaultPermissionMode
   checkPermissionMode(permissionMode, rules)
   const credentialNamespace = request.credential_namespace ?? 'default'
@@ -33,7 +36,9 @@ export async function toRecord(request: CreateSession, { rules, runtime, clock, 
   const { supported_isolation_modes: supported, recommended_isolation_mode, confinement } = runtime.capabilities
   const isolationMode = request.isolation_mode ?? recommended_isolation_mode
   if (!supported.includes(isolationMode)) {
-    throw new Problem('unsupported_isolation_mode', `The runtime ${runtime.name} does not run ${isolationMode}.`, { members: { runtime: runtime.name, allowed: supported } })
+    throw new Problem('unsupported_isolation_mode', `The runtime ${runtime.name} does not run ${isolationMode}.`, {
+      members: { runtime: runtime.name, allowed: supported },
+    })
   }
   checkSessionEnv(request.env ?? {})
   const runtimeConfig = request.runtime_config ?? {}
@@ -61,7 +66,9 @@ export async function toRecord(request: CreateSession, { rules, runtime, clock, 
 export function checkPermissionMode(mode: PermissionMode, { maxPermissionMode }: SessionRules): void {
   const allowed = modes.slice(0, modes.indexOf(maxPermissionMode) + 1)
   if (allowed.includes(mode)) return
-  throw new Problem('permission_mode_not_allowed', `This daemon allows permission modes up to ${maxPermissionMode}.`, { members: { allowed } })
+  throw new Problem('permission_mode_not_allowed', `This daemon allows permission modes up to ${maxPermissionMode}.`, {
+    members: { allowed },
+  })
 }
 
 /** The first event of a session: its settings, of its variables the names alone. */
@@ -90,5 +97,7 @@ function toIsolationLevel(wish: IsolationLevel | undefined, namespace: string, {
   if (wish === undefined) return mayShare ? 'shared' : 'namespaced'
   if (allowed.includes(wish)) return wish
   if (!sharedAllowed) throw new Problem('isolation_not_allowed', 'This daemon keeps every namespace private.', { members: { allowed } })
-  throw new Problem('invalid_request', 'isolationLevel "shared" belongs to the namespace "default" alone.', { members: { field: 'isolation_level', allowed } })
+  throw new Problem('invalid_request', 'isolationLevel "shared" belongs to the namespace "default" alone.', {
+    members: { field: 'isolation_level', allowed },
+  })
 }

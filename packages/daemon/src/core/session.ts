@@ -1,16 +1,42 @@
 import {
-  findCall, pendingCalls, Problem, sessionPhase, type Approval, type CreateTask, type Event, type Message, type PermissionMode, type Session as SessionResource,
-  type StopResponse, type Task, type TaskStarted, type TaskState,
+  findCall,
+  pendingCalls,
+  Problem,
+  sessionPhase,
+  type Approval,
+  type CreateTask,
+  type Event,
+  type Message,
+  type PermissionMode,
+  type Session as SessionResource,
+  type StopResponse,
+  type Task,
+  type TaskStarted,
+  type TaskState,
 } from '@codesdkd/protocol'
 import { Agent } from './agent.ts'
-import { decideByPerson, type Inputs, type Verdict } from './decide.ts'
+import type { Inputs, Verdict } from './call-events.ts'
+import { decideByPerson } from './decision.ts'
 import { storeTextIn } from './bounds.ts'
 import { Journal } from './journal.ts'
 import { toOpenBlockTexts } from './open-blocks.ts'
 import type { DecisionRequest } from './operations.ts'
-import type { ArtifactStore, Clock, EventLog, Masker, NativeCall, NewId, Outcome, Runtime, RuntimeEnv, SessionRecord, SessionSnapshot } from './ports.ts'
+import type {
+  ArtifactStore,
+  Clock,
+  EventLog,
+  Masker,
+  NativeCall,
+  NewId,
+  Outcome,
+  Runtime,
+  RuntimeEnv,
+  SessionRecord,
+  SessionSnapshot,
+} from './ports.ts'
 import { toSecrets } from './redaction/secret-settings.ts'
 import type { Slots } from './slots.ts'
+import { toSession } from './session-resource.ts'
 import { newMessages } from './transcript.ts'
 import { endOf, Turn } from './turn.ts'
 
@@ -113,10 +139,16 @@ export class Session {
   }
 
   /** Accepts a task: it starts now or waits its turn. The same id with the same body is the same task. */
-  async submit(request: CreateTask, taskId: string, bodyHash: string, requestId: string): Promise<{ started: TaskStarted; replayed: boolean }> {
+  async submit(
+    request: CreateTask,
+    taskId: string,
+    bodyHash: string,
+    requestId: string,
+  ): Promise<{ started: TaskStarted; replayed: boolean }> {
     const earlier = this.#earlier(taskId)
     if (earlier !== null) {
-      if (earlier.bodyHash !== bodyHash) throw new Problem('task_exists', 'Another task of this session has this id.', { members: { task_id: taskId } })
+      if (earlier.bodyHash !== bodyHash)
+        throw new Problem('task_exists', 'Another task of this session has this id.', { members: { task_id: taskId } })
       await this.#journal.flushed
       return { started: this.#started(earlier.task), replayed: true }
     }
@@ -131,7 +163,11 @@ export class Session {
     const queued: Queued = { taskId, messages, request }
     const slot = this.#turn === null && this.#queue.length === 0 ? this.#world.slots.tryTake() : null
     const type = slot === null ? 'task.queued' : 'task.started'
-    const committed = this.#journal.commit([{ type, task_id: taskId, payload: { messages: [...messages] } }], { durability: 'synced', requestId, bodyHash })
+    const committed = this.#journal.commit([{ type, task_id: taskId, payload: { messages: [...messages] } }], {
+      durability: 'synced',
+      requestId,
+      bodyHash,
+    })
     if (slot === null) {
       this.#queue.push(queued)
       this.#next()
@@ -167,7 +203,10 @@ export class Session {
     const task = this.#taskOf(toolCallId)
     const call = task === undefined ? undefined : findCall(task, toolCallId)
     if (task === undefined || call === undefined) throw new Problem('tool_call_not_pending', 'No call with this id waits for a decision.')
-    await this.#journal.commit(decideByPerson(task, call, wish, this.#inputs(this.record.permissionMode)), { durability: 'synced', requestId })
+    await this.#journal.commit(decideByPerson(task, call, wish, this.#inputs(this.record.permissionMode)), {
+      durability: 'synced',
+      requestId,
+    })
     this.#turn?.turn.settle()
     return { decision: wish.decision }
   }
@@ -176,7 +215,8 @@ export class Session {
   async recover(): Promise<void> {
     this.#journal.replay()
     const error = { code: 'daemon_restarted', message: 'The daemon ended while the task was open.', retryable: true } as const
-    for (const taskId of this.#journal.state.tasks.keys()) await this.#endNow(taskId, { status: 'failed', reason: 'daemon_restarted', error })
+    for (const taskId of this.#journal.state.tasks.keys())
+      await this.#endNow(taskId, { status: 'failed', reason: 'daemon_restarted', error })
   }
 
   /** Stops everything and ends the agent; every open task gets its terminal event. */
@@ -223,7 +263,9 @@ export class Session {
       return
     }
     this.#queue.shift()
-    void this.#journal.commit([{ type: 'task.started', task_id: queued.taskId, payload: { messages: [...queued.messages] } }], { durability: 'synced' })
+    void this.#journal.commit([{ type: 'task.started', task_id: queued.taskId, payload: { messages: [...queued.messages] } }], {
+      durability: 'synced',
+    })
     this.#run(queued, slot)
   }
 
@@ -249,12 +291,14 @@ export class Session {
       report: (error) => world.report(error, { session_id: record.sessionId, task_id: taskId }),
     })
     // The agent may begin only after the task is on disk.
-    const done = this.#journal.flushed.then(() => turn.run()).finally(() => {
-      this.#turn = null
-      release()
-      this.#next()
-      world.onChange(this)
-    })
+    const done = this.#journal.flushed
+      .then(() => turn.run())
+      .finally(() => {
+        this.#turn = null
+        release()
+        this.#next()
+        world.onChange(this)
+      })
     this.#turn = { turn, done }
     done.catch((error: unknown) => world.report(error, { session_id: record.sessionId, task_id: taskId }))
   }
@@ -270,24 +314,5 @@ export class Session {
 
   #inputs(permissionMode: PermissionMode): Inputs {
     return { ...this.#world.hash, newId: this.#world.newId, permissionMode }
-  }
-}
-
-/** The wire shape of a session. */
-export function toSession(record: SessionRecord, live: { runtimeSessionId: string | null; phase: SessionResource['phase']; lastSeq: number }): SessionResource {
-  return {
-    session_id: record.sessionId,
-    runtime: record.runtime,
-    runtime_session_id: live.runtimeSessionId,
-    created_at: record.createdAt,
-    model: record.model,
-    permission_mode: record.permissionMode,
-    cwd: record.cwd,
-    credential_namespace: record.credentialNamespace,
-    isolation_level: record.isolationLevel,
-    phase: live.phase,
-    last_seq: live.lastSeq,
-    title: record.title,
-    metadata: { ...record.metadata },
   }
 }

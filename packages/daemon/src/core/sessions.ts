@@ -1,15 +1,22 @@
 import {
-  Problem, type Approval, type CreateSession, type CreateTask, type Session as SessionResource,
-  type StopResponse, type Task, type TaskStarted,
+  Problem,
+  type Approval,
+  type CreateSession,
+  type CreateTask,
+  type Session as SessionResource,
+  type StopResponse,
+  type Task,
+  type TaskStarted,
 } from '@codesdkd/protocol'
-import { checkDecision } from './decide.ts'
+import { checkDecision } from './decision.ts'
 import type { DecisionRequest, Page, PageRequest, SessionCounts, SessionOperations, SessionQuery } from './operations.ts'
 import { toPage } from './page.ts'
 import { findPastDecision } from './past-decision.ts'
 import type { Masker, Runtime, RuntimeEnv, SessionRecord, SessionSnapshot } from './ports.ts'
 import { checkPermissionMode, toCreated, toRecord, type SessionRules } from './session-record.ts'
 import { toSecrets } from './redaction/secret-settings.ts'
-import { Session, toSession, type SessionWorld } from './session.ts'
+import { Session, type SessionWorld } from './session.ts'
+import { toSession } from './session-resource.ts'
 
 /** What the registry of sessions needs beside what each session needs. */
 export interface SessionsOptions extends Omit<SessionWorld, 'onChange'> {
@@ -19,7 +26,10 @@ export interface SessionsOptions extends Omit<SessionWorld, 'onChange'> {
   /** The agent's environment for a session; made at each start of its agent. */
   readonly environment: (record: SessionRecord, runtime: Runtime) => Promise<RuntimeEnv>
   /** The session's own variables: kept apart from the log, because they may be secret. */
-  readonly secrets: { save(sessionId: string, env: Readonly<Record<string, string>>): void; load(sessionId: string): Readonly<Record<string, string>> }
+  readonly secrets: {
+    save(sessionId: string, env: Readonly<Record<string, string>>): void
+    load(sessionId: string): Readonly<Record<string, string>>
+  }
   readonly createMasker: (values: Iterable<string>) => Masker
 }
 
@@ -51,13 +61,18 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     return ids.length
   }
 
-  async create(request: CreateSession, { requestId, idempotencyKey }: { requestId: string; idempotencyKey: string | null }): Promise<{ session: SessionResource; replayed: boolean }> {
+  async create(
+    request: CreateSession,
+    { requestId, idempotencyKey }: { requestId: string; idempotencyKey: string | null },
+  ): Promise<{ session: SessionResource; replayed: boolean }> {
     if (idempotencyKey === null) return { session: await this.#create(request, requestId, null), replayed: false }
-    for (let other = this.#creating.get(idempotencyKey); other !== undefined; other = this.#creating.get(idempotencyKey)) await other.catch(() => undefined)
+    for (let other = this.#creating.get(idempotencyKey); other !== undefined; other = this.#creating.get(idempotencyKey))
+      await other.catch(() => undefined)
     const bodyHash = this.#options.hash.contentHash(request)
     const earlier = this.#options.log.sessionByIdempotencyKey(idempotencyKey)
     if (earlier !== null) {
-      if (earlier.idempotency?.bodyHash !== bodyHash) throw new Problem('idempotency_key_reused', 'This Idempotency-Key was used with another body.')
+      if (earlier.idempotency?.bodyHash !== bodyHash)
+        throw new Problem('idempotency_key_reused', 'This Idempotency-Key was used with another body.')
       return { session: this.get(earlier.sessionId), replayed: true }
     }
     const creation = this.#create(request, requestId, { key: idempotencyKey, bodyHash })
@@ -97,7 +112,11 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     })
   }
 
-  async submit(sessionId: string, request: CreateTask, { requestId }: { requestId: string }): Promise<{ started: TaskStarted; replayed: boolean }> {
+  async submit(
+    sessionId: string,
+    request: CreateTask,
+    { requestId }: { requestId: string },
+  ): Promise<{ started: TaskStarted; replayed: boolean }> {
     this.#refuseWork()
     const session = this.#load(sessionId)
     const { task_id = `task_${this.#options.newId()}`, ...body } = request
@@ -115,7 +134,9 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     const task = this.#loaded.get(sessionId)?.task(taskId) ?? this.#options.log.task(sessionId, taskId)?.task
     if (task !== undefined) return task
     this.get(sessionId)
-    throw new Problem('task_not_found', 'The session has no task with this id.', { members: { session_id: sessionId, task_id: taskId.slice(0, 200) } })
+    throw new Problem('task_not_found', 'The session has no task with this id.', {
+      members: { session_id: sessionId, task_id: taskId.slice(0, 200) },
+    })
   }
 
   tasks(sessionId: string, { after, limit }: PageRequest): Page<Task> {
@@ -141,7 +162,12 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     }
   }
 
-  async decide(sessionId: string, toolCallId: string, request: DecisionRequest, { requestId }: { requestId: string }): Promise<{ decision: 'approved' | 'denied' }> {
+  async decide(
+    sessionId: string,
+    toolCallId: string,
+    request: DecisionRequest,
+    { requestId }: { requestId: string },
+  ): Promise<{ decision: 'approved' | 'denied' }> {
     const session = this.#loaded.get(sessionId)
     if (session?.knows(toolCallId) === true) return acknowledge(session.decide(toolCallId, request, requestId))
     this.get(sessionId)
@@ -184,11 +210,21 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   async #create(request: CreateSession, requestId: string, idempotency: SessionRecord['idempotency']): Promise<SessionResource> {
     this.#refuseWork()
     const { rules } = this.#options
-    const record = await toRecord(request, { ...this.#options, runtime: this.#runtime(request.runtime ?? rules.defaultRuntime), idempotency })
+    const record = await toRecord(request, {
+      ...this.#options,
+      runtime: this.#runtime(request.runtime ?? rules.defaultRuntime),
+      idempotency,
+    })
     const env = request.env ?? {}
     this.#options.secrets.save(record.sessionId, env)
     const session = this.#open(record)
-    await acknowledge(session.journal.commit([{ type: 'session.created', payload: toCreated(record, Object.keys(env)) }], { durability: 'synced', requestId, session: record }))
+    await acknowledge(
+      session.journal.commit([{ type: 'session.created', payload: toCreated(record, Object.keys(env)) }], {
+        durability: 'synced',
+        requestId,
+        session: record,
+      }),
+    )
     const { resource } = session
     this.#unload(session)
     return resource
@@ -197,7 +233,9 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   #runtime(name: string): Runtime {
     const runtime = this.#options.runtimes.get(this.#options.aliases.get(name) ?? name)
     if (runtime !== undefined) return runtime
-    throw new Problem('unknown_runtime', 'The daemon has no runtime of this name.', { members: { runtime: name.slice(0, 64), allowed: [...this.#options.runtimes.keys()] } })
+    throw new Problem('unknown_runtime', 'The daemon has no runtime of this name.', {
+      members: { runtime: name.slice(0, 64), allowed: [...this.#options.runtimes.keys()] },
+    })
   }
 
   /** The directory of a session was real when the session was made: now it must still be there, and be the same. */
@@ -226,13 +264,19 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   }
 
   #open(record: SessionRecord, snapshot?: SessionSnapshot): Session {
-    const session = new Session({
-      record,
-      runtime: this.#options.runtimes.get(record.runtime) ?? null,
-      environment: (one) => this.#options.environment(record, one),
-      masker: this.#options.createMasker([...Object.values(this.#options.secrets.load(record.sessionId)), ...toSecrets(record.runtimeConfig)]),
-      ...(snapshot === undefined ? {} : { snapshot }),
-    }, this.#world)
+    const session = new Session(
+      {
+        record,
+        runtime: this.#options.runtimes.get(record.runtime) ?? null,
+        environment: (one) => this.#options.environment(record, one),
+        masker: this.#options.createMasker([
+          ...Object.values(this.#options.secrets.load(record.sessionId)),
+          ...toSecrets(record.runtimeConfig),
+        ]),
+        ...(snapshot === undefined ? {} : { snapshot }),
+      },
+      this.#world,
+    )
     this.#loaded.set(record.sessionId, session)
     return session
   }
@@ -249,7 +293,15 @@ export class Sessions implements SessionOperations, AsyncDisposable {
 async function acknowledge<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Problem('storage_unavailable', 'The log cannot be written at the moment; what was asked for may still happen.', { retryAfter: 5 })), ACKNOWLEDGE_LIMIT)
+    timer = setTimeout(
+      () =>
+        reject(
+          new Problem('storage_unavailable', 'The log cannot be written at the moment; what was asked for may still happen.', {
+            retryAfter: 5,
+          }),
+        ),
+      ACKNOWLEDGE_LIMIT,
+    )
   })
   try {
     return await Promise.race([work, late])

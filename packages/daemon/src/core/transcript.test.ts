@@ -28,19 +28,33 @@ describe('the history that a host sends again', () => {
   })
 
   test('is the same whether its text is a string or blocks', () => {
-    const blocks: Message = { role: 'assistant', content: [{ type: 'text', text: 't' }, { type: 'text', text: 'wo' }] }
+    const blocks: Message = {
+      role: 'assistant',
+      content: [
+        { type: 'text', text: 't' },
+        { type: 'text', text: 'wo' },
+      ],
+    }
     expect(fresh(held, [user('one'), blocks, user('three')])).toEqual([user('three')])
   })
 })
 
 test('a budget keeps the newest messages, at least a part of the newest one, and counts what it leaves out', () => {
-  fc.assert(fc.property(fc.array(fc.string({ minLength: 1, maxLength: 30 }), { minLength: 1, maxLength: 20 }), fc.integer({ min: 1, max: 200 }), (texts, budget) => {
-    const messages = texts.map(user)
-    const kept = withinBudget(messages, budget)
-    expect(kept.messages.length).toBeGreaterThan(0)
-    expect(kept.messages.length + kept.omitted).toBe(messages.length)
-    expect(kept.characters).toBeLessThanOrEqual(budget)
-    expect(kept.truncated).toBe(kept.omitted > 0 || kept.messages[0]?.content !== messages[messages.length - kept.messages.length]?.content)
-    if (!kept.truncated) expect(kept.messages).toEqual(messages)
-  }))
+  fc.assert(
+    fc.property(
+      fc.array(fc.string({ minLength: 1, maxLength: 30 }), { minLength: 1, maxLength: 20 }),
+      fc.integer({ min: 1, max: 200 }),
+      (texts, budget) => {
+        const messages = texts.map(user)
+        const kept = withinBudget(messages, budget)
+        expect(kept.messages.length).toBeGreaterThan(0)
+        expect(kept.messages.length + kept.omitted).toBe(messages.length)
+        expect(kept.characters).toBeLessThanOrEqual(budget)
+        expect(kept.truncated).toBe(
+          kept.omitted > 0 || kept.messages[0]?.content !== messages[messages.length - kept.messages.length]?.content,
+        )
+        if (!kept.truncated) expect(kept.messages).toEqual(messages)
+      },
+    ),
+  )
 })

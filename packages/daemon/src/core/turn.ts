@@ -1,11 +1,20 @@
 import { findCall, toReceipt, type CallIdentity, type Message, type PermissionMode, type TaskError } from '@codesdkd/protocol'
 import type { Agent } from './agent.ts'
 import { bound, boundCall, type StoreText } from './bounds.ts'
-import { closeOpen, denyPending, evaluate, observe, openTask, request, terminal, type Inputs, type Verdict } from './decide.ts'
+import type { Inputs, Verdict } from './call-events.ts'
+import { closeOpen, denyPending, evaluate, observe, openTask, request, terminal } from './decide.ts'
 import type { Draft, Journal } from './journal.ts'
 import { toOpenBlockTexts } from './open-blocks.ts'
 import {
-  RuntimeFailure, type Clock, type Decision, type EventLog, type NativeCall, type Observation, type Outcome, type RuntimeSession, type TaskHost,
+  RuntimeFailure,
+  type Clock,
+  type Decision,
+  type EventLog,
+  type NativeCall,
+  type Observation,
+  type Outcome,
+  type RuntimeSession,
+  type TaskHost,
 } from './ports.ts'
 import { toBriefing, type Briefing } from './briefing.ts'
 
@@ -45,7 +54,10 @@ export class Turn implements TaskHost {
   readonly taskId: string
   readonly #options: TurnOptions
   readonly #abort = new AbortController()
-  readonly #waiting = new Map<string, { readonly call: CallIdentity; readonly resolve: (decision: Decision) => void; readonly timer: NodeJS.Timeout | undefined }>()
+  readonly #waiting = new Map<
+    string,
+    { readonly call: CallIdentity; readonly resolve: (decision: Decision) => void; readonly timer: NodeJS.Timeout | undefined }
+  >()
   #cause: Cause | null = null
 
   constructor(options: TurnOptions) {
@@ -99,7 +111,8 @@ export class Turn implements TaskHost {
     for (const observation of observations) {
       if (observation.kind === 'runtime_session') journal.runtimeSessionId = observation.id
       else if (observation.kind !== 'call.asked') {
-        for (const bounded of bound(observation, store)) void journal.commit(observe(journal.state, this.taskId, bounded, inputs), { durability: 'lazy' })
+        for (const bounded of bound(observation, store))
+          void journal.commit(observe(journal.state, this.taskId, bounded, inputs), { durability: 'lazy' })
       }
     }
     if (journal.state.last_seq - journal.shown.last_seq > UNCOMMITTED_LIMIT) await journal.flushed
@@ -111,7 +124,10 @@ export class Turn implements TaskHost {
     if (asked === null || this.stopping) return { decision: 'denied', reason: 'the task is ending' }
     const shown = boundCall(native, store)
     const events = asked.events.map((event) =>
-      event.type === 'tool.call.requested' ? { ...event, payload: { ...event.payload, input: shown.input, ...(shown.diff === undefined ? {} : { diff: shown.diff }) } } : event)
+      event.type === 'tool.call.requested'
+        ? { ...event, payload: { ...event.payload, input: shown.input, ...(shown.diff === undefined ? {} : { diff: shown.diff }) } }
+        : event,
+    )
     await this.#record(events, 'lazy')
     const verdict = await judge(native, permissionMode)
     return this.#decided(asked.call, verdict)
@@ -144,7 +160,12 @@ export class Turn implements TaskHost {
     try {
       await this.#options.checkCwd()
       const { agent, spec } = await this.#prepare()
-      return await this.#withinGrace(agent.run({ ...spec, taskId: this.taskId, permissionMode: this.#options.permissionMode, runtimeConfig: this.#options.runtimeConfig }, this))
+      return await this.#withinGrace(
+        agent.run(
+          { ...spec, taskId: this.taskId, permissionMode: this.#options.permissionMode, runtimeConfig: this.#options.runtimeConfig },
+          this,
+        ),
+      )
     } catch (error) {
       return { status: 'failed', reason: 'error', error: this.#failure(error) }
     }
@@ -154,15 +175,18 @@ export class Turn implements TaskHost {
   async #prepare(): Promise<{ agent: RuntimeSession; spec: { messages: readonly Message[] } }> {
     const { journal, agent, log, messages, permissionMode } = this.#options
     const { record, runtimeSessionId } = journal
-    const { agent: live, opened } = await agent.acquire({
-      sessionId: record.sessionId,
-      cwd: record.cwd,
-      model: record.model,
-      permissionMode,
-      runtimeConfig: record.runtimeConfig,
-      resume: runtimeSessionId,
-      isolationLevel: record.isolationLevel,
-    }, this.signal)
+    const { agent: live, opened } = await agent.acquire(
+      {
+        sessionId: record.sessionId,
+        cwd: record.cwd,
+        model: record.model,
+        permissionMode,
+        runtimeConfig: record.runtimeConfig,
+        resume: runtimeSessionId,
+        isolationLevel: record.isolationLevel,
+      },
+      this.signal,
+    )
     const lost = opened && runtimeSessionId !== null && !live.resumed
     if (live.nativeId !== null) journal.runtimeSessionId = live.nativeId
     const briefing = toBriefing({ messages, log, sessionId: record.sessionId, opened, lost, known: journal.transcript.length })
@@ -228,7 +252,13 @@ export class Turn implements TaskHost {
 }
 
 /** What ends a task: everything open is closed, then the terminal event with the receipt. One atomic change. */
-export function endOf(journal: Journal, taskId: string, outcome: Outcome, texts: ReadonlyMap<string, string>, inputs: Inputs): readonly Draft[] {
+export function endOf(
+  journal: Journal,
+  taskId: string,
+  outcome: Outcome,
+  texts: ReadonlyMap<string, string>,
+  inputs: Inputs,
+): readonly Draft[] {
   const task = journal.state.tasks.get(taskId)
   if (task === undefined) return []
   return [
@@ -239,10 +269,14 @@ export function endOf(journal: Journal, taskId: string, outcome: Outcome, texts:
 
 function reasonOf(cause: Cause): string {
   switch (cause.kind) {
-    case 'stop': return 'stopped_by_user'
-    case 'shutdown': return 'daemon_shutdown'
-    case 'deadline': return 'deadline_exceeded'
-    default: return cause satisfies never
+    case 'stop':
+      return 'stopped_by_user'
+    case 'shutdown':
+      return 'daemon_shutdown'
+    case 'deadline':
+      return 'deadline_exceeded'
+    default:
+      return cause satisfies never
   }
 }
 

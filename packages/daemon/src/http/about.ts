@@ -17,8 +17,16 @@ const about = z
 const alive = z.object({ ok: z.literal(true) }).meta({ id: 'Alive' })
 
 const links = {
-  status: '/status', health: '/health', capabilities: '/capabilities', auth_status: '/auth/status', sessions: '/sessions', events: '/events',
-  approvals: '/approvals', metrics: '/metrics', openapi: '/openapi.json', docs: '/docs',
+  status: '/status',
+  health: '/health',
+  capabilities: '/capabilities',
+  auth_status: '/auth/status',
+  sessions: '/sessions',
+  events: '/events',
+  approvals: '/approvals',
+  metrics: '/metrics',
+  openapi: '/openapi.json',
+  docs: '/docs',
 }
 
 export const aboutRoutes: readonly Route[] = [

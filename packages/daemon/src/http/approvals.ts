@@ -50,7 +50,12 @@ export const approvalRoutes = [
   }),
 ]
 
-async function decide(context: HttpContext, params: { session_id: string; tool_call_id: string }, request: DecisionRequest, requestId: string) {
+async function decide(
+  context: HttpContext,
+  params: { session_id: string; tool_call_id: string },
+  request: DecisionRequest,
+  requestId: string,
+) {
   const { decision } = await context.sessions.decide(params.session_id, params.tool_call_id, request, { requestId })
   return { value: { ok: true as const, tool_call_id: params.tool_call_id, decision } }
 }

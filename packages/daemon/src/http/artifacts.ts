@@ -31,7 +31,8 @@ export const artifactRoutes: readonly Route[] = [
     requestHeaders,
     errors,
     success: { status: 200, description: 'The bytes', content: bytes },
-    handle: ({ params, exchange, context }) => artifactReply(params.artifact_id, exchange, context, (meta) => !inlineTypes.has(mediaType(meta))),
+    handle: ({ params, exchange, context }) =>
+      artifactReply(params.artifact_id, exchange, context, (meta) => !inlineTypes.has(mediaType(meta))),
   }),
   rawRoute({
     method: 'GET',
@@ -70,7 +71,12 @@ export const artifactRoutes: readonly Route[] = [
   }),
 ]
 
-async function artifactReply(id: string, { headers }: Exchange, { artifacts }: HttpContext, download: (meta: ArtifactMeta) => boolean): Promise<Reply> {
+async function artifactReply(
+  id: string,
+  { headers }: Exchange,
+  { artifacts }: HttpContext,
+  download: (meta: ArtifactMeta) => boolean,
+): Promise<Reply> {
   const meta = /^[0-9a-f]{32}$/.test(id) ? artifacts.meta(id) : null
   if (meta === null) throw new Problem('artifact_not_found', 'There is no such artifact.', { members: { artifact_id: id.slice(0, 64) } })
   const etag = `"${meta.sha256}"`
@@ -101,5 +107,7 @@ function mediaType(meta: ArtifactMeta): string {
 
 /** The stored type, unless a header cannot carry it. */
 function storedType(meta: ArtifactMeta): string {
-  return /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;\s*[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[\w !#$&^.+-]*"))*$/.test(meta.contentType) ? meta.contentType : 'application/octet-stream'
+  return /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;\s*[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[\w !#$&^.+-]*"))*$/.test(meta.contentType)
+    ? meta.contentType
+    : 'application/octet-stream'
 }

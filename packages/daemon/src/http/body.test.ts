@@ -60,16 +60,26 @@ describe('parseObject', () => {
   })
 
   test('any object of reasonable depth comes through as it was sent', () => {
-    fc.assert(fc.property(fc.dictionary(fc.string().filter((key) => !['__proto__', 'env', 'metadata', 'runtimeConfig', 'runtime_config'].includes(key)), fc.jsonValue()), (value) => {
-      const text = JSON.stringify(value)
-      expect(parseObject(bytes(text))).toEqual(JSON.parse(text))
-    }))
+    fc.assert(
+      fc.property(
+        fc.dictionary(
+          fc.string().filter((key) => !['__proto__', 'env', 'metadata', 'runtimeConfig', 'runtime_config'].includes(key)),
+          fc.jsonValue(),
+        ),
+        (value) => {
+          const text = JSON.stringify(value)
+          expect(parseObject(bytes(text))).toEqual(JSON.parse(text))
+        },
+      ),
+    )
   })
 
   test('any bytes are an object or a Problem', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (body) => {
-      expect([null, 'invalid_json', 'invalid_request']).toContain(codeOf(body))
-    }))
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (body) => {
+        expect([null, 'invalid_json', 'invalid_request']).toContain(codeOf(body))
+      }),
+    )
   })
 })
 

@@ -36,13 +36,15 @@ function checkMediaType({ headers }: Exchange): void {
 export function parseObject(bytes: Uint8Array): JsonObject {
   if (bytes.length === 0) return {}
   const value = parseJson(bytes)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Problem('invalid_request', 'The body must be a JSON object.', { members: { expected: 'object' } })
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Problem('invalid_request', 'The body must be a JSON object.', { members: { expected: 'object' } })
   checkValue(value, [], false)
   return { ...value }
 }
 
 function parseJson(bytes: Uint8Array): unknown {
-  if (depthOf(bytes) > MAX_DEPTH) throw new Problem('invalid_request', `The body is nested deeper than ${MAX_DEPTH} levels.`, { members: { limit: MAX_DEPTH } })
+  if (depthOf(bytes) > MAX_DEPTH)
+    throw new Problem('invalid_request', `The body is nested deeper than ${MAX_DEPTH} levels.`, { members: { limit: MAX_DEPTH } })
   try {
     // Without ignoreBOM the decoder would swallow a byte order mark; JSON does not allow one.
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
@@ -68,11 +70,13 @@ function depthOf(bytes: Uint8Array): number {
 
 /** `path` is where the value stands; it is pushed and popped along the way, because a body may have millions of values. */
 function checkValue(value: unknown, path: (string | number)[], named: boolean): void {
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new Problem('invalid_request', 'A number in the body is too large.', { members: { field: toField(path) } })
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new Problem('invalid_request', 'A number in the body is too large.', { members: { field: toField(path) } })
   if (typeof value !== 'object' || value === null) return
   if (Array.isArray(value)) return value.forEach((item, index) => checkItem(item, index, path, named))
   for (const [key, item] of Object.entries(value)) {
-    if (named && forbiddenKeys.has(key)) throw new Problem('invalid_request', `The key ${key} is not allowed here.`, { members: { field: toField(path) } })
+    if (named && forbiddenKeys.has(key))
+      throw new Problem('invalid_request', `The key ${key} is not allowed here.`, { members: { field: toField(path) } })
     checkItem(item, key, path, named || (path.length === 0 && keyed.has(key)))
   }
 }

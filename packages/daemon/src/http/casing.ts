@@ -16,7 +16,15 @@ export function toCamelCase(name: string): string {
 
 /** Reads fields under either spelling. Throws `Problem('invalid_request')` when both are given with different values. */
 export function toSnakeCase(body: JsonObject, names: readonly string[]): Recased {
-  const spellings = new Map(names.flatMap((name) => [[name, name], [toCamelCase(name), name]] as const))
+  const spellings = new Map(
+    names.flatMap(
+      (name) =>
+        [
+          [name, name],
+          [toCamelCase(name), name],
+        ] as const,
+    ),
+  )
   const fields = new Map<string, unknown>()
   const ignored: string[] = []
   for (const [key, value] of Object.entries(body)) {

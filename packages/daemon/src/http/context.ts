@@ -77,7 +77,14 @@ export interface Issue {
 }
 
 export const issueKinds = [
-  'auth_off', 'unconfined', 'agent_not_installed', 'agent_not_logged_in', 'agent_version_untested', 'storage_failing', 'storage_gap', 'leftovers_ended',
+  'auth_off',
+  'unconfined',
+  'agent_not_installed',
+  'agent_not_logged_in',
+  'agent_version_untested',
+  'storage_failing',
+  'storage_gap',
+  'leftovers_ended',
 ] as const
 export type IssueKind = (typeof issueKinds)[number]
 

@@ -11,7 +11,9 @@ const page = readFileSync(new URL('./docs.html', import.meta.url), 'utf8')
 const policy = [
   "default-src 'none'",
   "style-src 'unsafe-inline'",
-  `script-src 'sha256-${createHash('sha256').update(/<script>([\s\S]*)<\/script>/.exec(page)?.[1] ?? '').digest('base64')}'`,
+  `script-src 'sha256-${createHash('sha256')
+    .update(/<script>([\s\S]*)<\/script>/.exec(page)?.[1] ?? '')
+    .digest('base64')}'`,
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
@@ -38,7 +40,11 @@ export function documentRoutes(all: () => readonly Route[]): readonly Route[] {
       summary: 'A page that shows the document',
       open: true,
       success: { status: 200, description: 'The page', content: { 'text/html': z.string() } },
-      handle: () => ({ status: 200, headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy }, body: page }),
+      handle: () => ({
+        status: 200,
+        headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy },
+        body: page,
+      }),
     }),
   ]
 }

@@ -7,7 +7,9 @@ export function toEventFilter(types: string | undefined): EventFilter {
   if (types === undefined || types === '') return () => true
   const patterns = types.split(',').map((pattern) => pattern.trim())
   if (patterns.length > 64 || !patterns.every((pattern) => /^(?:[a-z_.]{1,64}|\*)$|^[a-z_.]{1,64}\.\*$/.test(pattern))) {
-    throw new Problem('invalid_request', 'types must be event types or prefixes like tool.*, separated by commas.', { members: { field: 'types' } })
+    throw new Problem('invalid_request', 'types must be event types or prefixes like tool.*, separated by commas.', {
+      members: { field: 'types' },
+    })
   }
   const exact = new Set(patterns.filter((pattern) => !pattern.endsWith('*')))
   const prefixes = patterns.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1))

@@ -21,13 +21,23 @@ class Reader {
   readonly messages: EventSourceMessage[] = []
   readonly comments: string[] = []
   readonly #frames: AsyncGenerator<string, void, void>
-  readonly #parser = createParser({ onEvent: (message) => this.messages.push(message), onComment: (comment) => this.comments.push(comment) })
+  readonly #parser = createParser({
+    onEvent: (message) => this.messages.push(message),
+    onComment: (comment) => this.comments.push(comment),
+  })
   readonly gone = new AbortController()
   readonly closing = new AbortController()
 
   constructor(source: Followable, options: Partial<FollowOptions> = {}) {
     this.#frames = eventStream(source, {
-      after: 0, resync: null, untilIdle: false, filter: () => true, keepAliveMs: 60_000, signal: this.gone.signal, closing: this.closing.signal, ...options,
+      after: 0,
+      resync: null,
+      untilIdle: false,
+      filter: () => true,
+      keepAliveMs: 60_000,
+      signal: this.gone.signal,
+      closing: this.closing.signal,
+      ...options,
     })
   }
 
@@ -62,7 +72,10 @@ describe('one session', () => {
     const reader = new Reader(followSession(log, 'a'))
     await reader.until(() => reader.controls.includes('caught_up'))
     expect(reader.controls).toEqual(['ready', 'caught_up'])
-    expect(reader.messages[0]).toMatchObject({ event: 'ready', data: JSON.stringify({ session_id: 'a', last_seq: 2_500, log_id: log.logId }) })
+    expect(reader.messages[0]).toMatchObject({
+      event: 'ready',
+      data: JSON.stringify({ session_id: 'a', last_seq: 2_500, log_id: log.logId }),
+    })
     expect(reader.seqs).toEqual(upTo(2_500))
     expect(reader.messages[1]).toEqual({ id: '1', event: undefined, data: log.read('a', 0, 1)[0]?.json })
     const next = reader.until(() => reader.seqs.length === 2_501)
@@ -75,17 +88,20 @@ describe('one session', () => {
 
   test('any cut at any event resumes to exactly the log', async () => {
     await appendEvents(log, 'cut', 40)
-    await fc.assert(fc.asyncProperty(fc.array(fc.nat(15), { maxLength: 6 }), async (stretches) => {
-      const seen: number[] = []
-      for (const stretch of [...stretches, 40]) {
-        const reader = new Reader(followSession(log, 'cut'), { after: seen.at(-1) ?? 0 })
-        await reader.until(() => reader.controls.includes('caught_up'))
-        seen.push(...reader.seqs.slice(0, stretch))
-        reader.gone.abort()
-        await reader.end()
-      }
-      expect(seen).toEqual(upTo(40))
-    }), { numRuns: 20 })
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(15), { maxLength: 6 }), async (stretches) => {
+        const seen: number[] = []
+        for (const stretch of [...stretches, 40]) {
+          const reader = new Reader(followSession(log, 'cut'), { after: seen.at(-1) ?? 0 })
+          await reader.until(() => reader.controls.includes('caught_up'))
+          seen.push(...reader.seqs.slice(0, stretch))
+          reader.gone.abort()
+          await reader.end()
+        }
+        expect(seen).toEqual(upTo(40))
+      }),
+      { numRuns: 20 },
+    )
   })
 
   test('a filter leaves out what it does not name', async () => {

@@ -49,7 +49,10 @@ export async function* eventStream(source: Followable, options: FollowOptions): 
     const last = page.at(-1)
     if (last !== undefined) {
       position = source.position(last)
-      const frames = page.filter((event) => options.filter(event.type)).map((event) => toFrame(source, event)).join('')
+      const frames = page
+        .filter((event) => options.filter(event.type))
+        .map((event) => toFrame(source, event))
+        .join('')
       if (frames !== '') yield frames
     } else if (!caughtUp) {
       caughtUp = true
@@ -62,8 +65,16 @@ export async function* eventStream(source: Followable, options: FollowOptions): 
 }
 
 /** Yields a comment for every quiet interval until there is more to read or the stream is to end. */
-async function* waitForChange(source: Followable, position: number, keepAliveMs: number, ended: AbortSignal): AsyncGenerator<string, void, void> {
-  const changed = source.changed(position, ended).then(() => true, () => true)
+async function* waitForChange(
+  source: Followable,
+  position: number,
+  keepAliveMs: number,
+  ended: AbortSignal,
+): AsyncGenerator<string, void, void> {
+  const changed = source.changed(position, ended).then(
+    () => true,
+    () => true,
+  )
   while (!(await within(changed, keepAliveMs))) yield ': keep-alive\n\n'
 }
 

@@ -30,16 +30,17 @@ export const eventRoutes: readonly Route[] = [
     tag: 'events',
     summary: 'Events of a session: a page, or a stream',
     description:
-      'As a page: `next_seq` is the value to pass as `after_seq` next; a page is cut at `limit` events or about 1 MB, and `has_more` says whether there is more. '
-      + 'As a stream (`Accept: text/event-stream` or `stream=1`): `event: ready` first, then `id: <seq>` and one unnamed `data:` line per event; `event: caught_up` when '
-      + 'replay has reached the live tip; `event: resync` when the cursor is beyond the end of the log.',
+      'As a page: `next_seq` is the value to pass as `after_seq` next; a page is cut at `limit` events or about 1 MB, and `has_more` says whether there is more. ' +
+      'As a stream (`Accept: text/event-stream` or `stream=1`): `event: ready` first, then `id: <seq>` and one unnamed `data:` line per event; `event: caught_up` when ' +
+      'replay has reached the live tip; `event: resync` when the cursor is beyond the end of the log.',
     requestHeaders,
     errors: ['session_not_found', 'cursor_ahead', 'sse_limit'],
     query: sessionQuery,
     success: { status: 200, description: 'Events', content: { 'application/json': eventPage, 'text/event-stream': event } },
     handle({ params, query, exchange, context }) {
       const sessionId = params.session_id
-      if (context.log.lastSeq(sessionId) === 0) throw new Problem('session_not_found', 'There is no such session.', { members: { session_id: sessionId.slice(0, 128) } })
+      if (context.log.lastSeq(sessionId) === 0)
+        throw new Problem('session_not_found', 'There is no such session.', { members: { session_id: sessionId.slice(0, 128) } })
       const after = startOf(query)
       const source = followSession(context.log, sessionId)
       if (!wantsStream(query.stream, exchange)) return pageOf(source, context, { after, limit: query.limit, types: query.types })
@@ -59,8 +60,8 @@ export const eventRoutes: readonly Route[] = [
     tag: 'events',
     summary: 'Events of all sessions, as one stream',
     description:
-      'Ordered by a durable cursor over the whole log (`id: <cursor>`, opaque). Resume with `Last-Event-ID` or `after`; `after=latest` starts at the live tip. '
-      + '`event: resync` says that the cursor belongs to another log, or lies beyond the end of this one.',
+      'Ordered by a durable cursor over the whole log (`id: <cursor>`, opaque). Resume with `Last-Event-ID` or `after`; `after=latest` starts at the live tip. ' +
+      '`event: resync` says that the cursor belongs to another log, or lies beyond the end of this one.',
     requestHeaders,
     errors: ['invalid_cursor', 'sse_limit'],
     query: z.object({ after: z.string().optional().describe('a cursor, or `latest`'), types, until }),
@@ -102,7 +103,8 @@ function plainCursor(exchange: Exchange): number | undefined {
   const value = lastEventId(exchange)
   if (value === undefined) return undefined
   const parsed = plainInteger({ min: 0 }).safeParse(value)
-  if (!parsed.success) throw new Problem('invalid_request', 'Last-Event-ID must be a seq of this session.', { members: { field: 'Last-Event-ID' } })
+  if (!parsed.success)
+    throw new Problem('invalid_request', 'Last-Event-ID must be a seq of this session.', { members: { field: 'Last-Event-ID' } })
   return parsed.data
 }
 
@@ -122,7 +124,10 @@ function pageOf(source: Followable, { log }: HttpContext, query: { after: number
   if (query.after > tip) throw new Problem('cursor_ahead', `The log ends at seq ${tip}.`, { members: { last_seq: tip, log_id: log.logId } })
   const read = source.read(query.after, query.limit)
   const next = read.at(-1)?.seq ?? query.after
-  const events = read.filter(({ type }) => filter(type)).map(({ json }) => json).join(',')
+  const events = read
+    .filter(({ type }) => filter(type))
+    .map(({ json }) => json)
+    .join(',')
   return {
     status: 200,
     headers: { 'content-type': 'application/json' },
@@ -137,7 +142,12 @@ function toStream(source: Followable, exchange: Exchange, { limits }: HttpContex
   return {
     status: 200,
     // The end of the stream is the end of the connection: a daemon that closes need not wait for it to idle out.
-    headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no', connection: 'close' },
+    headers: {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store, no-transform',
+      'x-accel-buffering': 'no',
+      connection: 'close',
+    },
     dispose: exchange.openStream(),
     body: eventStream(source, { ...start, keepAliveMs: limits.keepAliveMs, signal, closing }),
   }

@@ -3,10 +3,23 @@ import type { AccessRules } from './context.ts'
 import { refuseOrigin, refuseToken, type RequestHead } from './gates.ts'
 
 const P = 12345
-const rules: AccessRules = { auth: 'token', token: 'TOK', allowedHosts: ['hub.example'], allowedOrigins: ['https://hub.example'], basePath: '' }
+const rules: AccessRules = {
+  auth: 'token',
+  token: 'TOK',
+  allowedHosts: ['hub.example'],
+  allowedOrigins: ['https://hub.example'],
+  basePath: '',
+}
 
 function head(headers: readonly (readonly [string, string])[], rest: Partial<RequestHead> = {}): RequestHead {
-  return { httpVersion: '1.1', method: 'GET', url: '/health', rawHeaders: headers.flat(), local: { address: '127.0.0.1', port: P }, ...rest }
+  return {
+    httpVersion: '1.1',
+    method: 'GET',
+    url: '/health',
+    rawHeaders: headers.flat(),
+    local: { address: '127.0.0.1', port: P },
+    ...rest,
+  }
 }
 
 const own = ['Host', `127.0.0.1:${P}`] as const
@@ -102,15 +115,46 @@ describe('Origin, Sec-Fetch-Site, Referer', () => {
     [[['Origin', 'https://hub.example.evil']], 'origin_not_allowed'],
     [[['Origin', `http://127.0.0.1:${P}`]], null],
     [[['Origin', 'https://hub.example']], null],
-    [[['Origin', 'https://hub.example'], ['Origin', 'https://evil.com']], 'origin_not_allowed'],
-    [[['Origin', 'https://hub.example'], ['Sec-Fetch-Site', 'cross-site'], ['Referer', 'https://hub.example/page']], null],
-    [[['Origin', `http://127.0.0.1:${P}`], ['Sec-Fetch-Site', 'cross-site']], 'cross_site_blocked'],
+    [
+      [
+        ['Origin', 'https://hub.example'],
+        ['Origin', 'https://evil.com'],
+      ],
+      'origin_not_allowed',
+    ],
+    [
+      [
+        ['Origin', 'https://hub.example'],
+        ['Sec-Fetch-Site', 'cross-site'],
+        ['Referer', 'https://hub.example/page'],
+      ],
+      null,
+    ],
+    [
+      [
+        ['Origin', `http://127.0.0.1:${P}`],
+        ['Sec-Fetch-Site', 'cross-site'],
+      ],
+      'cross_site_blocked',
+    ],
     [[['Sec-Fetch-Site', 'cross-site']], 'cross_site_blocked'],
     [[['Sec-Fetch-Site', 'same-site']], 'cross_site_blocked'],
-    [[['Sec-Fetch-Site', 'none'], ['Sec-Fetch-Site', 'cross-site']], 'cross_site_blocked'],
+    [
+      [
+        ['Sec-Fetch-Site', 'none'],
+        ['Sec-Fetch-Site', 'cross-site'],
+      ],
+      'cross_site_blocked',
+    ],
     [[['Sec-Fetch-Site', 'something-new']], 'cross_site_blocked'],
     [[['Sec-Fetch-Site', 'same-origin']], null],
-    [[['Sec-Fetch-Site', 'none'], ['Sec-Fetch-Mode', 'navigate']], null],
+    [
+      [
+        ['Sec-Fetch-Site', 'none'],
+        ['Sec-Fetch-Mode', 'navigate'],
+      ],
+      null,
+    ],
     [[['Sec-Fetch-Mode', 'cors']], null],
     [[['Referer', 'https://evil.com/']], 'origin_not_allowed'],
     [[['Referer', 'not a url']], 'origin_not_allowed'],

@@ -21,7 +21,8 @@ const loopbackNames = ['127.0.0.1', 'localhost', '[::1]']
  * Every header is judged by all its values, so a second one cannot hide behind the first.
  */
 export function refuseOrigin(head: RequestHead, rules: AccessRules): Problem | null {
-  if (head.rawHeaders.length > MAX_HEADERS * 2) return new Problem('invalid_request', `At most ${MAX_HEADERS} headers are accepted.`, { members: { limit: MAX_HEADERS } })
+  if (head.rawHeaders.length > MAX_HEADERS * 2)
+    return new Problem('invalid_request', `At most ${MAX_HEADERS} headers are accepted.`, { members: { limit: MAX_HEADERS } })
   return refuseHost(head, rules) ?? refuseTarget(head) ?? refuseSite(head, rules)
 }
 
@@ -68,8 +69,10 @@ function refuseTarget(head: RequestHead): Problem | null {
 
 function refuseSite(head: RequestHead, rules: AccessRules): Problem | null {
   const origins = headerValues(head, 'origin')
-  const trusted = (origin: string) => origin === `http://${headerValues(head, 'host')[0]?.toLowerCase()}` || rules.allowedOrigins.includes(origin)
-  if (!origins.every(trusted)) return new Problem('origin_not_allowed', 'This Origin may not call the daemon; --allow-origin admits others.')
+  const trusted = (origin: string) =>
+    origin === `http://${headerValues(head, 'host')[0]?.toLowerCase()}` || rules.allowedOrigins.includes(origin)
+  if (!origins.every(trusted))
+    return new Problem('origin_not_allowed', 'This Origin may not call the daemon; --allow-origin admits others.')
   if (allowedOrigin(head, rules) !== null) return null
   if (!headerValues(head, 'sec-fetch-site').every((site) => site === 'same-origin' || site === 'none')) {
     return new Problem('cross_site_blocked', 'Pages of other sites may not call the daemon.')

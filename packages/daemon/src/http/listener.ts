@@ -28,7 +28,8 @@ export function createListener(context: HttpContext, closing: AbortSignal) {
     closing,
     route: createRouter(routes),
     // The mode of a Unix socket keeps other users out, and the system does not tell who is at its other end.
-    peer: 'path' in context.listen ? async () => null : createPeerCheck({ sameUser, uid: process.getuid?.() ?? -1, agents: context.agents }),
+    peer:
+      'path' in context.listen ? async () => null : createPeerCheck({ sameUser, uid: process.getuid?.() ?? -1, agents: context.agents }),
     openStream: createStreamGauge(context),
   }
   return (incoming: IncomingMessage, outgoing: ServerResponse): void => {
@@ -110,7 +111,9 @@ function withoutBase(path: string, base: string): string {
 }
 
 function isPreflight(head: RequestHead, incoming: IncomingMessage, access: HttpContext['access']): boolean {
-  return head.method === 'OPTIONS' && incoming.headers['access-control-request-method'] !== undefined && allowedOrigin(head, access) !== null
+  return (
+    head.method === 'OPTIONS' && incoming.headers['access-control-request-method'] !== undefined && allowedOrigin(head, access) !== null
+  )
 }
 
 /** A browser asks before it sends; it shows no credentials yet, and learns only what the API document says. */
@@ -129,6 +132,7 @@ function corsHeaders(head: RequestHead, context: HttpContext): Record<string, st
   if (origin === null) return {}
   return {
     'access-control-allow-origin': origin,
-    'access-control-expose-headers': 'x-request-id, x-codesdkd-ignored-fields, idempotent-replay, retry-after, etag, content-disposition, content-range',
+    'access-control-expose-headers':
+      'x-request-id, x-codesdkd-ignored-fields, idempotent-replay, retry-after, etag, content-disposition, content-range',
   }
 }

@@ -8,14 +8,18 @@ const document = toOpenApi(routes, { version: '1.2.3', basePath: '' })
 const text = JSON.stringify(document)
 
 function at(pointer: string): unknown {
-  return pointer.slice(2).split('/').reduce<unknown>((node, key) => (typeof node === 'object' && node !== null ? Reflect.get(node, key) : undefined), document)
+  return pointer
+    .slice(2)
+    .split('/')
+    .reduce<unknown>((node, key) => (typeof node === 'object' && node !== null ? Reflect.get(node, key) : undefined), document)
 }
 
 describe('the OpenAPI document', () => {
   test('is OpenAPI 3.1 and has every route', () => {
     expect(document.openapi).toBe('3.1.0')
     expect(document.info.version).toBe('1.2.3')
-    for (const { method, path, operationId } of routes) expect(document.paths?.[path]).toMatchObject({ [method.toLowerCase()]: { operationId } })
+    for (const { method, path, operationId } of routes)
+      expect(document.paths?.[path]).toMatchObject({ [method.toLowerCase()]: { operationId } })
   })
 
   test('every reference resolves', () => {
@@ -39,7 +43,11 @@ describe('the OpenAPI document', () => {
   })
 
   test('a request body shows both spellings', () => {
-    expect(at('#/components/schemas/CreateSession/properties')).toMatchObject({ credential_namespace: {}, credentialNamespace: {}, permissionMode: {} })
+    expect(at('#/components/schemas/CreateSession/properties')).toMatchObject({
+      credential_namespace: {},
+      credentialNamespace: {},
+      permissionMode: {},
+    })
     expect(at('#/components/schemas/CreateTask/properties')).toMatchObject({ task_id: {}, taskId: {}, toolManifest: {}, timeoutMs: {} })
   })
 
@@ -51,7 +59,9 @@ describe('the OpenAPI document', () => {
     for (const { method, path } of routes) {
       const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
       const operation = document.paths?.[path]?.[method === 'GET' ? 'get' : 'post']
-      const declared = (operation?.parameters ?? []).flatMap((parameter) => ('in' in parameter && parameter.in === 'path' ? [parameter.name] : []))
+      const declared = (operation?.parameters ?? []).flatMap((parameter) =>
+        'in' in parameter && parameter.in === 'path' ? [parameter.name] : [],
+      )
       expect(declared).toEqual(names)
     }
   })

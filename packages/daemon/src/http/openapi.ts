@@ -13,27 +13,30 @@ export interface DocumentOptions {
 export function toOpenApi(routes: readonly Route[], options: DocumentOptions): ReturnType<typeof createDocument> {
   const paths: ZodOpenApiPathsObject = {}
   for (const one of routes) paths[one.path] = { ...paths[one.path], [one.method.toLowerCase()]: toOperation(one) }
-  return createDocument({
-    openapi: '3.1.0',
-    info: {
-      title: 'CodeSDK Daemon API',
-      version: options.version,
-      description: 'One local HTTP daemon for every coding agent: sessions, tasks, durable events, approvals.',
-      license: { name: 'MIT', identifier: 'MIT' },
+  return createDocument(
+    {
+      openapi: '3.1.0',
+      info: {
+        title: 'CodeSDK Daemon API',
+        version: options.version,
+        description: 'One local HTTP daemon for every coding agent: sessions, tasks, durable events, approvals.',
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: options.basePath === '' ? '/' : options.basePath }],
+      security: [{ bearer: [] }, {}],
+      paths,
+      components: {
+        schemas: Object.fromEntries(eventTypes.map((type) => [toEventName(type), eventSchema(type)])),
+        securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'In mode `--auth token`.' } },
+      },
     },
-    servers: [{ url: options.basePath === '' ? '/' : options.basePath }],
-    security: [{ bearer: [] }, {}],
-    paths,
-    components: {
-      schemas: Object.fromEntries(eventTypes.map((type) => [toEventName(type), eventSchema(type)])),
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'In mode `--auth token`.' } },
+    {
+      // A newer daemon may answer more: a client that validates must not be told otherwise.
+      override: ({ jsonSchema }) => {
+        if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+      },
     },
-  }, {
-    // A newer daemon may answer more: a client that validates must not be told otherwise.
-    override: ({ jsonSchema }) => {
-      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
-    },
-  })
+  )
 }
 
 /** `task.started` -> `Event.task.started`. */
@@ -53,7 +56,9 @@ function toOperation(one: Route): ZodOpenApiOperationObject {
       ...(one.query === undefined ? {} : { query: one.query }),
       ...(one.requestHeaders === undefined ? {} : { header: headerSchema(one.requestHeaders) }),
     },
-    ...(one.body === undefined ? {} : { requestBody: { required: isRequired(one.body), content: { 'application/json': { schema: withCamelCase(one.body) } } } }),
+    ...(one.body === undefined
+      ? {}
+      : { requestBody: { required: isRequired(one.body), content: { 'application/json': { schema: withCamelCase(one.body) } } } }),
     responses: { [one.success.status]: toSuccess(one), ...toFailures(one) },
   }
 }
@@ -71,7 +76,9 @@ function pathSchema(path: string): z.ZodObject {
 }
 
 function headerSchema(headers: Readonly<Record<string, string>>): z.ZodObject {
-  return z.object(Object.fromEntries(Object.entries(headers).map(([name, description]) => [name, z.string().optional().meta({ description })])))
+  return z.object(
+    Object.fromEntries(Object.entries(headers).map(([name, description]) => [name, z.string().optional().meta({ description })])),
+  )
 }
 
 function isRequired(body: z.ZodObject): boolean {
@@ -96,13 +103,22 @@ function toSuccess({ success }: Route): ZodOpenApiResponseObject {
     content: Object.fromEntries(Object.entries(success.content).map(([type, schema]) => [type, schema === null ? {} : { schema }])),
     ...(success.headers === undefined
       ? {}
-      : { headers: Object.fromEntries(Object.entries(success.headers).map(([name, description]) => [name, { description, schema: { type: 'string' as const } }])) }),
+      : {
+          headers: Object.fromEntries(
+            Object.entries(success.headers).map(([name, description]) => [name, { description, schema: { type: 'string' as const } }]),
+          ),
+        }),
   }
 }
 
 function toFailures(one: Route): Record<string, ZodOpenApiResponseObject> {
-  return Object.fromEntries([...errorsByStatus(one)].map(([status, codes]) => [status, {
-    description: codes.map((code) => `\`${code}\`: ${problems[code].title}`).join('; '),
-    content: { 'application/problem+json': { schema: problemBody } },
-  }]))
+  return Object.fromEntries(
+    [...errorsByStatus(one)].map(([status, codes]) => [
+      status,
+      {
+        description: codes.map((code) => `\`${code}\`: ${problems[code].title}`).join('; '),
+        content: { 'application/problem+json': { schema: problemBody } },
+      },
+    ]),
+  )
 }

@@ -9,7 +9,8 @@ import { parseSocketTable, toHex } from './proc.ts'
 const linux = process.platform === 'linux'
 const uid = process.getuid?.() ?? -1
 /** A client that says hello and waits. */
-const client = (port: number) => `const s = require('net').connect(${port}, '127.0.0.1'); s.write('hello'); s.on('data', () => process.exit()); setTimeout(() => process.exit(), 20000)`
+const client = (port: number) =>
+  `const s = require('net').connect(${port}, '127.0.0.1'); s.write('hello'); s.on('data', () => process.exit()); setTimeout(() => process.exit(), 20000)`
 
 let server: Server
 let port: number
@@ -80,14 +81,19 @@ describe.skipIf(!linux)('who is at the other end', () => {
   })
 
   test('a descendant without living parents in a session of its own, found by its mark', async () => {
-    const { socket, release } = await connectFrom('sh', ['-c', `setsid --fork "$0" -e "$1"`, node, client(port)], { CODESDKD_PROCESS: 'mark-1' })
+    const { socket, release } = await connectFrom('sh', ['-c', `setsid --fork "$0" -e "$1"`, node, client(port)], {
+      CODESDKD_PROCESS: 'mark-1',
+    })
     expect(await verdict(socket, [{ pid: null, mark: 'mark-1' }])).toBe('agent_not_allowed')
     expect(await verdict(socket, [{ pid: null, mark: 'mark-2' }])).toBeNull()
     release()
   })
 
   test('nobody any more: what cannot be told is refused, where it matters', async () => {
-    const { socket, release } = await connectFrom(node, ['-e', `const s = require('net').connect(${port}, '127.0.0.1'); s.end('hello', () => process.exit())`])
+    const { socket, release } = await connectFrom(node, [
+      '-e',
+      `const s = require('net').connect(${port}, '127.0.0.1'); s.end('hello', () => process.exit())`,
+    ])
     if (!socket.readableEnded) await once(socket.resume(), 'end')
     await expect.poll(() => verdict(socket, [])).toBe('user_not_allowed')
     expect(await verdict(socket, [{ pid: null, mark: 'm' }], false)).toBe('agent_not_allowed')

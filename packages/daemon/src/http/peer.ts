@@ -36,7 +36,9 @@ async function judge(socket: Socket, options: PeerOptions, scan: () => Promise<S
   if (remoteAddress === undefined || remotePort === undefined || localAddress === undefined || localPort === undefined) return otherUser()
   if (!isOwnAddress(remoteAddress)) return options.sameUser ? otherUser() : null
   const { sockets, agentInodes } = await scan()
-  const owner = endpoints(remoteAddress, remotePort, localAddress, localPort).map((key) => sockets.get(key)).find((row) => row !== undefined)
+  const owner = endpoints(remoteAddress, remotePort, localAddress, localPort)
+    .map((key) => sockets.get(key))
+    .find((row) => row !== undefined)
   // Inode 0: the peer closed its end after writing. Nobody can be held to the request any more, and root would own the row.
   if (owner === undefined || owner.inode === '0') return options.sameUser ? otherUser() : agent()
   if (agentInodes.has(owner.inode)) return agent()

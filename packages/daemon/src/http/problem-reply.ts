@@ -6,7 +6,8 @@ import { json, type Reply } from './reply.ts'
 
 /** Answers a failure: a `Problem` as it is, anything else as a 500 that says nothing while the log says all. Damage to what is stored is logged too. */
 export function toProblemReply(error: unknown, requestId: string, logger: HttpContext['logger']): Reply {
-  const problem = error instanceof Problem ? error : new Problem('server_error', 'The daemon failed. Its log tells more under this request_id.')
+  const problem =
+    error instanceof Problem ? error : new Problem('server_error', 'The daemon failed. Its log tells more under this request_id.')
   if (problem.code === 'server_error') logger.error({ err: error, request_id: requestId }, 'a request failed')
   if (problem.code === 'artifact_corrupt') logger.warn({ ...problem.members, request_id: requestId }, problem.message)
   return json(problem.status, problem.toBody(requestId), headersOf(problem))

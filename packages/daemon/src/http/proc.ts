@@ -20,12 +20,15 @@ export async function scanProc(agents: readonly AgentProcess[]): Promise<Scan> {
 
 /** Rows of /proc/net/tcp: `sl local remote state queues timer retransmits uid timeout inode …`. */
 export function parseSocketTable(text: string): readonly (readonly [string, { readonly uid: number; readonly inode: string }])[] {
-  return text.split('\n').slice(1).flatMap((line) => {
-    const [, local, remote, , , , , uid, , inode] = line.trim().split(/\s+/)
-    return local === undefined || remote === undefined || uid === undefined || inode === undefined
-      ? []
-      : [[`${local} ${remote}`, { uid: Number(uid), inode }] as const]
-  })
+  return text
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const [, local, remote, , , , , uid, , inode] = line.trim().split(/\s+/)
+      return local === undefined || remote === undefined || uid === undefined || inode === undefined
+        ? []
+        : [[`${local} ${remote}`, { uid: Number(uid), inode }] as const]
+    })
 }
 
 /** The keys under which the peer's socket may stand: as IPv4, or as IPv6 that carries IPv4. */
@@ -50,14 +53,25 @@ function portHex(port: number): string {
 export function toHex(address: string): string {
   const bytes = address.includes(':') ? ipv6Bytes(address) : address.split('.').map(Number)
   const words = Array.from({ length: bytes.length / 4 }, (_unused, index) => bytes.slice(index * 4, index * 4 + 4).toReversed())
-  return words.flat().map((byte) => byte.toString(16).toUpperCase().padStart(2, '0')).join('')
+  return words
+    .flat()
+    .map((byte) => byte.toString(16).toUpperCase().padStart(2, '0'))
+    .join('')
 }
 
 function ipv6Bytes(address: string): readonly number[] {
-  const text = address.replace(/%.*$/, '').replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_all, ...quad: string[]) =>
-    [0, 2].map((at) => ((Number(quad[at]) << 8) | Number(quad[at + 1])).toString(16)).join(':'))
+  const text = address
+    .replace(/%.*$/, '')
+    .replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_all, ...quad: string[]) =>
+      [0, 2].map((at) => ((Number(quad[at]) << 8) | Number(quad[at + 1])).toString(16)).join(':'),
+    )
   const [head = '', tail = ''] = text.split('::')
-  const [left = [], right = []] = [head, tail].map((part) => part.split(':').filter((word) => word !== '').map((word) => Number.parseInt(word, 16)))
+  const [left = [], right = []] = [head, tail].map((part) =>
+    part
+      .split(':')
+      .filter((word) => word !== '')
+      .map((word) => Number.parseInt(word, 16)),
+  )
   const middle = Array.from<number>({ length: 8 - left.length - right.length }).fill(0)
   return [...left, ...middle, ...right].flatMap((word) => [word >> 8, word & 0xff])
 }
@@ -84,7 +98,10 @@ async function readFacts(pid: number): Promise<ProcessFacts | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'latin1')
     // The name in parentheses may hold spaces and parentheses of its own.
-    const [, parent, group, session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number)
+    const [, parent, group, session] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number)
     if (parent === undefined || group === undefined || session === undefined) return null
     const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')
     return { pid, parent, group, session, environment: environment.split('\0') }
@@ -93,7 +110,12 @@ async function readFacts(pid: number): Promise<ProcessFacts | null> {
   }
 }
 
-function isAgent(facts: ProcessFacts, roots: ReadonlySet<number>, marks: readonly string[], processes: ReadonlyMap<number, ProcessFacts>): boolean {
+function isAgent(
+  facts: ProcessFacts,
+  roots: ReadonlySet<number>,
+  marks: readonly string[],
+  processes: ReadonlyMap<number, ProcessFacts>,
+): boolean {
   if (roots.has(facts.group) || roots.has(facts.session) || marks.some((mark) => facts.environment.includes(mark))) return true
   for (let at: ProcessFacts | undefined = facts, steps = 0; at !== undefined && steps < 1_000; at = processes.get(at.parent), steps++) {
     if (roots.has(at.pid)) return true
@@ -102,9 +124,11 @@ function isAgent(facts: ProcessFacts, roots: ReadonlySet<number>, marks: readonl
 }
 
 async function socketsOf(pids: readonly number[]): Promise<ReadonlySet<string>> {
-  const lists = await Promise.all(pids.map(async (pid) => {
-    const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])
-    return Promise.all(descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')))
-  }))
+  const lists = await Promise.all(
+    pids.map(async (pid) => {
+      const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])
+      return Promise.all(descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')))
+    }),
+  )
   return new Set(lists.flat().flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []))
 }

@@ -4,11 +4,13 @@ import { Problem } from '@codesdkd/protocol'
 /** The parameters that a route knows. Unknown ones are ignored; a known one that occurs twice is ambiguous and refused. */
 export function parseQuery(query: string, names: readonly string[]): Record<string, string> {
   const given = new URLSearchParams(query)
-  return Object.fromEntries(names.flatMap((name) => {
-    const values = given.getAll(name)
-    if (values.length > 1) throw new Problem('invalid_request', `${name} must occur once.`, { members: { field: name } })
-    return values.map((value) => [name, value] as const)
-  }))
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const values = given.getAll(name)
+      if (values.length > 1) throw new Problem('invalid_request', `${name} must occur once.`, { members: { field: name } })
+      return values.map((value) => [name, value] as const)
+    }),
+  )
 }
 
 /** A plain decimal integer: no sign, no fraction, no exponent, and exactly representable. */

@@ -16,6 +16,11 @@ test.each<[string | undefined, number, { first: number; last: number } | null]>(
   expect(toRange(header, size)).toEqual(expected)
 })
 
-test.each([['bytes=9-1', 10], ['bytes=10-', 10], ['bytes=-0', 10], ['bytes=0-0', 0]])('%s of %d bytes holds nothing', (header, size) => {
+test.each([
+  ['bytes=9-1', 10],
+  ['bytes=10-', 10],
+  ['bytes=-0', 10],
+  ['bytes=0-0', 0],
+])('%s of %d bytes holds nothing', (header, size) => {
   expect(() => toRange(header, size)).toThrow(expect.objectContaining({ code: 'range_not_satisfiable' }))
 })

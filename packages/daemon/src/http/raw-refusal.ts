@@ -24,7 +24,9 @@ export function refuseRaw(error: Error | null, socket: Duplex, last: ServerRespo
     'x-request-id': requestId,
     connection: 'close',
   }
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  const lines = Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')
   socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${lines}\r\n${body}`, () => socket.destroy())
 }
 
@@ -35,6 +37,9 @@ function toProblem(error: Error | null): Problem {
     HPE_CHUNK_EXTENSIONS_OVERFLOW: ['payload_too_large', 'The chunk extensions are too large.'],
     ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request took too long to arrive.'],
   }
-  const [name, detail] = (typeof code === 'string' ? details[code] : undefined) ?? ['invalid_request', 'The request is not valid HTTP/1.1, or asks for another protocol.']
+  const [name, detail] = (typeof code === 'string' ? details[code] : undefined) ?? [
+    'invalid_request',
+    'The request is not valid HTTP/1.1, or asks for another protocol.',
+  ]
   return new Problem(name, detail)
 }

@@ -31,7 +31,12 @@ const DRAIN_LIMIT = 16 * 1024 ** 2
 const DRAIN_MS = 2_000
 
 /** Writes the answer. Resolves when it is handed to the system or the client is gone; rejects when the body's stream fails. */
-export async function send(reply: Reply, incoming: IncomingMessage, outgoing: ServerResponse, headers: Readonly<Record<string, string>>): Promise<void> {
+export async function send(
+  reply: Reply,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  headers: Readonly<Record<string, string>>,
+): Promise<void> {
   try {
     const { body } = reply
     const length = isChunk(body) ? { 'content-length': String(Buffer.byteLength(body)) } : {}
@@ -71,6 +76,8 @@ async function drain(incoming: IncomingMessage): Promise<void> {
     if (seen > DRAIN_LIMIT) rest.abort()
   })
   incoming.resume()
-  await Promise.race([once(incoming, 'end', { signal: rest.signal }), once(incoming, 'close', { signal: rest.signal })]).catch(() => incoming.socket.destroySoon())
+  await Promise.race([once(incoming, 'end', { signal: rest.signal }), once(incoming, 'close', { signal: rest.signal })]).catch(() =>
+    incoming.socket.destroySoon(),
+  )
   clearTimeout(timer)
 }

@@ -9,7 +9,9 @@ import { parseQuery } from './query.ts'
 import { json, type Reply } from './reply.ts'
 
 /** `/sessions/{session_id}/tasks` -> `{ session_id: string }`. */
-export type PathParams<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? { readonly [K in Name]: string } & PathParams<Rest> : unknown
+export type PathParams<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? { readonly [K in Name]: string } & PathParams<Rest>
+  : unknown
 
 /** One endpoint, told once: routing, validation, `Allow`, HEAD and the OpenAPI document are read from it. */
 export interface Route extends RouteText {
@@ -69,12 +71,14 @@ export function route<
   R extends z.ZodType,
   Q extends z.ZodObject | undefined = undefined,
   B extends z.ZodObject | undefined = undefined,
->(spec: Declared<Path, Q, B> & {
-  readonly status?: Success['status']
-  readonly returns: R
-  readonly responseHeaders?: Success['headers']
-  handle(input: Input<Path, Q, B>): Answer<z.output<R>> | Promise<Answer<z.output<R>>>
-}): Route {
+>(
+  spec: Declared<Path, Q, B> & {
+    readonly status?: Success['status']
+    readonly returns: R
+    readonly responseHeaders?: Success['headers']
+    handle(input: Input<Path, Q, B>): Answer<z.output<R>> | Promise<Answer<z.output<R>>>
+  },
+): Route {
   const status = spec.status ?? 200
   return rawRoute<Path, Q, B>({
     ...spec,
@@ -140,13 +144,27 @@ function withHeader(reply: Reply, name: string, value: string): Reply {
 
 /** Names as a header value: what a header cannot carry is percent-encoded, and no more than 200 characters are echoed. */
 function listed(names: readonly string[]): string {
-  return names.map((name) => encodeURIComponent(name.toWellFormed())).join(', ').slice(0, 200)
+  return names
+    .map((name) => encodeURIComponent(name.toWellFormed()))
+    .join(', ')
+    .slice(0, 200)
 }
 
 /** Failures that any route may answer: the gates', the parser's, the daemon's. */
 export const commonErrors = [
-  'invalid_request', 'host_required', 'unauthorized', 'host_not_allowed', 'origin_not_allowed', 'cross_site_blocked', 'user_not_allowed',
-  'agent_not_allowed', 'method_not_allowed', 'headers_too_large', 'request_timeout', 'server_error', 'storage_unavailable',
+  'invalid_request',
+  'host_required',
+  'unauthorized',
+  'host_not_allowed',
+  'origin_not_allowed',
+  'cross_site_blocked',
+  'user_not_allowed',
+  'agent_not_allowed',
+  'method_not_allowed',
+  'headers_too_large',
+  'request_timeout',
+  'server_error',
+  'storage_unavailable',
 ] as const satisfies readonly ProblemCode[]
 
 /** Failures of every route with a body. */

@@ -17,18 +17,24 @@ export function createRouter(routes: readonly Route[]): Router {
     if (found === undefined) return new Problem('not_found', 'There is no such path.')
     const wanted = method === 'HEAD' ? 'GET' : method
     const one = found.group.find((candidate) => candidate.method === wanted)
-    if (one === undefined) return new Problem('method_not_allowed', 'This path does not know the method.', { members: { allowed: allowed(found.group) } })
+    if (one === undefined)
+      return new Problem('method_not_allowed', 'This path does not know the method.', { members: { allowed: allowed(found.group) } })
     return toMatch(one, found.pattern, segments)
   }
 }
 
 function fits(pattern: readonly string[], segments: readonly string[]): boolean {
-  return pattern.length === segments.length && pattern.every((part, index) => (part.startsWith('{') ? segments[index] !== '' : part === segments[index]))
+  return (
+    pattern.length === segments.length &&
+    pattern.every((part, index) => (part.startsWith('{') ? segments[index] !== '' : part === segments[index]))
+  )
 }
 
 function toMatch(route: Route, pattern: readonly string[], segments: readonly string[]): Match | Problem {
   try {
-    const params = pattern.flatMap((part, index) => (part.startsWith('{') ? [[part.slice(1, -1), decodeURIComponent(segments[index] ?? '')] as const] : []))
+    const params = pattern.flatMap((part, index) =>
+      part.startsWith('{') ? [[part.slice(1, -1), decodeURIComponent(segments[index] ?? '')] as const] : [],
+    )
     return { route, params: Object.fromEntries(params) }
   } catch {
     return new Problem('invalid_request', 'The path is not percent-encoded UTF-8.')

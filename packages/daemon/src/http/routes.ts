@@ -10,6 +10,12 @@ import { taskRoutes } from './tasks.ts'
 
 /** Every endpoint, in the order of the document. */
 export const routes: readonly Route[] = [
-  ...runtimeRoutes, ...sessionRoutes, ...eventRoutes, ...taskRoutes, ...approvalRoutes, ...artifactRoutes, ...aboutRoutes,
+  ...runtimeRoutes,
+  ...sessionRoutes,
+  ...eventRoutes,
+  ...taskRoutes,
+  ...approvalRoutes,
+  ...artifactRoutes,
+  ...aboutRoutes,
   ...documentRoutes(() => routes),
 ]

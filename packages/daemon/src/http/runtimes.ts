@@ -11,7 +11,8 @@ export const runtimeRoutes = [
     operationId: 'getHealth',
     tag: 'runtimes',
     summary: 'Health of a runtime',
-    description: 'Version of the executable and presence of a login. Starts no agent; a runtime that is not well is `ok: false`, still 200. Cached for 10 s.',
+    description:
+      'Version of the executable and presence of a login. Starts no agent; a runtime that is not well is `ok: false`, still 200. Cached for 10 s.',
     errors: ['unknown_runtime'],
     query: selected,
     returns: health,

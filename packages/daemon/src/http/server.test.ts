@@ -27,24 +27,32 @@ afterAll(() => edge[Symbol.asyncDispose]())
 const post = (path: string, body: string, headers: Record<string, string> = {}) => fetch(url + path, { method: 'POST', body, headers })
 
 describe('answers', () => {
-  test.each(['/', '/nope', '/sessions/nope', '/docs', '/metrics', '/openapi.json', '/events?until=idle'])('%s carries the headers that keep browsers out', async (path) => {
-    const { headers } = await fetch(url + path)
-    expect(headers.get('x-content-type-options')).toBe('nosniff')
-    expect(headers.get('cross-origin-resource-policy')).toBe('same-origin')
-    expect(headers.get('content-security-policy')).toContain("default-src 'none'")
-    expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
-    expect(headers.get('cache-control')).toContain('no-store')
-    expect(headers.get('referrer-policy')).toBe('no-referrer')
-    expect(headers.get('vary')).toBe('Origin')
-    expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
-    expect(headers.get('access-control-allow-origin')).toBeNull()
-  })
+  test.each(['/', '/nope', '/sessions/nope', '/docs', '/metrics', '/openapi.json', '/events?until=idle'])(
+    '%s carries the headers that keep browsers out',
+    async (path) => {
+      const { headers } = await fetch(url + path)
+      expect(headers.get('x-content-type-options')).toBe('nosniff')
+      expect(headers.get('cross-origin-resource-policy')).toBe('same-origin')
+      expect(headers.get('content-security-policy')).toContain("default-src 'none'")
+      expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+      expect(headers.get('cache-control')).toContain('no-store')
+      expect(headers.get('referrer-policy')).toBe('no-referrer')
+      expect(headers.get('vary')).toBe('Origin')
+      expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+      expect(headers.get('access-control-allow-origin')).toBeNull()
+    },
+  )
 
   test('a failure is a problem with the request id of the header', async () => {
     const answer = await fetch(`${url}/sessions/nope`)
     expect(answer.status).toBe(404)
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
-    expect(await answer.json()).toMatchObject({ type: 'urn:codesdkd:error:session_not_found', error: 'session_not_found', status: 404, request_id: answer.headers.get('x-request-id') })
+    expect(await answer.json()).toMatchObject({
+      type: 'urn:codesdkd:error:session_not_found',
+      error: 'session_not_found',
+      status: 404,
+      request_id: answer.headers.get('x-request-id'),
+    })
   })
 
   test('HEAD has the headers of GET and no body', async () => {
@@ -65,13 +73,24 @@ describe('answers', () => {
   test('100 pipelined requests get 100 answers in order', async () => {
     const socket = openSocket(url)
     const paths = Array.from({ length: 100 }, (_unused, index) => (index % 2 === 0 ? '/livez' : '/nope'))
-    socket.write(paths.map((path, index) => `GET ${path} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n${index === 99 ? 'Connection: close\r\n' : ''}\r\n`).join(''))
+    socket.write(
+      paths
+        .map((path, index) => `GET ${path} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n${index === 99 ? 'Connection: close\r\n' : ''}\r\n`)
+        .join(''),
+    )
     const statuses = [...(await text(socket)).matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)
     expect(statuses).toEqual(paths.map((path) => (path === '/livez' ? '200' : '404')))
   })
 
   test('an unexpected failure is a 500 that says nothing; the log says all under its id', async () => {
-    const broken = await openEdge((base) => ({ sessions: { ...base.sessions, get: () => { throw new Error('secret detail at /home/x') } } }))
+    const broken = await openEdge((base) => ({
+      sessions: {
+        ...base.sessions,
+        get: () => {
+          throw new Error('secret detail at /home/x')
+        },
+      },
+    }))
     const answer = await fetch(`${broken.server.url}/sessions/s1`)
     const body = await answer.text()
     expect(answer.status).toBe(500)
@@ -83,8 +102,18 @@ describe('answers', () => {
   })
 
   test('a failure that may pass says when to try again', async () => {
-    const full = await openEdge((base) => ({ sessions: { ...base.sessions, submit: async () => { throw new Problem('backpressure', '64 tasks wait.', { members: { limit: 64 }, retryAfter: 3 }) } } }))
-    const answer = await fetch(`${full.server.url}/sessions/s1/tasks`, { method: 'POST', body: '{"messages":[{"role":"user","content":"x"}]}' })
+    const full = await openEdge((base) => ({
+      sessions: {
+        ...base.sessions,
+        submit: async () => {
+          throw new Problem('backpressure', '64 tasks wait.', { members: { limit: 64 }, retryAfter: 3 })
+        },
+      },
+    }))
+    const answer = await fetch(`${full.server.url}/sessions/s1/tasks`, {
+      method: 'POST',
+      body: '{"messages":[{"role":"user","content":"x"}]}',
+    })
     expect(answer.status).toBe(429)
     expect(answer.headers.get('retry-after')).toBe('3')
     expect(await answer.json()).toMatchObject({ error: 'backpressure', limit: 64, retryable: true })
@@ -94,14 +123,27 @@ describe('answers', () => {
 
 describe('bodies', () => {
   test('both spellings arrive as one, unknown fields are told', async () => {
-    const answer = await post('/sessions', '{"credentialNamespace":"a","permission_mode":"ask","runtimeConfig":{"camelKey":1},"newField":1,"x\\ny":2}')
+    const answer = await post(
+      '/sessions',
+      '{"credentialNamespace":"a","permission_mode":"ask","runtimeConfig":{"camelKey":1},"newField":1,"x\\ny":2}',
+    )
     expect(answer.status).toBe(201)
     expect(answer.headers.get('x-codesdkd-ignored-fields')).toBe('newField, x%0Ay')
-    expect(edge.calls.at(-1)).toMatchObject({ operation: 'create', arguments: [{ credential_namespace: 'a', permission_mode: 'ask', runtime_config: { camelKey: 1 } }, {}] })
+    expect(edge.calls.at(-1)).toMatchObject({
+      operation: 'create',
+      arguments: [{ credential_namespace: 'a', permission_mode: 'ask', runtime_config: { camelKey: 1 } }, {}],
+    })
   })
 
   test('what comes from a browser must be application/json, what comes from elsewhere need not', async () => {
-    const types = [undefined, 'text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/json; charset=latin1', 'application/jsonx']
+    const types = [
+      undefined,
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      'application/json; charset=latin1',
+      'application/jsonx',
+    ]
     for (const type of types) {
       const headers = type === undefined ? {} : { 'content-type': type }
       const plain = await rawPost('/sessions', '{}', headers)
@@ -121,10 +163,20 @@ describe('bodies', () => {
   })
 
   test('a field that is wrong is named, with what is allowed', async () => {
-    expect(await (await post('/sessions', '{"permissionMode":"root"}')).json()).toMatchObject({ error: 'invalid_request', field: 'permission_mode', allowed: ['auto', 'ask', 'yolo'] })
-    expect(await (await post('/sessions/s1/tasks', '{"messages":[{"role":"user","content":"x"},{"role":"x","content":"y"}]}')).json()).toMatchObject({ field: 'messages[1].role' })
-    expect(await (await post('/sessions/s1/tasks', '{"messages":[{"role":"user","content":"a\\u0000b"}]}')).json()).toMatchObject({ field: 'messages[0].content' })
-    expect(await (await post('/sessions/s1/tasks', '{"messages":[{"role":"user","content":"x"}],"toolManifest":{"tools":[]}}')).json()).toMatchObject({ error: 'tool_manifest_unsupported' })
+    expect(await (await post('/sessions', '{"permissionMode":"root"}')).json()).toMatchObject({
+      error: 'invalid_request',
+      field: 'permission_mode',
+      allowed: ['auto', 'ask', 'yolo'],
+    })
+    expect(
+      await (await post('/sessions/s1/tasks', '{"messages":[{"role":"user","content":"x"},{"role":"x","content":"y"}]}')).json(),
+    ).toMatchObject({ field: 'messages[1].role' })
+    expect(await (await post('/sessions/s1/tasks', '{"messages":[{"role":"user","content":"a\\u0000b"}]}')).json()).toMatchObject({
+      field: 'messages[0].content',
+    })
+    expect(
+      await (await post('/sessions/s1/tasks', '{"messages":[{"role":"user","content":"x"}],"toolManifest":{"tools":[]}}')).json(),
+    ).toMatchObject({ error: 'tool_manifest_unsupported' })
   })
 
   test('exactly the limit passes, one byte more does not, and the refusal can be read', async () => {
@@ -152,7 +204,9 @@ describe('bodies', () => {
   test('who asks before sending a body that is too long is told at once', async () => {
     const answer = await sendRaw(url, 'POST /sessions HTTP/1.1\r\nHost: {host}\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n')
     expect(answer).toMatchObject({ status: 413 })
-    expect((await sendRaw(url, 'POST /sessions HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n{}'))?.status).toBe(100)
+    expect(
+      (await sendRaw(url, 'POST /sessions HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n{}'))?.status,
+    ).toBe(100)
   })
 
   test('a body that ends early reaches nobody', async () => {
@@ -179,7 +233,12 @@ function rawPost(path: string, body: string, headers: Record<string, string>): P
 describe('event streams over a connection', () => {
   test('for a client that stops reading nothing is read ahead; it is closed after a while, and what it missed is still there', async () => {
     let pages = 0
-    const slow = await openEdge((base) => ({ limits: { ...base.limits, stallMs: 200 }, log: counting(base.log, () => { pages += 1 }) }))
+    const slow = await openEdge((base) => ({
+      limits: { ...base.limits, stallMs: 200 },
+      log: counting(base.log, () => {
+        pages += 1
+      }),
+    }))
     for (let batch = 0; batch < 40; batch++) await appendEvents(slow.log, 'big', 1_000, ['runtime.notice'], 1_000)
     const socket = openSocket(slow.server.url)
     socket.pause()
@@ -282,21 +341,28 @@ describe('a proxy in front', () => {
     const proxied = await openEdge((base) => ({ access: { ...base.access, basePath: '/agents' } }))
     for (const path of ['/livez', '/agents/livez']) expect((await fetch(proxied.server.url + path)).status).toBe(200)
     for (const path of ['/agentsx/livez', '/agents/agents/livez']) expect((await fetch(proxied.server.url + path)).status).toBe(404)
-    for (const path of ['/', '/agents', '/agents/']) expect(await (await fetch(proxied.server.url + path)).json()).toMatchObject({ links: { health: '/agents/health' } })
+    for (const path of ['/', '/agents', '/agents/'])
+      expect(await (await fetch(proxied.server.url + path)).json()).toMatchObject({ links: { health: '/agents/health' } })
     await proxied[Symbol.asyncDispose]()
   })
 
   test('an allowed origin gets exactly itself, before and after it has asked', async () => {
     const origin = 'https://hub.example'
     const hub = await openEdge((base) => ({ access: { ...base.access, auth: 'token', token: 'TOK', allowedOrigins: [origin] } }))
-    const asked = await fetch(`${hub.server.url}/sessions`, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } })
+    const asked = await fetch(`${hub.server.url}/sessions`, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST' },
+    })
     expect(asked.status).toBe(204)
     expect(asked.headers.get('access-control-allow-origin')).toBe(origin)
     expect(asked.headers.get('access-control-allow-headers')).toContain('authorization')
     const answer = await fetch(`${hub.server.url}/sessions`, { headers: { origin, authorization: 'Bearer TOK' } })
     expect(answer.headers.get('access-control-allow-origin')).toBe(origin)
     expect(answer.status).toBe(200)
-    const evil = await fetch(`${hub.server.url}/sessions`, { method: 'OPTIONS', headers: { origin: 'https://evil.com', 'access-control-request-method': 'POST' } })
+    const evil = await fetch(`${hub.server.url}/sessions`, {
+      method: 'OPTIONS',
+      headers: { origin: 'https://evil.com', 'access-control-request-method': 'POST' },
+    })
     expect(evil.status).toBe(403)
     expect([...evil.headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([])
     await hub[Symbol.asyncDispose]()
@@ -331,7 +397,10 @@ describe('who may come in', () => {
   test('a daemon that shuts down takes no new work, and still answers', async () => {
     const ending = await openEdge((base) => ({ daemon: { ...base.daemon, state: () => 'stopping' } }))
     for (const path of ['/sessions', '/sessions/s1/tasks']) {
-      expect(await (await fetch(ending.server.url + path, { method: 'POST', body: '{"messages":[]}' })).json()).toMatchObject({ error: 'shutting_down', status: 503 })
+      expect(await (await fetch(ending.server.url + path, { method: 'POST', body: '{"messages":[]}' })).json()).toMatchObject({
+        error: 'shutting_down',
+        status: 503,
+      })
     }
     expect((await fetch(`${ending.server.url}/readyz`)).status).toBe(503)
     expect((await fetch(`${ending.server.url}/sessions/s1`)).status).toBe(200)
@@ -341,7 +410,7 @@ describe('who may come in', () => {
 })
 
 describe('a Unix socket', () => {
-  test('is this user\'s alone, and a dead one is replaced while a living one is not', async () => {
+  test("is this user's alone, and a dead one is replaced while a living one is not", async () => {
     const directory = mkdtempSync(join(tmpdir(), 'codesdkd-socket-'))
     const path = join(directory, 'own', 'daemon.sock')
     const first = await openEdge(() => ({ listen: { path } }))
@@ -369,7 +438,9 @@ describe('a Unix socket', () => {
 
 function getOver(socketPath: string, path: string): Promise<number | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
-  request({ socketPath, path, headers: { host: 'localhost' } }, (incoming) => resolve(incoming.resume().statusCode)).on('error', reject).end()
+  request({ socketPath, path, headers: { host: 'localhost' } }, (incoming) => resolve(incoming.resume().statusCode))
+    .on('error', reject)
+    .end()
   return promise
 }
 
@@ -386,7 +457,9 @@ test('the page of the documentation runs its own script and nothing else, and re
 
 test('metrics are served when they are on', async () => {
   expect(await (await fetch(`${url}/metrics`)).json()).toMatchObject({ error: 'metrics_unavailable', status: 404 })
-  const on = await openEdge((base) => ({ metrics: { ...base.metrics, enabled: true, contentType: 'text/plain; version=0.0.4', render: async () => 'codesdk_build_info 1\n' } }))
+  const on = await openEdge((base) => ({
+    metrics: { ...base.metrics, enabled: true, contentType: 'text/plain; version=0.0.4', render: async () => 'codesdk_build_info 1\n' },
+  }))
   const answer = await fetch(`${on.server.url}/metrics`)
   expect(answer.headers.get('content-type')).toBe('text/plain; version=0.0.4')
   expect(await answer.text()).toBe('codesdk_build_info 1\n')

@@ -17,7 +17,10 @@ export interface HttpServer extends AsyncDisposable {
 const CLOSE_GRACE_MS = 2_000
 
 /** Addresses that mean every one of the machine, and no one to call: each with one that can be called. */
-const anyAddress: ReadonlyMap<string, string> = new Map([['0.0.0.0', '127.0.0.1'], ['::', '::1']])
+const anyAddress: ReadonlyMap<string, string> = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+])
 
 /** Starts to listen. Rejects when the address cannot be bound. */
 export async function createHttpServer(context: HttpContext): Promise<HttpServer> {
@@ -29,15 +32,18 @@ export async function createHttpServer(context: HttpContext): Promise<HttpServer
     outgoing.once('close', () => open.delete(outgoing))
     answer(incoming, outgoing)
   }
-  const server = createServer({
-    headersTimeout: 10_000,
-    requestTimeout: 30_000,
-    // How often the two are looked at; with the default a timeout fires up to 30 s late.
-    connectionsCheckingInterval: 1_000,
-    keepAliveTimeout: 60_000,
-    keepAlive: true,
-    keepAliveInitialDelay: 15_000,
-  }, listener)
+  const server = createServer(
+    {
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      // How often the two are looked at; with the default a timeout fires up to 30 s late.
+      connectionsCheckingInterval: 1_000,
+      keepAliveTimeout: 60_000,
+      keepAlive: true,
+      keepAliveInitialDelay: 15_000,
+    },
+    listener,
+  )
   // One more than is allowed, so that the gate sees when there are too many: Node drops the rest silently.
   server.maxHeadersCount = MAX_HEADERS + 1
   server.timeout = context.limits.stallMs

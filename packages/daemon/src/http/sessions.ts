@@ -42,8 +42,14 @@ export const sessionRoutes = [
     description: 'Starts no agent; the first task does.',
     requestHeaders: { 'Idempotency-Key': 'The same request with the same key can be sent again safely: it makes one session.' },
     errors: [
-      'unknown_runtime', 'invalid_env', 'cwd_not_allowed', 'isolation_not_allowed', 'unsupported_isolation_mode', 'permission_mode_not_allowed',
-      'idempotency_key_reused', 'shutting_down',
+      'unknown_runtime',
+      'invalid_env',
+      'cwd_not_allowed',
+      'isolation_not_allowed',
+      'unsupported_isolation_mode',
+      'permission_mode_not_allowed',
+      'idempotency_key_reused',
+      'shutting_down',
     ],
     startsWork: true,
     body: createSession,
@@ -74,6 +80,9 @@ function idempotencyKey({ headers }: Exchange): string | null {
   if (given === undefined) return null
   const key = typeof given === 'string' ? /^(?:"([\x20-\x7e]{1,255})"|([\x21-\x7e]{1,255}))$/.exec(given.trim()) : null
   const value = key?.[1] ?? key?.[2]
-  if (value === undefined) throw new Problem('invalid_request', 'Idempotency-Key must be 1 to 255 printable ASCII characters.', { members: { field: 'Idempotency-Key' } })
+  if (value === undefined)
+    throw new Problem('invalid_request', 'Idempotency-Key must be 1 to 255 printable ASCII characters.', {
+      members: { field: 'Idempotency-Key' },
+    })
   return value
 }

@@ -3,8 +3,22 @@ import { issueKinds, type HttpContext } from './context.ts'
 
 /** Tags that a client can test for before it relies on what daemon-api.md does not promise. */
 export const features = [
-  'after_seq', 'approvals_list', 'artifact_range', 'camel_case_requests', 'event_filter', 'global_events', 'idempotency_key', 'idempotent_task_id',
-  'problem_json', 'sse_id', 'sse_resync', 'task_list', 'task_phase', 'task_receipt', 'task_timeout', 'until_idle',
+  'after_seq',
+  'approvals_list',
+  'artifact_range',
+  'camel_case_requests',
+  'event_filter',
+  'global_events',
+  'idempotency_key',
+  'idempotent_task_id',
+  'problem_json',
+  'sse_id',
+  'sse_resync',
+  'task_list',
+  'task_phase',
+  'task_receipt',
+  'task_timeout',
+  'until_idle',
 ] as const
 
 export const status = z
@@ -27,7 +41,12 @@ export const status = z
     }),
     storage: z.object({ ok: z.boolean(), log_id: z.string(), last_cursor: z.int(), sessions: z.int(), events: z.int(), bytes: z.int() }),
     issues: z.array(
-      z.object({ kind: z.enum(issueKinds), severity: z.enum(['info', 'warning', 'error']), message: z.string(), hint: z.string().nullable() }),
+      z.object({
+        kind: z.enum(issueKinds),
+        severity: z.enum(['info', 'warning', 'error']),
+        message: z.string(),
+        hint: z.string().nullable(),
+      }),
     ),
   })
   .meta({ id: 'Status' })
@@ -43,7 +62,12 @@ export function toStatus({ daemon, access, limits, sessions, log }: HttpContext)
     auth: access.auth,
     started_at: daemon.startedAt,
     startup_ms: { ...daemon.startup },
-    limits: { max_body_bytes: limits.bodyBytes, max_task_body_bytes: limits.taskBodyBytes, max_sse_clients: limits.sseClients, ...daemon.limits },
+    limits: {
+      max_body_bytes: limits.bodyBytes,
+      max_task_body_bytes: limits.taskBodyBytes,
+      max_sse_clients: limits.sseClients,
+      ...daemon.limits,
+    },
     counts: { sessions_loaded, tasks_running, tasks_queued, approvals_pending, agents_live },
     storage: { ok: log.writable, log_id: log.logId, last_cursor: log.lastCursor(), ...log.stats() },
     issues: daemon.issues().map((issue) => ({ ...issue })),

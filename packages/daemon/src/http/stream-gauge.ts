@@ -10,7 +10,9 @@ export function createStreamGauge({ limits, metrics }: Pick<HttpContext, 'limits
   }
   return () => {
     if (open >= limits.sseClients) {
-      throw new Problem('sse_limit', `${limits.sseClients} event streams are open.`, { members: { limit: limits.sseClients, current: open, scope: 'daemon' } })
+      throw new Problem('sse_limit', `${limits.sseClients} event streams are open.`, {
+        members: { limit: limits.sseClients, current: open, scope: 'daemon' },
+      })
     }
     change(1)
     return () => change(-1)

@@ -11,9 +11,16 @@ export const taskRoutes = [
     tag: 'tasks',
     summary: 'Start a task',
     description:
-      'One task of a session runs at a time; more are queued. `task_id` makes the request idempotent: the same id with the same body is accepted again and nothing runs twice. '
-      + 'A leading run of `messages` that equals the transcript of the session is dropped; the last message never is.',
-    errors: ['session_not_found', 'task_exists', 'permission_mode_not_allowed', 'tool_manifest_unsupported', 'backpressure', 'shutting_down'],
+      'One task of a session runs at a time; more are queued. `task_id` makes the request idempotent: the same id with the same body is accepted again and nothing runs twice. ' +
+      'A leading run of `messages` that equals the transcript of the session is dropped; the last message never is.',
+    errors: [
+      'session_not_found',
+      'task_exists',
+      'permission_mode_not_allowed',
+      'tool_manifest_unsupported',
+      'backpressure',
+      'shutting_down',
+    ],
     startsWork: true,
     body: createTask,
     bodyLimit: 'taskBodyBytes',
@@ -56,7 +63,8 @@ export const taskRoutes = [
     operationId: 'stopTask',
     tag: 'tasks',
     summary: 'Stop a task',
-    description: 'Idempotent. A queued task ends at once; a running one is interrupted, and ends with `task.stopped` at the latest 15 s later.',
+    description:
+      'Idempotent. A queued task ends at once; a running one is interrupted, and ends with `task.stopped` at the latest 15 s later.',
     errors: ['session_not_found', 'task_not_found'],
     body: z.object({}).meta({ id: 'StopTask', description: 'Nothing is asked for; the body may be left out.' }),
     returns: stopResponse,
@@ -69,9 +77,14 @@ export const taskRoutes = [
 /** What the schema cannot say. */
 function checkTask(body: CreateTask): void {
   if (body.tool_manifest !== undefined && Object.keys(body.tool_manifest).length > 0) {
-    throw new Problem('tool_manifest_unsupported', 'The daemon has no tools of its own yet; leave tool_manifest out or empty.', { members: { field: 'tool_manifest' } })
+    throw new Problem('tool_manifest_unsupported', 'The daemon has no tools of its own yet; leave tool_manifest out or empty.', {
+      members: { field: 'tool_manifest' },
+    })
   }
   // Agents get prompts as arguments, lines or JSON; NUL survives none of these ways.
   const index = body.messages.findIndex(({ content }) => toText(content).includes('\0'))
-  if (index >= 0) throw new Problem('invalid_request', `messages[${index}]: text must not contain NUL.`, { members: { field: `messages[${index}].content` } })
+  if (index >= 0)
+    throw new Problem('invalid_request', `messages[${index}]: text must not contain NUL.`, {
+      members: { field: `messages[${index}].content` },
+    })
 }

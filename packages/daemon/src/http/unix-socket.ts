@@ -10,7 +10,8 @@ export async function bindUnixSocket(server: Server, path: string): Promise<void
   const directory = dirname(path)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const { uid, mode } = statSync(directory)
-  if (uid !== process.getuid?.() || (mode & 0o077) !== 0) throw new Error(`the directory of the socket must be this user's alone (mode 0700): ${directory}`)
+  if (uid !== process.getuid?.() || (mode & 0o077) !== 0)
+    throw new Error(`the directory of the socket must be this user's alone (mode 0700): ${directory}`)
   const state = await probe(path)
   if (state === 'alive') throw new Error(`the socket is in use: ${path}`)
   if (state === 'dead') removeSocket(path)
@@ -33,6 +34,8 @@ function probe(path: string): Promise<'alive' | 'dead' | 'absent'> {
   const { promise, resolve } = Promise.withResolvers<'alive' | 'dead' | 'absent'>()
   const socket = connect(path)
   socket.once('connect', () => resolve('alive'))
-  socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ENOENT' ? 'absent' : error.code === 'ECONNREFUSED' ? 'dead' : 'alive'))
+  socket.once('error', (error: NodeJS.ErrnoException) =>
+    resolve(error.code === 'ENOENT' ? 'absent' : error.code === 'ECONNREFUSED' ? 'dead' : 'alive'),
+  )
   return promise.finally(() => socket.destroy())
 }

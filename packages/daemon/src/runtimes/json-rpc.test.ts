@@ -34,7 +34,10 @@ const never = new AbortController().signal
 test('a request gets its answer, whatever the order', async () => {
   const { rpc, sent, say } = createPeer()
   const [one, two] = [rpc.request('one', { a: 1 }, never), rpc.request('two', undefined, never)]
-  expect(sent).toEqual([{ id: 1, method: 'one', params: { a: 1 } }, { id: 2, method: 'two' }])
+  expect(sent).toEqual([
+    { id: 1, method: 'one', params: { a: 1 } },
+    { id: 2, method: 'two' },
+  ])
   say({ id: 2, result: 'second' })
   say({ id: 1 })
   expect(await two).toBe('second')

@@ -9,7 +9,14 @@ import { SpawnFailure, openProcess } from './process.ts'
 import type { AgentProcess, ProcessOptions } from './process.ts'
 
 const silent = { started: () => {}, ended: () => {} }
-const options = { cwd: tmpdir(), env: { PATH: process.env['PATH'] ?? '' }, mark: 'mark', ledger: silent, stopGraceMs: 300, exitGraceMs: 100 }
+const options = {
+  cwd: tmpdir(),
+  env: { PATH: process.env['PATH'] ?? '' },
+  mark: 'mark',
+  ledger: silent,
+  stopGraceMs: 300,
+  exitGraceMs: 100,
+}
 
 const run = (script: string, more: Partial<ProcessOptions> = {}): Promise<AgentProcess> =>
   openProcess({ ...options, executable: process.execPath, args: ['-e', script], ...more })
@@ -39,7 +46,10 @@ test('reads lines, writes lines, and tells the end', async () => {
 
 test('carries the mark, leads its own group, and is in the ledger while it lives', async () => {
   const ledger: string[] = []
-  const noted = { started: (one: { pid: number; mark: string }) => ledger.push(`started ${one.pid} ${one.mark}`), ended: (pid: number) => ledger.push(`ended ${pid}`) }
+  const noted = {
+    started: (one: { pid: number; mark: string }) => ledger.push(`started ${one.pid} ${one.mark}`),
+    ended: (pid: number) => ledger.push(`ended ${pid}`),
+  }
   await using agent = await run('console.log(process.env.CODESDKD_PROCESS)', { ledger: noted })
   expect(await Array.fromAsync(agent.lines)).toEqual([{ text: 'mark', truncated: false }])
   await agent.ended
@@ -48,13 +58,21 @@ test('carries the mark, leads its own group, and is in the ledger while it lives
 
 test('half a line before the exit is delivered, and so is one that comes in parts', async () => {
   await using agent = await run('process.stdout.write("wh"); setTimeout(() => process.stdout.write("ole\\nhalf"), 50)')
-  expect(await Array.fromAsync(agent.lines)).toEqual([{ text: 'whole', truncated: false }, { text: 'half', truncated: false }])
+  expect(await Array.fromAsync(agent.lines)).toEqual([
+    { text: 'whole', truncated: false },
+    { text: 'half', truncated: false },
+  ])
 })
 
 test('a line of 100 MB is cut, and the next one arrives', async () => {
-  await using agent = await run('const part = "x".repeat(1 << 20); for (let i = 0; i < 100; i++) process.stdout.write(part); process.stdout.write("\\nnext\\n")')
+  await using agent = await run(
+    'const part = "x".repeat(1 << 20); for (let i = 0; i < 100; i++) process.stdout.write(part); process.stdout.write("\\nnext\\n")',
+  )
   const lines = await Array.fromAsync(agent.lines, ({ text, truncated }) => [text.length, truncated])
-  expect(lines).toEqual([[8 * 1024 * 1024, true], [4, false]])
+  expect(lines).toEqual([
+    [8 * 1024 * 1024, true],
+    [4, false],
+  ])
 })
 
 test('a flood waits for its reader and loses nothing', async () => {
@@ -80,7 +98,7 @@ test('what was written before the exit is read after it, however late', async ()
 })
 
 test('a stray that goes on writing is not listened to for ever', async () => {
-  await using agent = await sh("setsid sh -c 'trap \"\" PIPE; echo $$; while :; do echo stray; done' & read line")
+  await using agent = await sh('setsid sh -c \'trap "" PIPE; echo $$; while :; do echo stray; done\' & read line')
   let stray = 0
   for await (const { text } of agent.lines) {
     stray ||= Number(text)
@@ -105,7 +123,9 @@ test('writing to an agent that has gone does no harm', async () => {
 })
 
 test('ends by itself when stdin closes', async () => {
-  const agent = await run('process.on("SIGTERM", () => {}); process.stdin.resume().on("end", () => { console.error("bye"); process.exit(0) }); console.log("up")')
+  const agent = await run(
+    'process.on("SIGTERM", () => {}); process.stdin.resume().on("end", () => { console.error("bye"); process.exit(0) }); console.log("up")',
+  )
   expect(await next(agent.lines)).toBe('up')
   await agent[Symbol.asyncDispose]()
   expect(await agent.ended).toEqual({ exitCode: 0, signal: null, stderrTail: 'bye\n' })
@@ -139,7 +159,11 @@ test('the output ends with the agent, even if a child that left the group keeps 
   process.kill(stray, 'SIGKILL')
 })
 
-const failure = (executable: string) => openProcess({ ...options, executable, args: [] }).then(() => null, (error: unknown) => error)
+const failure = (executable: string) =>
+  openProcess({ ...options, executable, args: [] }).then(
+    () => null,
+    (error: unknown) => error,
+  )
 
 test('what cannot be started is a typed failure', async () => {
   await using directory = await mkdtempDisposable(path.join(tmpdir(), 'process-'))

@@ -129,7 +129,10 @@ export class AgentProcess implements AsyncDisposable {
     this.#child.stdin.end()
     this.#signal('SIGTERM')
     const late = new AbortController()
-    const kill = delay(this.#stopGraceMs, undefined, { signal: late.signal }).then(() => this.kill(), () => {})
+    const kill = delay(this.#stopGraceMs, undefined, { signal: late.signal }).then(
+      () => this.kill(),
+      () => {},
+    )
     await this.#exited
     late.abort()
     await kill

@@ -20,7 +20,10 @@ export function toPrompt(messages: readonly Message[]): Prompt {
   return { text: messages.length === 1 ? text : `${toTranscript(messages.slice(0, -1))}\n\n${text}`, images }
 }
 
-const roles = { system: 'instructions', user: 'user', assistant: 'assistant', tool: 'tool' } as const satisfies Record<Message['role'], string>
+const roles = { system: 'instructions', user: 'user', assistant: 'assistant', tool: 'tool' } as const satisfies Record<
+  Message['role'],
+  string
+>
 
 function toTranscript(messages: readonly Message[]): string {
   const entries = messages.map(({ role, content }) => `<${roles[role]}>\n${toText(content)}\n</${roles[role]}>`)

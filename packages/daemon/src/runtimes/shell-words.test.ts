@@ -13,19 +13,28 @@ test.each([
   expect(unwrapShell(command)).toBe(script)
 })
 
-test.each(["./bash -lc 'ls'", "/tmp/bash -lc ls", "/bin/bash -lc 'ls' more", '/bin/bash -x ls', '/bin/bash -lc ls; rm x', '/bin/bash -lc "$(ls)"', "/bin/bash -lc 'open", 'ls -l', ''])(
-  '%s stays as it is',
-  (command) => {
-    expect(unwrapShell(command)).toBe(command)
-  },
-)
+test.each([
+  "./bash -lc 'ls'",
+  '/tmp/bash -lc ls',
+  "/bin/bash -lc 'ls' more",
+  '/bin/bash -x ls',
+  '/bin/bash -lc ls; rm x',
+  '/bin/bash -lc "$(ls)"',
+  "/bin/bash -lc 'open",
+  'ls -l',
+  '',
+])('%s stays as it is', (command) => {
+  expect(unwrapShell(command)).toBe(command)
+})
 
 test('words are those of the shell', () => {
   const word = fc.string({ unit: fc.constantFrom('a', 'b', ' ', "'", '"', '\\', '$', '`', '\n', ';', 'é'), maxLength: 12 })
   const quoted = fc.tuple(word, fc.constantFrom(toSingle, toDouble)).map(([text, quote]) => quote(text))
   const property = fc.property(fc.array(quoted, { minLength: 1, maxLength: 4 }), (parts) => {
     const command = parts.join(' ')
-    const shell = execFileSync('/bin/sh', ['-c', `printf '%s\\0' ${command}`], { encoding: 'utf8' }).split('\0').slice(0, -1)
+    const shell = execFileSync('/bin/sh', ['-c', `printf '%s\\0' ${command}`], { encoding: 'utf8' })
+      .split('\0')
+      .slice(0, -1)
     const words = toWords(command)
     return words === null || isDeepStrictEqual(words, shell)
   })

@@ -21,5 +21,7 @@ test.each(cases)('git applies %s', async (_, diff, before, after) => {
   if (before !== null) await writeFile(path.join(cwd, 'a.txt'), before)
   execFileSync('git', ['apply', '--whitespace=nowarn', '-'], { cwd, input: toUnifiedDiff(diff) })
   const files = await readdir(cwd)
-  expect(Object.fromEntries(await Promise.all(files.map(async (file) => [file, await readFile(path.join(cwd, file), 'utf8')])))).toEqual(after)
+  expect(Object.fromEntries(await Promise.all(files.map(async (file) => [file, await readFile(path.join(cwd, file), 'utf8')])))).toEqual(
+    after,
+  )
 })

@@ -10,13 +10,16 @@ export interface FileDiff {
 export function toUnifiedDiff({ change, path, movedTo, body }: FileDiff): string {
   const header = `diff --git ${side('a', path)} ${side('b', movedTo ?? path)}\n`
   switch (change) {
-    case 'add': return `${header}new file mode 100644\n--- /dev/null\n+++ ${side('b', path)}\n${wholeFile(body, '+')}`
-    case 'delete': return `${header}deleted file mode 100644\n--- ${side('a', path)}\n+++ /dev/null\n${wholeFile(body, '-')}`
+    case 'add':
+      return `${header}new file mode 100644\n--- /dev/null\n+++ ${side('b', path)}\n${wholeFile(body, '+')}`
+    case 'delete':
+      return `${header}deleted file mode 100644\n--- ${side('a', path)}\n+++ /dev/null\n${wholeFile(body, '-')}`
     case 'update': {
       const rename = movedTo === null ? '' : `rename from ${path}\nrename to ${movedTo}\n`
       return `${header}${rename}${body === '' ? '' : `--- ${side('a', path)}\n+++ ${side('b', movedTo ?? path)}\n${ended(body)}`}`
     }
-    default: return change satisfies never
+    default:
+      return change satisfies never
   }
 }
 

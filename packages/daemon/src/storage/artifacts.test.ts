@@ -7,7 +7,9 @@ import { openSample, temporaryDirectory } from './testing/samples.ts'
 const text = { contentType: 'text/plain' }
 
 function files(path: string): readonly string[] {
-  return readdirSync(join(path, 'artifacts'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => name)
+  return readdirSync(join(path, 'artifacts'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name)
 }
 
 function fileOf(path: string, sha256: string): string {
@@ -24,8 +26,13 @@ test('artifacts come back as they were, also after a restart', async () => {
     const two = storage.artifacts.put('s', bytes, { contentType: 'application/octet-stream' })
     storage.artifacts.put('t', '', text)
     expect(one).toEqual({
-      artifactId: expect.stringMatching(/^[0-9a-f]{32}$/), sessionId: 's', contentType: 'text/plain', name: 'greeting.txt', size: 7,
-      sha256: createHash('sha256').update('Grüße').digest('hex'), createdAt: '2026-11-22T12:00:00.000Z',
+      artifactId: expect.stringMatching(/^[0-9a-f]{32}$/),
+      sessionId: 's',
+      contentType: 'text/plain',
+      name: 'greeting.txt',
+      size: 7,
+      sha256: createHash('sha256').update('Grüße').digest('hex'),
+      createdAt: '2026-11-22T12:00:00.000Z',
     })
     ids = [one.artifactId, two.artifactId]
   }
@@ -66,7 +73,9 @@ test('what is too large is refused and leaves nothing', () => {
   using directory = temporaryDirectory()
   using storage = openSample(directory.path, { maxArtifactSize: 4 })
   storage.artifacts.put('s', '1234', text)
-  expect(() => storage.artifacts.put('s', '123é', text)).toThrow(expect.objectContaining({ code: 'payload_too_large', members: { limit: 4, current: 5, scope: 'artifact' } }))
+  expect(() => storage.artifacts.put('s', '123é', text)).toThrow(
+    expect.objectContaining({ code: 'payload_too_large', members: { limit: 4, current: 5, scope: 'artifact' } }),
+  )
   expect(storage.artifacts.list('s')).toHaveLength(1)
 })
 

@@ -59,7 +59,9 @@ export class FileArtifactStore implements ArtifactStore {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content
     const size = bytes.byteLength
     if (size > this.#maxSize) {
-      throw new Problem('payload_too_large', `An artifact has at most ${this.#maxSize} bytes.`, { members: { limit: this.#maxSize, current: size, scope: 'artifact' } })
+      throw new Problem('payload_too_large', `An artifact has at most ${this.#maxSize} bytes.`, {
+        members: { limit: this.#maxSize, current: size, scope: 'artifact' },
+      })
     }
     const sha256 = hash('sha256', bytes)
     const meta: ArtifactMeta = {
@@ -96,7 +98,10 @@ export class FileArtifactStore implements ArtifactStore {
       return null
     })
     if (bytes === null || hash('sha256', bytes) !== meta.sha256) {
-      throw new Problem('artifact_corrupt', bytes === null ? 'The content of the artifact is gone.' : 'The content of the artifact was changed.')
+      throw new Problem(
+        'artifact_corrupt',
+        bytes === null ? 'The content of the artifact is gone.' : 'The content of the artifact was changed.',
+      )
     }
     return bytes
   }

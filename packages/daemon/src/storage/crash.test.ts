@@ -33,7 +33,9 @@ describe('a daemon that is killed', () => {
       const { log } = storage
       const stored = log.lastSeq('s')
       expect(stored).toBeGreaterThanOrEqual(acknowledged)
-      expect(log.read('s', 0, 10_000)).toEqual(Array.from({ length: stored }, (_, index) => ({ ...sampleEvent('s', index + 1), cursor: index + 1 })))
+      expect(log.read('s', 0, 10_000)).toEqual(
+        Array.from({ length: stored }, (_, index) => ({ ...sampleEvent('s', index + 1), cursor: index + 1 })),
+      )
       expect(log.gap).toBeNull()
       logIds.add(log.logId)
     }
@@ -95,7 +97,9 @@ describe('a daemon that is killed', () => {
     const start = pages.indexOf(sampleEvent('s', 150).json)
     const page = start - (start % 4096)
     writeFileSync(file, pages.fill(0, page, page + 4096))
-    expect(() => openSample(directory.path)).toThrow(expect.objectContaining({ code: 'database_corrupt', message: expect.stringContaining(file) }))
+    expect(() => openSample(directory.path)).toThrow(
+      expect.objectContaining({ code: 'database_corrupt', message: expect.stringContaining(file) }),
+    )
   })
 })
 

@@ -55,7 +55,11 @@ describe('a data directory', () => {
   test.each([0o770, 0o707, 0o720, 0o702])('that others can write is refused (%o)', (mode) => {
     using directory = temporaryDirectory()
     chmodSync(directory.path, mode)
-    expect(refusal(directory.path)).toMatchObject({ code: 'data_dir_unusable', exitCode: 73, message: expect.stringContaining('can be written by other users') })
+    expect(refusal(directory.path)).toMatchObject({
+      code: 'data_dir_unusable',
+      exitCode: 73,
+      message: expect.stringContaining('can be written by other users'),
+    })
     expect(readdirSync(directory.path)).toEqual([])
   })
 
@@ -96,7 +100,11 @@ describe('the lock', () => {
     using directory = temporaryDirectory()
     await using holder = startChild('holder.ts', [directory.path])
     for await (const _ of holder.lines) break
-    expect(refusal(directory.path)).toMatchObject({ exitCode: 75, message: expect.stringContaining(`process ${holder.process.pid}`), members: { pid: holder.process.pid } })
+    expect(refusal(directory.path)).toMatchObject({
+      exitCode: 75,
+      message: expect.stringContaining(`process ${holder.process.pid}`),
+      members: { pid: holder.process.pid },
+    })
     holder.process.kill('SIGSTOP')
     expect(refusal(directory.path)).toMatchObject({ exitCode: 75 })
     holder.process.kill('SIGKILL')

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { StartFailure } from '../core/start-failure.ts'
 import { isSystemError } from './durable-file.ts'
 import { takeLock } from './lock.ts'
-import { isSqliteError } from './sqlite.ts'
+import { isSqliteError } from './sqlite-error.ts'
 
 /** The directory with everything that outlives the daemon. It is ours alone until it is disposed. */
 export interface DataDir extends Disposable {
@@ -34,7 +34,8 @@ function makePrivate(directory: string): void {
   const stats = lstatSync(directory)
   if (stats.isSymbolicLink()) throw unusable(directory, 'is a symbolic link; name the directory itself')
   if (stats.uid !== process.geteuid?.()) throw unusable(directory, `belongs to another user (uid ${stats.uid})`)
-  if ((stats.mode & 0o022) !== 0) throw unusable(directory, 'can be written by other users; run `chmod go-w` on it if its content can be trusted')
+  if ((stats.mode & 0o022) !== 0)
+    throw unusable(directory, 'can be written by other users; run `chmod go-w` on it if its content can be trusted')
   if ((stats.mode & 0o077) !== 0) chmodSync(directory, stats.mode & 0o700)
 }
 

@@ -28,7 +28,12 @@ describe('appending', () => {
   })
 
   test('any interleaving of sessions leaves each gapless, also after a restart, and read(after k) is the log without its first k', async () => {
-    const step = fc.record({ session: fc.constantFrom('a', 'b', 'c'), count: fc.integer({ min: 1, max: 4 }), durability: fc.constantFrom('lazy' as const, 'synced' as const), wait: fc.boolean() })
+    const step = fc.record({
+      session: fc.constantFrom('a', 'b', 'c'),
+      count: fc.integer({ min: 1, max: 4 }),
+      durability: fc.constantFrom('lazy' as const, 'synced' as const),
+      wait: fc.boolean(),
+    })
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), fc.nat(20), async (steps, after) => {
         using directory = temporaryDirectory()
@@ -73,7 +78,9 @@ describe('appending', () => {
     await expect(log.append(sampleAppend('s', 2))).rejects.toThrow('seq 2 of s where 3 of s is next')
     await expect(log.append(sampleAppend('s', 4))).rejects.toThrow('seq 4 of s where 3 of s is next')
     await expect(log.append({ ...sampleAppend('s', 3), events: [sampleEvent('t', 3)] })).rejects.toThrow('seq 3 of t where 3 of s is next')
-    await expect(log.append({ ...sampleAppend('s', 3), snapshot: { seq: 3, runtimeSessionId: null, transcript: [1n as unknown as string] } })).rejects.toThrow(TypeError)
+    await expect(
+      log.append({ ...sampleAppend('s', 3), snapshot: { seq: 3, runtimeSessionId: null, transcript: [1n as unknown as string] } }),
+    ).rejects.toThrow(TypeError)
     await good
     await log.append(sampleAppend('s', 3))
     expect(readWhole(log, 's').map(({ seq }) => seq)).toEqual([1, 2, 3])
@@ -111,11 +118,19 @@ describe('reading', () => {
     {
       using storage = openSample(directory.path)
       await storage.log.append({ ...sampleAppend('s', 1), events: large })
-      pages.push(storage.log.read('s', 7, 100).map(({ seq }) => seq), storage.log.read('s', 0, 100).map(({ seq }) => seq))
+      pages.push(
+        storage.log.read('s', 7, 100).map(({ seq }) => seq),
+        storage.log.read('s', 0, 100).map(({ seq }) => seq),
+      )
     }
     using storage = openSample(directory.path)
     for (const after of [7, 0]) pages.push(storage.log.read('s', after, 100).map(({ seq }) => seq))
-    expect(pages).toEqual([[8, 9, 10], [1, 2, 3, 4], [8, 9, 10], [1, 2, 3, 4]])
+    expect(pages).toEqual([
+      [8, 9, 10],
+      [1, 2, 3, 4],
+      [8, 9, 10],
+      [1, 2, 3, 4],
+    ])
     expect(storage.log.read('s', 0, 2)).toHaveLength(2)
     expect(readWhole(storage.log, 's', 3)).toHaveLength(10)
   })
@@ -136,8 +151,14 @@ describe('reading', () => {
     using directory = temporaryDirectory()
     using storage = openSample(directory.path)
     const { log } = storage
-    expect([log.read('none', 0, 10), log.lastSeq('none'), log.lastCursor(), log.session('none'), log.task('none', 't'), log.tasks('none', null, 10)])
-      .toEqual([[], 0, 0, null, null, []])
+    expect([
+      log.read('none', 0, 10),
+      log.lastSeq('none'),
+      log.lastCursor(),
+      log.session('none'),
+      log.task('none', 't'),
+      log.tasks('none', null, 10),
+    ]).toEqual([[], 0, 0, null, null, []])
     expect(log.stats()).toMatchObject({ sessions: 0, events: 0 })
   })
 
@@ -203,7 +224,12 @@ describe('sessions', () => {
 
   test('come with their record and their latest snapshot', async () => {
     using directory = temporaryDirectory()
-    const record = sampleSession('s', { title: 'A title', metadata: { ticket: '7' }, runtimeConfig: { sandbox: 'off' }, approvalTimeoutMs: 5000 })
+    const record = sampleSession('s', {
+      title: 'A title',
+      metadata: { ticket: '7' },
+      runtimeConfig: { sandbox: 'off' },
+      approvalTimeoutMs: 5000,
+    })
     const snapshot = { seq: 2, runtimeSessionId: 'native', transcript: ['sha256:1', 'sha256:2'] }
     {
       using storage = openSample(directory.path)

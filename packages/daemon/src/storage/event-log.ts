@@ -1,7 +1,17 @@
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { Problem } from '@codesdkd/protocol'
-import type { Append, Durability, EventLog, NewId, SessionFilter, SessionRecord, SessionSnapshot, StoredEvent, TaskRecord } from '../core/ports.ts'
+import type {
+  Append,
+  Durability,
+  EventLog,
+  NewId,
+  SessionFilter,
+  SessionRecord,
+  SessionSnapshot,
+  StoredEvent,
+  TaskRecord,
+} from '../core/ports.ts'
 import { Ballast } from './ballast.ts'
 import { toChange, type Change } from './change.ts'
 import type { DataDir } from './data-dir.ts'
@@ -13,7 +23,7 @@ import { closeIdentity, openIdentity, type LogGap } from './log-identity.ts'
 import { LogWriter, type Rows, type Written } from './log-writer.ts'
 import { toPage } from './page.ts'
 import { SessionRows } from './session-rows.ts'
-import { isOutOfRoom } from './sqlite.ts'
+import { isOutOfRoom } from './sqlite-error.ts'
 import { Tail } from './tail.ts'
 import { TaskRows } from './task-rows.ts'
 import { Waiters } from './waiters.ts'
@@ -146,7 +156,9 @@ export class SqliteEventLog implements EventLog {
 
   stats(): { readonly sessions: number; readonly events: number; readonly bytes: number } {
     return this.#reading(() => {
-      const size = this.#database.prepare('SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size').get() as { bytes: number }
+      const size = this.#database.prepare('SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size').get() as {
+        bytes: number
+      }
       return { sessions: this.#rows.sessions.count(), events: this.#lastCursor, bytes: size.bytes }
     })
   }
@@ -171,7 +183,8 @@ export class SqliteEventLog implements EventLog {
     let seq = live.queued
     for (const event of events) {
       seq += 1
-      if (event.seq !== seq || event.sessionId !== sessionId) throw new Error(`seq ${event.seq} of ${event.sessionId} where ${seq} of ${sessionId} is next`)
+      if (event.seq !== seq || event.sessionId !== sessionId)
+        throw new Error(`seq ${event.seq} of ${event.sessionId} where ${seq} of ${sessionId} is next`)
     }
     live.queued = seq
     this.#live.keep(sessionId, live)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StartFailure } from '../core/start-failure.ts'
 import { createPrivate } from './durable-file.ts'
-import { isSqliteError, sqliteCodes } from './sqlite.ts'
+import { isSqliteError, sqliteCodes } from './sqlite-error.ts'
 
 /**
  * Holds a directory for this process. The lock is the kernel's, taken by SQLite on a database that stays empty: it ends
@@ -34,9 +34,13 @@ export function takeLock(directory: string): Disposable {
 
 function locked(directory: string, pid: number | null): StartFailure {
   const holder = pid === null ? 'another process' : `process ${pid}`
-  return new StartFailure('data_dir_locked', `The data directory ${directory} is in use by ${holder}. Stop it, or choose another --data-dir.`, {
-    members: { path: directory, pid },
-  })
+  return new StartFailure(
+    'data_dir_locked',
+    `The data directory ${directory} is in use by ${holder}. Stop it, or choose another --data-dir.`,
+    {
+      members: { path: directory, pid },
+    },
+  )
 }
 
 function readPid(note: string): number | null {

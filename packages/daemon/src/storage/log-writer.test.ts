@@ -19,7 +19,12 @@ function openTables(directory: string) {
 const changes = [
   toChange(sampleAppend('s', 1, 3, { tasks: [sampleTask('s', 't', 'running')] })),
   toChange(sampleAppend('other', 1)),
-  toChange(sampleAppend('s', 4, 4, { tasks: [sampleTask('s', 't', 'completed')], snapshot: { seq: 4, runtimeSessionId: 'native', transcript: [] } })),
+  toChange(
+    sampleAppend('s', 4, 4, {
+      tasks: [sampleTask('s', 't', 'completed')],
+      snapshot: { seq: 4, runtimeSessionId: 'native', transcript: [] },
+    }),
+  ),
 ]
 
 test('a commit of unknown fate can be run again, alone or with what has come since', () => {

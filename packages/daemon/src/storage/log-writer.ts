@@ -32,7 +32,9 @@ export class LogWriter {
   constructor(database: DatabaseSync, rows: Rows) {
     this.#database = database
     this.#rows = rows
-    this.#touch = database.prepare("INSERT INTO meta (name, value) VALUES ('synced', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+    this.#touch = database.prepare(
+      "INSERT INTO meta (name, value) VALUES ('synced', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )
   }
 
   /** Writes the changes as one transaction; cursors follow on `lastCursor`. Throws SQLite's error, and then nothing happened or what happened is in doubt. */

@@ -28,12 +28,14 @@ test('a process of this run is told from a leftover with the same id', () => {
   expect(marks((processes) => processes.started({ pid, mark: 'first' }))).toEqual([])
   expect(marks((processes) => processes.started({ pid, mark: 'second' }))).toEqual(['first'])
   expect(marks((processes) => processes.ended(pid))).toEqual(['first', 'second'])
-  expect(marks((processes) => {
-    processes.clear()
-    processes.started({ pid, mark: 'third' })
-    processes.started({ pid: 1, mark: 'fourth' })
-    processes.ended(pid)
-  })).toEqual(['first', 'second'])
+  expect(
+    marks((processes) => {
+      processes.clear()
+      processes.started({ pid, mark: 'third' })
+      processes.started({ pid: 1, mark: 'fourth' })
+      processes.ended(pid)
+    }),
+  ).toEqual(['first', 'second'])
   expect(marks((processes) => processes.clear())).toEqual(['fourth'])
   expect(marks(() => {})).toEqual([])
 })

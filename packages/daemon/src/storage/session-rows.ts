@@ -48,7 +48,9 @@ export class SessionRows {
 
   find(sessionId: string): { readonly record: SessionRecord; readonly snapshot: SessionSnapshot } | null {
     const row = this.#find.get(sessionId) as { record: string; snapshot: string } | undefined
-    return row === undefined ? null : { record: JSON.parse(row.record) as SessionRecord, snapshot: JSON.parse(row.snapshot) as SessionSnapshot }
+    return row === undefined
+      ? null
+      : { record: JSON.parse(row.record) as SessionRecord, snapshot: JSON.parse(row.snapshot) as SessionSnapshot }
   }
 
   byIdempotencyKey(key: string): SessionRecord | null {
@@ -60,7 +62,12 @@ export class SessionRows {
     const afterNo = after === null ? 0 : this.number(after)
     if (afterNo === null) return null
     const floor = scope === 'daemon' ? this.#ofEarlierRuns : 0
-    const rows = this.#list.all({ after: Math.max(afterNo, floor), runtime: runtime ?? null, namespace: credentialNamespace ?? null, limit })
+    const rows = this.#list.all({
+      after: Math.max(afterNo, floor),
+      runtime: runtime ?? null,
+      namespace: credentialNamespace ?? null,
+      limit,
+    })
     return rows.map(toRecord)
   }
 

@@ -6,7 +6,7 @@ import { openDatabase } from './sqlite.ts'
 import { openSample, sampleAppend, temporaryDirectory } from './testing/samples.ts'
 
 const first = 'CREATE TABLE a (x INTEGER) STRICT; INSERT INTO a VALUES (1)'
-const second = 'ALTER TABLE a ADD COLUMN y TEXT; UPDATE a SET y = \'new\''
+const second = "ALTER TABLE a ADD COLUMN y TEXT; UPDATE a SET y = 'new'"
 
 function failureOf(open: () => Disposable | { close(): void }): StartFailure {
   try {

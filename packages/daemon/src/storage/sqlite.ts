@@ -4,9 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { StartFailure } from '../core/start-failure.ts'
 import { createPrivate, isSystemError } from './durable-file.ts'
 import { markName } from './high-water-mark.ts'
-
-/** Primary result codes of SQLite that mean something here. */
-export const sqliteCodes = { error: 1, busy: 5, corrupt: 11, notADatabase: 26 } as const
+import { isSqliteError, sqliteCodes } from './sqlite-error.ts'
 
 export interface DatabaseOptions {
   /** SQL of every schema version, oldest first. The file's version is the number of those it has been through. */
@@ -56,7 +54,8 @@ export function startable<T>(path: string, open: () => T): T {
   try {
     return open()
   } catch (error) {
-    if (isSqliteError(error, sqliteCodes.error, sqliteCodes.corrupt, sqliteCodes.notADatabase)) throw corrupt(path, `is damaged (${error.message})`, error)
+    if (isSqliteError(error, sqliteCodes.error, sqliteCodes.corrupt, sqliteCodes.notADatabase))
+      throw corrupt(path, `is damaged (${error.message})`, error)
     if (isSqliteError(error) || isSystemError(error)) {
       throw new StartFailure('data_dir_unusable', `${path} cannot be used: ${error.message}.`, { members: { path }, cause: error })
     }
@@ -74,17 +73,6 @@ export function checkPages(database: DatabaseSync, path: string): void {
   if (sizeOf(path) > maxCheckedSize) return
   const found = startable(path, () => database.prepare('PRAGMA quick_check(1)').get()) as { quick_check: string } | undefined
   if (found?.quick_check !== 'ok') throw corrupt(path, `is damaged (${found?.quick_check ?? 'unreadable'})`)
-}
-
-/** With codes: true for those primary result codes only. */
-export function isSqliteError(error: unknown, ...codes: readonly number[]): error is Error & { errcode: number } {
-  if (!(error instanceof Error && 'errcode' in error && typeof error.errcode === 'number')) return false
-  return codes.length === 0 || codes.includes(error.errcode & 0xff)
-}
-
-/** SQLite reports a full disk as such (SQLITE_FULL), but an exhausted quota as any write that failed (SQLITE_IOERR_WRITE). */
-export function isOutOfRoom(error: unknown): boolean {
-  return isSqliteError(error) && (error.errcode === 13 || error.errcode === 778)
 }
 
 function configure(database: DatabaseSync): void {

@@ -42,7 +42,9 @@ export function openStorage({ path, clock, newId, bootId = readBootId(), maxArti
     const database = openDatabase(file, { migrations, expected: new HighWaterMark(dir).read() !== null })
     opened.defer(() => database.close())
     if (!stoppedCleanly(database)) checkPages(database, file)
-    const log = opened.use(new SqliteEventLog({ dir, database, newId, bootId, ...(onFailure && { onFailure }), ...(onCommit && { onCommit }) }))
+    const log = opened.use(
+      new SqliteEventLog({ dir, database, newId, bootId, ...(onFailure && { onFailure }), ...(onCommit && { onCommit }) }),
+    )
     const artifacts = new FileArtifactStore({ dir, database, clock, newId, ...(maxArtifactSize && { maxSize: maxArtifactSize }) })
     const processes = new StoredProcessLedger(database, bootId)
     const resources = opened.move()

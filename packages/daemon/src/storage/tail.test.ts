@@ -12,14 +12,19 @@ const bounds = { maxEvents: 10, maxLength: 3000 }
 
 test('what a tail returns after a position is the log without what is before it', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 50 }), fc.array(fc.nat(1000), { minLength: 1, maxLength: 40 }), fc.nat(100), (first, lengths, after) => {
-      const log = lengths.map((length, index) => storedEvent(first + index, length))
-      const tail = new Tail({ position: (event) => event.seq, ...bounds })
-      for (const event of log) tail.push(event)
-      const recent = tail.after(after)
-      const isHeld = after >= first + log.length - tail.size - 1
-      expect(recent && [...recent]).toEqual(isHeld ? log.filter((event) => event.seq > after) : null)
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 50 }),
+      fc.array(fc.nat(1000), { minLength: 1, maxLength: 40 }),
+      fc.nat(100),
+      (first, lengths, after) => {
+        const log = lengths.map((length, index) => storedEvent(first + index, length))
+        const tail = new Tail({ position: (event) => event.seq, ...bounds })
+        for (const event of log) tail.push(event)
+        const recent = tail.after(after)
+        const isHeld = after >= first + log.length - tail.size - 1
+        expect(recent && [...recent]).toEqual(isHeld ? log.filter((event) => event.seq > after) : null)
+      },
+    ),
   )
 })
 

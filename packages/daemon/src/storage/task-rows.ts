@@ -15,9 +15,7 @@ export class TaskRows {
       INSERT INTO task (session_no, task_id, open, record) VALUES (?, ?, ?, ?)
       ON CONFLICT (session_no, task_id) DO UPDATE SET open = excluded.open, record = excluded.record
     `)
-    this.#find = database.prepare(
-      'SELECT task.record FROM task JOIN session USING (session_no) WHERE session_id = ? AND task_id = ?',
-    )
+    this.#find = database.prepare('SELECT task.record FROM task JOIN session USING (session_no) WHERE session_id = ? AND task_id = ?')
     this.#number = database.prepare('SELECT task_no FROM task JOIN session USING (session_no) WHERE session_id = ? AND task_id = ?')
     this.#list = database.prepare(`
       SELECT record FROM task

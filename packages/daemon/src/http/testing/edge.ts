@@ -40,13 +40,26 @@ export async function openEdge(change: (context: HttpContext) => Partial<HttpCon
     listen: { host: '127.0.0.1', port: 0 },
     access: { auth: 'none', token: null, allowedHosts: [], allowedOrigins: [], basePath: '' },
     limits: defaultHttpLimits,
-    daemon: { version: '0.0.0-test', startedAt: '2026-11-22T00:00:00.000Z', startup: { total: 1 }, state: () => 'ready', limits: { tasks_running: 32 }, issues: () => [] },
+    daemon: {
+      version: '0.0.0-test',
+      startedAt: '2026-11-22T00:00:00.000Z',
+      startup: { total: 1 },
+      state: () => 'ready',
+      limits: { tasks_running: 32 },
+      issues: () => [],
+    },
     sessions: scriptedSessions(calls),
     runtimes: scriptedRuntimes,
     bundles: noBundles,
     log,
     artifacts: noArtifacts,
-    metrics: { enabled: false, contentType: 'text/plain', render: async () => '', sseClients: (open) => void (streams.open = open), denied: (code) => void denied.push(code) },
+    metrics: {
+      enabled: false,
+      contentType: 'text/plain',
+      render: async () => '',
+      sseClients: (open) => void (streams.open = open),
+      denied: (code) => void denied.push(code),
+    },
     agents: () => [],
     newId: randomUUID,
     logger: pino({ level: 'info' }, { write: (line: string) => void logged.push(line) }),
@@ -54,7 +67,13 @@ export async function openEdge(change: (context: HttpContext) => Partial<HttpCon
   const context = { ...base, ...change(base) }
   const server = await createHttpServer(context)
   return {
-    server, context, log, calls, logged, denied, streams,
+    server,
+    context,
+    log,
+    calls,
+    logged,
+    denied,
+    streams,
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]()
       log[Symbol.dispose]()
@@ -66,12 +85,31 @@ export async function openEdge(change: (context: HttpContext) => Partial<HttpCon
 }
 
 export const someSession: Session = {
-  session_id: 's1', runtime: 'codex-sdk', runtime_session_id: null, created_at: '2026-11-22T00:00:00.000Z', model: null, permission_mode: 'auto', cwd: '/tmp',
-  credential_namespace: 'default', isolation_level: 'shared', phase: 'idle', last_seq: 1, title: null, metadata: {},
+  session_id: 's1',
+  runtime: 'codex-sdk',
+  runtime_session_id: null,
+  created_at: '2026-11-22T00:00:00.000Z',
+  model: null,
+  permission_mode: 'auto',
+  cwd: '/tmp',
+  credential_namespace: 'default',
+  isolation_level: 'shared',
+  phase: 'idle',
+  last_seq: 1,
+  title: null,
+  metadata: {},
 }
 
 const someTask: Task = {
-  session_id: 's1', task_id: 't1', status: 'running', last_seq: 2, phase: 'running', created_at: '2026-11-22T00:00:00.000Z', started_at: null, ended_at: null, usage: null,
+  session_id: 's1',
+  task_id: 't1',
+  status: 'running',
+  last_seq: 2,
+  phase: 'running',
+  created_at: '2026-11-22T00:00:00.000Z',
+  started_at: null,
+  ended_at: null,
+  usage: null,
 }
 
 /** Session `s1` with task `t1` and call `c1` exists; nothing else does. */
@@ -93,7 +131,10 @@ function scriptedSessions(calls: Calls): SessionOperations {
     async submit(sessionId, request, options) {
       known(sessionId)
       note('submit', sessionId, request, options)
-      return { started: { session_id: sessionId, task_id: request.task_id ?? 't1', status: 'started', phase: 'queued', last_seq: 2 }, replayed: false }
+      return {
+        started: { session_id: sessionId, task_id: request.task_id ?? 't1', status: 'started', phase: 'queued', last_seq: 2 },
+        replayed: false,
+      }
     },
     task(sessionId, taskId) {
       known(sessionId)
@@ -126,7 +167,8 @@ function known(sessionId: string): void {
 }
 
 function named(name: string | null): void {
-  if (name !== null && name !== 'codex-sdk') throw new Problem('unknown_runtime', 'There is no such runtime.', { members: { allowed: ['codex-sdk'] } })
+  if (name !== null && name !== 'codex-sdk')
+    throw new Problem('unknown_runtime', 'There is no such runtime.', { members: { allowed: ['codex-sdk'] } })
 }
 
 const scriptedRuntimes: RuntimeOperations = {
@@ -134,7 +176,14 @@ const scriptedRuntimes: RuntimeOperations = {
   defaultName: 'codex-sdk',
   async health(name) {
     named(name)
-    return { ok: true, runtime: 'codex-sdk', version: '1.0.0', installed: true, checked_at: '2026-11-22T00:00:00.000Z', auth: { logged_in: true, auth_model: 'login' } }
+    return {
+      ok: true,
+      runtime: 'codex-sdk',
+      version: '1.0.0',
+      installed: true,
+      checked_at: '2026-11-22T00:00:00.000Z',
+      auth: { logged_in: true, auth_model: 'login' },
+    }
   },
   capabilities(name) {
     named(name)

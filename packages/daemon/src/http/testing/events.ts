@@ -2,14 +2,33 @@ import type { EventLog, SessionRecord } from '../../core/ports.ts'
 
 export function someRecord(sessionId: string): SessionRecord {
   return {
-    sessionId, runtime: 'codex-sdk', createdAt: '2026-11-22T00:00:00.000Z', model: null, permissionMode: 'auto', escalation: 'deny', cwd: '/tmp',
-    credentialNamespace: 'default', isolationLevel: 'shared', isolationMode: 'subprocess', confinement: 'sandbox', runtimeConfig: {}, approvalTimeoutMs: null,
-    title: null, metadata: {}, idempotency: null,
+    sessionId,
+    runtime: 'codex-sdk',
+    createdAt: '2026-11-22T00:00:00.000Z',
+    model: null,
+    permissionMode: 'auto',
+    escalation: 'deny',
+    cwd: '/tmp',
+    credentialNamespace: 'default',
+    isolationLevel: 'shared',
+    isolationMode: 'subprocess',
+    confinement: 'sandbox',
+    runtimeConfig: {},
+    approvalTimeoutMs: null,
+    title: null,
+    metadata: {},
+    idempotency: null,
   }
 }
 
 /** Commits `count` events after those that a session has; types take turns. `padding` is the length of a text in each. */
-export async function appendEvents(log: EventLog, sessionId: string, count: number, types: readonly string[] = ['runtime.notice'], padding = 0): Promise<void> {
+export async function appendEvents(
+  log: EventLog,
+  sessionId: string,
+  count: number,
+  types: readonly string[] = ['runtime.notice'],
+  padding = 0,
+): Promise<void> {
   const from = log.lastSeq(sessionId)
   const events = Array.from({ length: count }, (_unused, index) => {
     const seq = from + index + 1
@@ -27,11 +46,21 @@ export async function setTask(log: EventLog, sessionId: string, taskId: string, 
     sessionId,
     durability: 'synced',
     events: [{ sessionId, seq, type, json: JSON.stringify({ seq, type }) }],
-    tasks: [{
-      bodyHash: 'h',
-      task: {
-        session_id: sessionId, task_id: taskId, status, last_seq: seq, phase: status, created_at: '2026-11-22T00:00:00.000Z', started_at: null, ended_at: null, usage: null,
+    tasks: [
+      {
+        bodyHash: 'h',
+        task: {
+          session_id: sessionId,
+          task_id: taskId,
+          status,
+          last_seq: seq,
+          phase: status,
+          created_at: '2026-11-22T00:00:00.000Z',
+          started_at: null,
+          ended_at: null,
+          usage: null,
+        },
       },
-    }],
+    ],
   })
 }

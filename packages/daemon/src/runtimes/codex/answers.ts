@@ -10,10 +10,14 @@ export function toAnswer({ method, params }: ServerRequest, approved: boolean): 
   switch (method) {
     // `decline` and not `cancel`: the turn goes on, and the model may try something else.
     case 'item/commandExecution/requestApproval':
-    case 'item/fileChange/requestApproval': return { decision: approved ? 'accept' : 'decline' }
-    case 'item/permissions/requestApproval': return { permissions: approved ? toRequested(params) : {}, scope: 'turn' }
-    case 'mcpServer/elicitation/request': return { action: approved ? 'accept' : 'decline', content: approved ? {} : null, _meta: null }
-    default: return null
+    case 'item/fileChange/requestApproval':
+      return { decision: approved ? 'accept' : 'decline' }
+    case 'item/permissions/requestApproval':
+      return { permissions: approved ? toRequested(params) : {}, scope: 'turn' }
+    case 'mcpServer/elicitation/request':
+      return { action: approved ? 'accept' : 'decline', content: approved ? {} : null, _meta: null }
+    default:
+      return null
   }
 }
 

@@ -1,7 +1,17 @@
 import type { CallResult, NativeCall, Observation } from '../../core/ports.ts'
 import {
-  leavesWorkspace, toFileChanges, toMcpCall, toMcpResult, toOtherCall, toOtherResult, toPatchCall, toPatchResult, toPermissionsCall,
-  toShellCall, toShellResult, toStdinCall,
+  leavesWorkspace,
+  toFileChanges,
+  toMcpCall,
+  toMcpResult,
+  toOtherCall,
+  toOtherResult,
+  toPatchCall,
+  toPatchResult,
+  toPermissionsCall,
+  toShellCall,
+  toShellResult,
+  toStdinCall,
 } from './calls.ts'
 import type { CommandItem, McpItem, NativeOf, OtherItem, PatchItem } from './native.ts'
 import { event, notice, withCall, withoutCall, without } from './state.ts'
@@ -22,10 +32,14 @@ export function startCall(state: CodexState, item: CallItem): Mapped {
 function runsUnasked({ policy }: CodexState, item: CallItem): boolean {
   if (policy === 'never') return true
   switch (item.type) {
-    case 'commandExecution': return item.processId != null
-    case 'mcpToolCall': return item.readOnlyHint === true
-    case 'fileChange': return false
-    default: return item satisfies never
+    case 'commandExecution':
+      return item.processId != null
+    case 'mcpToolCall':
+      return item.readOnlyHint === true
+    case 'fileChange':
+      return false
+    default:
+      return item satisfies never
   }
 }
 
@@ -62,19 +76,27 @@ export function completeCall(before: CodexState, item: CallItem): Mapped {
 
 function toCall(item: CallItem, cwd: string): NativeCall {
   switch (item.type) {
-    case 'commandExecution': return toShellCall(item.id, item.command, item.cwd)
-    case 'fileChange': return toPatchCall(item, cwd)
-    case 'mcpToolCall': return toMcpCall(item.id, item.server, item.tool, item.arguments)
-    default: return item satisfies never
+    case 'commandExecution':
+      return toShellCall(item.id, item.command, item.cwd)
+    case 'fileChange':
+      return toPatchCall(item, cwd)
+    case 'mcpToolCall':
+      return toMcpCall(item.id, item.server, item.tool, item.arguments)
+    default:
+      return item satisfies never
   }
 }
 
 function toResult(state: CodexState, item: CallItem, call: CallState): CallResult {
   switch (item.type) {
-    case 'commandExecution': return toShellResult(item, toExecutionEnv(state, call))
-    case 'fileChange': return toPatchResult(item, state.cwd, toExecutionEnv(state, call))
-    case 'mcpToolCall': return toMcpResult(item)
-    default: return item satisfies never
+    case 'commandExecution':
+      return toShellResult(item, toExecutionEnv(state, call))
+    case 'fileChange':
+      return toPatchResult(item, state.cwd, toExecutionEnv(state, call))
+    case 'mcpToolCall':
+      return toMcpResult(item)
+    default:
+      return item satisfies never
   }
 }
 
@@ -103,7 +125,11 @@ export function typeInput(state: CodexState, params: NativeOf<'item/commandExecu
 }
 
 export function atOnce(call: NativeCall, result: CallResult, rule = 'codex:built_in_tool'): readonly Observation[] {
-  return [{ kind: 'call.unasked', call, rule }, { kind: 'call.started', id: call.id }, { kind: 'call.completed', id: call.id, result }]
+  return [
+    { kind: 'call.unasked', call, rule },
+    { kind: 'call.started', id: call.id },
+    { kind: 'call.completed', id: call.id, result },
+  ]
 }
 
 // ---------------------------------------------------------------- questions
@@ -128,10 +154,21 @@ export function askCommand(state: CodexState, request: RpcId, params: NativeOf<'
     return ask(state, request, { ...call, ...about }, null)
   }
   const held = state.calls.get(params.itemId)?.item
-  const item: CommandItem = held?.type === 'commandExecution' ? held : {
-    type: 'commandExecution', id: params.itemId, command: params.command ?? '', cwd, processId: null, source: null, status: 'inProgress',
-    aggregatedOutput: null, exitCode: null, durationMs: null,
-  }
+  const item: CommandItem =
+    held?.type === 'commandExecution'
+      ? held
+      : {
+          type: 'commandExecution',
+          id: params.itemId,
+          command: params.command ?? '',
+          cwd,
+          processId: null,
+          source: null,
+          status: 'inProgress',
+          aggregatedOutput: null,
+          exitCode: null,
+          durationMs: null,
+        }
   return ask(state, request, { ...toShellCall(item.id, params.command ?? item.command, params.cwd ?? item.cwd), ...about }, item)
 }
 
@@ -158,7 +195,11 @@ export function askPermissions(state: CodexState, request: RpcId, params: Native
   return ask(state, request, { ...toPermissionsCall(params), ...toReason(params.reason) }, null)
 }
 
-export function askMcp(state: CodexState, request: RpcId, { serverName, message, _meta }: NativeOf<'mcpServer/elicitation/request'>): Mapped {
+export function askMcp(
+  state: CodexState,
+  request: RpcId,
+  { serverName, message, _meta }: NativeOf<'mcpServer/elicitation/request'>,
+): Mapped {
   if (_meta?.codex_approval_kind !== 'mcp_tool_call') {
     return [state, [notice('warning', 'elicitation_declined', `${serverName} asked: ${message}`)]]
   }
@@ -170,7 +211,8 @@ export function askMcp(state: CodexState, request: RpcId, { serverName, message,
 // The question names server, tool and input, but not the item.
 function findHeld(state: CodexState, server: string, tool: string, input: unknown): McpItem | null {
   const held = [...state.calls.values()].flatMap(({ phase, item }) =>
-    phase === 'held' && item?.type === 'mcpToolCall' && item.server === server && item.tool === tool ? [item] : [])
+    phase === 'held' && item?.type === 'mcpToolCall' && item.server === server && item.tool === tool ? [item] : [],
+  )
   const wanted = JSON.stringify(input)
   return held.find((item) => JSON.stringify(item.arguments) === wanted) ?? held[0] ?? null
 }

@@ -19,7 +19,14 @@ export function toPatchCall(item: PatchItem, cwd: string): NativeCall {
     name: 'apply_patch',
     kind: toPatchKind(changes.map(({ kind }) => kind)),
     title: changes.map(({ path, kind }) => `${kind} ${path}`).join(', ') || 'empty patch',
-    input: { changes: item.changes.map(({ path, kind, diff }) => ({ path, kind: kind.type, ...(kind.move_path == null ? {} : { move_path: kind.move_path }), diff })) },
+    input: {
+      changes: item.changes.map(({ path, kind, diff }) => ({
+        path,
+        kind: kind.type,
+        ...(kind.move_path == null ? {} : { move_path: kind.move_path }),
+        diff,
+      })),
+    },
     locations: item.changes.flatMap(({ path, kind }) => (kind.move_path == null ? [{ path }] : [{ path }, { path: kind.move_path }])),
     diff: item.changes.map((change) => toDiff(change, cwd)).join(''),
   }
@@ -40,7 +47,14 @@ export function toStdinCall(id: string, chars: string): NativeCall {
 }
 
 export function toPermissionsCall({ itemId, cwd, permissions }: NativeOf<'item/permissions/requestApproval'>): NativeCall {
-  return { id: itemId, name: 'request_permissions', kind: 'other', title: 'more permissions for this turn', input: { permissions, cwd }, escalated: true }
+  return {
+    id: itemId,
+    name: 'request_permissions',
+    kind: 'other',
+    title: 'more permissions for this turn',
+    input: { permissions, cwd },
+    escalated: true,
+  }
 }
 
 /** Calls that Codex shows only as a whole: what they are called, and what kind they are. */
@@ -54,7 +68,16 @@ const others: Readonly<Record<string, { readonly name: string; readonly kind: To
 
 /** Fields of an item that are not what the model asked for. */
 const lifecycle: ReadonlySet<string> = new Set([
-  'id', 'type', 'status', 'result', 'results', 'contentItems', 'success', 'durationMs', 'startedAtMs', 'completedAtMs',
+  'id',
+  'type',
+  'status',
+  'result',
+  'results',
+  'contentItems',
+  'success',
+  'durationMs',
+  'startedAtMs',
+  'completedAtMs',
 ])
 
 /** A call for an item of another type; null when the item is no call. */
@@ -124,10 +147,14 @@ const protectedDirectories: ReadonlySet<string> = new Set(['.git', '.codex', '.a
 
 function toChange({ kind }: PatchChange): Payload<'file.changed'>['change'] {
   switch (kind.type) {
-    case 'add': return 'add'
-    case 'delete': return 'delete'
-    case 'update': return kind.move_path == null ? 'edit' : 'move'
-    default: return kind.type satisfies never
+    case 'add':
+      return 'add'
+    case 'delete':
+      return 'delete'
+    case 'update':
+      return kind.move_path == null ? 'edit' : 'move'
+    default:
+      return kind.type satisfies never
   }
 }
 

@@ -37,7 +37,9 @@ let naps = 0
 const nap = () => `${7000 + process.pid}.${(naps += 1)}`
 
 test('answers, and tells the tokens', async () => {
-  await using stage = await openStage(play({ reasoning: 'Hm.', text: 'Hello.', usage: { input_tokens: 7, cached_input_tokens: 3, output_tokens: 5, reasoning_tokens: 2 } }))
+  await using stage = await openStage(
+    play({ reasoning: 'Hm.', text: 'Hello.', usage: { input_tokens: 7, cached_input_tokens: 3, output_tokens: 5, reasoning_tokens: 2 } }),
+  )
   await using session = await stage.open()
   const turn = await runTurn(session, 'Please')
   expect(turn.outcome).toEqual({ status: 'completed', reason: 'completed' })
@@ -58,9 +60,13 @@ test('runs a command when it is approved, not before', async () => {
     },
   })
   expect(before).toEqual([false])
-  expect(turn.asked).toMatchObject([{ name: 'shell', kind: 'execute', title: 'echo one > one.txt && echo made', input: { cwd: stage.workspace } }])
+  expect(turn.asked).toMatchObject([
+    { name: 'shell', kind: 'execute', title: 'echo one > one.txt && echo made', input: { cwd: stage.workspace } },
+  ])
   expect(kinds(turn)).toEqual(['runtime_session', 'call.started', 'call.completed'])
-  expect(turn.observations).toContainEqual(expect.objectContaining({ kind: 'call.completed', result: expect.objectContaining({ output: 'made\n', exitCode: 0, isError: false }) }))
+  expect(turn.observations).toContainEqual(
+    expect.objectContaining({ kind: 'call.completed', result: expect.objectContaining({ output: 'made\n', exitCode: 0, isError: false }) }),
+  )
   expect(await readFile(inWorkspace(stage, 'one.txt'), 'utf8')).toBe('one\n')
 })
 
@@ -79,11 +85,21 @@ test('applies an approved patch and leaves a denied one', async () => {
   await using stage = await openStage(play({ tools: [add('one.txt')] }, { tools: [add('two.txt')] }, done))
   await using session = await stage.open()
   const turn = await runTurn(session, 'Please', { decide: ({ title }) => (title === 'add one.txt' ? approve : deny('one is enough')) })
-  expect(turn.asked.map(({ name, kind }) => ({ name, kind }))).toEqual([{ name: 'apply_patch', kind: 'edit' }, { name: 'apply_patch', kind: 'edit' }])
+  expect(turn.asked.map(({ name, kind }) => ({ name, kind }))).toEqual([
+    { name: 'apply_patch', kind: 'edit' },
+    { name: 'apply_patch', kind: 'edit' },
+  ])
   expect(readdirSync(stage.workspace)).toEqual(['one.txt'])
   expect(turn.observations).toContainEqual({
     kind: 'event',
-    event: { type: 'file.changed', payload: expect.objectContaining({ path: 'one.txt', change: 'add', diff: expect.stringContaining('+++ b/one.txt\n@@ -0,0 +1 @@\n+one\n') }) },
+    event: {
+      type: 'file.changed',
+      payload: expect.objectContaining({
+        path: 'one.txt',
+        change: 'add',
+        diff: expect.stringContaining('+++ b/one.txt\n@@ -0,0 +1 @@\n+one\n'),
+      }),
+    },
   })
 })
 
@@ -104,25 +120,35 @@ test('answers parallel calls on their own, in any order', async () => {
   expect(readdirSync(stage.workspace).toSorted()).toEqual(['one', 'three'])
 })
 
-test.each(['a new', 'a resumed'])('in auto, %s conversation works inside the workspace without a question, and asks to leave it', async (kind) => {
-  const wish = shell('touch ../three', { escalate: true })
-  await using stage = await openStage(play({ tools: [shell('touch one; touch ../two')] }, { tools: [add('four'), wish, shell('rm -rf none')] }, done))
-  const spec = { permissionMode: 'auto' } as const
-  let resume: string | null = null
-  if (kind === 'a resumed') {
-    await using first = await stage.open(spec)
-    resume = first.nativeId
-    await runTurn(first, 'Hello', { mode: 'auto' })
-  }
-  await using session = await stage.open({ ...spec, resume })
-  const turn = await runTurn(session, 'Please', { mode: 'auto', decide: ({ escalated }) => (escalated ? deny('stay inside') : approve) })
-  expect(new Map(turn.asked.map(({ title, escalated }) => [title, escalated]))).toEqual(new Map([['touch ../three', true], ['rm -rf none', undefined]]))
-  expect(readdirSync(stage.workspace).toSorted()).toEqual(['four', 'one'])
-  expect(existsSync(path.join(stage.root, 'two'))).toBe(false)
-  // Codex itself does not show a command that the sandbox refused at once.
-  const unasked = turn.observations.flatMap((seen) => (seen.kind === 'call.unasked' ? [seen.call.title] : []))
-  expect(unasked).toEqual(['touch one; touch ../two', 'add four'])
-})
+test.each(['a new', 'a resumed'])(
+  'in auto, %s conversation works inside the workspace without a question, and asks to leave it',
+  async (kind) => {
+    const wish = shell('touch ../three', { escalate: true })
+    await using stage = await openStage(
+      play({ tools: [shell('touch one; touch ../two')] }, { tools: [add('four'), wish, shell('rm -rf none')] }, done),
+    )
+    const spec = { permissionMode: 'auto' } as const
+    let resume: string | null = null
+    if (kind === 'a resumed') {
+      await using first = await stage.open(spec)
+      resume = first.nativeId
+      await runTurn(first, 'Hello', { mode: 'auto' })
+    }
+    await using session = await stage.open({ ...spec, resume })
+    const turn = await runTurn(session, 'Please', { mode: 'auto', decide: ({ escalated }) => (escalated ? deny('stay inside') : approve) })
+    expect(new Map(turn.asked.map(({ title, escalated }) => [title, escalated]))).toEqual(
+      new Map([
+        ['touch ../three', true],
+        ['rm -rf none', undefined],
+      ]),
+    )
+    expect(readdirSync(stage.workspace).toSorted()).toEqual(['four', 'one'])
+    expect(existsSync(path.join(stage.root, 'two'))).toBe(false)
+    // Codex itself does not show a command that the sandbox refused at once.
+    const unasked = turn.observations.flatMap((seen) => (seen.kind === 'call.unasked' ? [seen.call.title] : []))
+    expect(unasked).toEqual(['touch one; touch ../two', 'add four'])
+  },
+)
 
 test('commands have a temporary directory of their own, which goes with the session', async () => {
   await using stage = await openStage(play({ tools: [shell('echo one > $TMPDIR/a && echo $TMPDIR; touch /tmp/$CODESDKD_COMMAND')] }, done))
@@ -179,14 +205,17 @@ test('a stop ends a turn that waits for a decision', async () => {
   await using session = await stage.open()
   const stop = Promise.withResolvers<never>()
   const controller = new AbortController()
-  const outcome = session.run({ taskId: 'task', permissionMode: 'ask', messages: [{ role: 'user', content: 'Please' }], runtimeConfig: {} }, {
-    signal: controller.signal,
-    observe: async () => {},
-    ask: () => {
-      controller.abort()
-      return stop.promise
+  const outcome = session.run(
+    { taskId: 'task', permissionMode: 'ask', messages: [{ role: 'user', content: 'Please' }], runtimeConfig: {} },
+    {
+      signal: controller.signal,
+      observe: async () => {},
+      ask: () => {
+        controller.abort()
+        return stop.promise
+      },
     },
-  })
+  )
   expect(await outcome).toEqual({ status: 'stopped', reason: 'stopped' })
   expect(existsSync(inWorkspace(stage, 'one'))).toBe(false)
   expect((await runTurn(session, 'Again')).outcome.status).toBe('completed')
@@ -195,7 +224,9 @@ test('a stop ends a turn that waits for a decision', async () => {
 test('nothing outlives its task: not a command left running, not one that hides', async () => {
   const [left, hidden] = [nap(), nap()]
   const stay = shell(`touch left; exec sleep ${left}`, { yield_time_ms: 300 })
-  const hide = shell(`setsid nohup sh -c 'touch hidden; exec sleep ${hidden}' > /dev/null 2>&1 & until [ -e left ] && [ -e hidden ]; do sleep 0.05; done; sleep 0.2`)
+  const hide = shell(
+    `setsid nohup sh -c 'touch hidden; exec sleep ${hidden}' > /dev/null 2>&1 & until [ -e left ] && [ -e hidden ]; do sleep 0.05; done; sleep 0.2`,
+  )
   await using stage = await openStage(play({ tools: [stay] }, { tools: [hide] }, done))
   await using session = await stage.open({ permissionMode: 'yolo' })
   let ran = false
@@ -249,7 +280,10 @@ test('an agent that is killed fails the task', async () => {
       if (kind === 'call.started') process.kill(stage.pids[0] ?? 0, 'SIGKILL')
     },
   })
-  expect(turn.outcome).toMatchObject({ status: 'failed', error: { code: 'agent_exited', retryable: true, signal: 'SIGKILL', exit_code: null } })
+  expect(turn.outcome).toMatchObject({
+    status: 'failed',
+    error: { code: 'agent_exited', retryable: true, signal: 'SIGKILL', exit_code: null },
+  })
   expect(session.alive).toBe(false)
 })
 
@@ -302,10 +336,18 @@ test.each(['.', 'part'])('ask holds against a user and a workspace that allow ev
     await mkdir(path.join(home, 'rules'), { recursive: true })
     await writeFile(path.join(home, 'rules', 'default.rules'), 'prefix_rule(pattern=["touch"], decision="allow")\n')
     await writeFile(path.join(home, 'hooks.json'), JSON.stringify(hook))
-    await writeFile(path.join(home, 'config.toml'), [
-      'approval_policy = "never"', 'sandbox_mode = "danger-full-access"', 'bypass_hook_trust = true', '[features]', 'hooks = true',
-      `[projects.${JSON.stringify(stage.workspace)}]`, 'trust_level = "trusted"',
-    ].join('\n'))
+    await writeFile(
+      path.join(home, 'config.toml'),
+      [
+        'approval_policy = "never"',
+        'sandbox_mode = "danger-full-access"',
+        'bypass_hook_trust = true',
+        '[features]',
+        'hooks = true',
+        `[projects.${JSON.stringify(stage.workspace)}]`,
+        'trust_level = "trusted"',
+      ].join('\n'),
+    )
   }
   await writeFile(path.join(stage.root, '.codex', 'auth.json'), '{"OPENAI_API_KEY":"sk-planted"}')
   const cwd = inWorkspace(stage, part)
@@ -333,24 +375,43 @@ test('earlier messages and images reach the model', async () => {
   const messages = [
     { role: 'system' as const, content: 'Speak of plums.' },
     { role: 'assistant' as const, content: 'Gladly.' },
-    { role: 'user' as const, content: [{ type: 'text' as const, text: 'Please look.' }, { type: 'image' as const, media_type: 'image/png', data: pixel }] },
+    {
+      role: 'user' as const,
+      content: [
+        { type: 'text' as const, text: 'Please look.' },
+        { type: 'image' as const, media_type: 'image/png', data: pixel },
+      ],
+    },
   ]
   const host = { signal: new AbortController().signal, observe: async () => {}, ask: async () => approve }
   await session.run({ taskId: 'task', permissionMode: 'ask', messages, runtimeConfig: { reasoning_effort: 'low' } }, host)
   const request = lastRequest(stage)
   expect(request).toContain(pixel)
-  for (const part of ['<instructions>\\nSpeak of plums.', '<assistant>\\nGladly.', 'Please look.', '"effort":"low"']) expect(request).toContain(part)
+  for (const part of ['<instructions>\\nSpeak of plums.', '<assistant>\\nGladly.', 'Please look.', '"effort":"low"'])
+    expect(request).toContain(part)
 })
 
 test('tells health and login', async () => {
   await using stage = await openStage(play(done))
   const { runtime, env } = stage
   const signal = AbortSignal.timeout(5000)
-  expect(await runtime.health(env, signal)).toMatchObject({ ok: true, installed: true, version: expect.stringMatching(/^\d+\.\d+\.\d+/), auth: { logged_in: true, account_label: 'offline model' } })
-  expect(await runtime.health({ ...env, executable: null }, signal)).toMatchObject({ ok: false, installed: false, error: { reason: 'not_installed' } })
+  expect(await runtime.health(env, signal)).toMatchObject({
+    ok: true,
+    installed: true,
+    version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+    auth: { logged_in: true, account_label: 'offline model' },
+  })
+  expect(await runtime.health({ ...env, executable: null }, signal)).toMatchObject({
+    ok: false,
+    installed: false,
+    error: { reason: 'not_installed' },
+  })
   const online = { ...env, offlineUrl: null }
   expect(await runtime.authStatus(online)).toMatchObject({ logged_in: false, login_hint: expect.any(String) })
-  expect(await runtime.authStatus({ ...online, variables: { ...env.variables, OPENAI_API_KEY: 'sk-x' } })).toMatchObject({ logged_in: true, account_label: 'API key' })
+  expect(await runtime.authStatus({ ...online, variables: { ...env.variables, OPENAI_API_KEY: 'sk-x' } })).toMatchObject({
+    logged_in: true,
+    account_label: 'API key',
+  })
   await mkdir(path.join(stage.root, '.codex'))
   await writeFile(path.join(stage.root, '.codex', 'auth.json'), '{}')
   expect(await runtime.authStatus(online)).toMatchObject({ logged_in: false })
@@ -360,7 +421,10 @@ test('tells health and login', async () => {
 test.each([
   ['exit 3', { code: 'agent_start_failed', exit_code: 3 }],
   ['echo broken >&2; exit 0', { code: 'agent_start_failed', exit_code: 0, stderr_tail: 'broken\n' }],
-  ['read line; echo "{\\"id\\":1,\\"error\\":{\\"code\\":-1,\\"message\\":\\"no\\"}}"; sleep 30', { code: 'agent_start_failed', message: 'no' }],
+  [
+    'read line; echo "{\\"id\\":1,\\"error\\":{\\"code\\":-1,\\"message\\":\\"no\\"}}"; sleep 30',
+    { code: 'agent_start_failed', message: 'no' },
+  ],
   ['exec sleep 30', { code: 'agent_start_timeout' }],
 ])('an agent that does `%s` at its start is reported', async (script, failure) => {
   await using stage = await openStage(play(done))
@@ -369,9 +433,24 @@ test.each([
   await chmod(executable, 0o755)
   const { createCodexRuntime } = await import('./codex.ts')
   const ended: number[] = []
-  const runtime = createCodexRuntime({ ledger: { started: () => {}, ended: (pid) => ended.push(pid) }, newId: () => 'mark', startTimeoutMs: 1000 })
-  const spec = { sessionId: 's', cwd: stage.workspace, model: null, permissionMode: 'ask', runtimeConfig: {}, resume: null, isolationLevel: 'namespaced' } as const
-  const error = await runtime.open(spec, { ...stage.env, executable }, AbortSignal.timeout(30_000)).then(() => null, (reason: unknown) => reason)
+  const runtime = createCodexRuntime({
+    ledger: { started: () => {}, ended: (pid) => ended.push(pid) },
+    newId: () => 'mark',
+    startTimeoutMs: 1000,
+  })
+  const spec = {
+    sessionId: 's',
+    cwd: stage.workspace,
+    model: null,
+    permissionMode: 'ask',
+    runtimeConfig: {},
+    resume: null,
+    isolationLevel: 'namespaced',
+  } as const
+  const error = await runtime.open(spec, { ...stage.env, executable }, AbortSignal.timeout(30_000)).then(
+    () => null,
+    (reason: unknown) => reason,
+  )
   expect(error).toBeInstanceOf(RuntimeFailure)
   expect(error).toMatchObject({ failure })
   expect(ended).toHaveLength(1)

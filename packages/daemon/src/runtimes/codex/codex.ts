@@ -38,34 +38,55 @@ export function createCodexRuntime(options: CodexOptions): Runtime {
     async health({ executable, ...env }, signal) {
       const { ok: _, runtime: __, ...auth } = await readAuthStatus(name, { executable, ...env })
       if (executable === null) {
-        return { ok: false, runtime: name, version: null, installed: false, auth, error: { reason: 'not_installed', message: 'Codex is not installed.' } }
+        return {
+          ok: false,
+          runtime: name,
+          version: null,
+          installed: false,
+          auth,
+          error: { reason: 'not_installed', message: 'Codex is not installed.' },
+        }
       }
       const version = await readVersion(executable, env.variables, signal)
       if (version !== null) return { ok: true, runtime: name, version, installed: true, auth }
-      return { ok: false, runtime: name, version, installed: true, auth, error: { reason: 'not_working', message: 'Codex did not tell its version.' } }
+      return {
+        ok: false,
+        runtime: name,
+        version,
+        installed: true,
+        auth,
+        error: { reason: 'not_working', message: 'Codex did not tell its version.' },
+      }
     },
     authStatus: (env) => readAuthStatus(name, env),
     open: (spec, env, signal) => openCodex(spec, env, { ...options, signal }),
   }
 }
 
-async function openCodex(spec: SessionSpec, env: RuntimeEnv, options: CodexOptions & { readonly signal: AbortSignal }): Promise<RuntimeSession> {
+async function openCodex(
+  spec: SessionSpec,
+  env: RuntimeEnv,
+  options: CodexOptions & { readonly signal: AbortSignal },
+): Promise<RuntimeSession> {
   const { ledger, newId, startTimeoutMs = 30_000, signal } = options
-  if (env.executable === null) throw new RuntimeFailure({ code: 'agent_not_installed', message: 'Codex is not installed.', retryable: false })
+  if (env.executable === null)
+    throw new RuntimeFailure({ code: 'agent_not_installed', message: 'Codex is not installed.', retryable: false })
   const config = parseCodexConfig(spec.runtimeConfig)
   const mark = newId()
   const scratch = await prepareHome(env, mark)
   const deadline = AbortSignal.timeout(startTimeoutMs)
   await using stack = new AsyncDisposableStack()
   stack.defer(() => rm(scratch, { recursive: true, force: true }))
-  const process = stack.use(await start(env.executable, {
-    args: toArguments({ env, cwd: spec.cwd, model: spec.model, config, loggedIn: await hasLogin(env), mark, scratch }),
-    cwd: spec.cwd,
-    env: { ...env.variables, CODEX_HOME: env.home },
-    mark,
-    ledger,
-    ...(options.stopGraceMs === undefined ? {} : { stopGraceMs: options.stopGraceMs }),
-  }))
+  const process = stack.use(
+    await start(env.executable, {
+      args: toArguments({ env, cwd: spec.cwd, model: spec.model, config, loggedIn: await hasLogin(env), mark, scratch }),
+      cwd: spec.cwd,
+      env: { ...env.variables, CODEX_HOME: env.home },
+      mark,
+      ledger,
+      ...(options.stopGraceMs === undefined ? {} : { stopGraceMs: options.stopGraceMs }),
+    }),
+  )
   const backlog: Incoming[] = []
   let session: CodexSession | null = null
   const rpc = createJsonRpc({
@@ -76,13 +97,23 @@ async function openCodex(spec: SessionSpec, env: RuntimeEnv, options: CodexOptio
       else if (backlog.length < 100) backlog.push(message)
     },
   })
-  const thread = await converse(rpc, { spec, config, scratch, signal: AbortSignal.any([signal, deadline]) }).catch(async (error: unknown) => {
-    signal.throwIfAborted()
-    throw new RuntimeFailure(await toFailure(error, process), { cause: error })
-  })
+  const thread = await converse(rpc, { spec, config, scratch, signal: AbortSignal.any([signal, deadline]) }).catch(
+    async (error: unknown) => {
+      signal.throwIfAborted()
+      throw new RuntimeFailure(await toFailure(error, process), { cause: error })
+    },
+  )
   const { interruptGraceMs } = options
   session = new CodexSession({
-    spec, process, rpc, ...thread, backlog, mark, scratch, resources: stack.move(), ...(interruptGraceMs === undefined ? {} : { interruptGraceMs }),
+    spec,
+    process,
+    rpc,
+    ...thread,
+    backlog,
+    mark,
+    scratch,
+    resources: stack.move(),
+    ...(interruptGraceMs === undefined ? {} : { interruptGraceMs }),
   })
   return session
 }
@@ -92,7 +123,10 @@ async function start(executable: string, options: Omit<Parameters<typeof openPro
     return await openProcess({ ...options, executable })
   } catch (error) {
     if (!(error instanceof SpawnFailure)) throw error
-    const installed = await stat(executable).then(() => true, () => false)
+    const installed = await stat(executable).then(
+      () => true,
+      () => false,
+    )
     const code = installed ? 'agent_start_failed' : 'agent_not_installed'
     throw new RuntimeFailure({ code, message: `Codex could not be started: ${error.code}.`, retryable: false }, { cause: error })
   }
@@ -122,7 +156,11 @@ async function converse(rpc: JsonRpc, options: ConversationOptions): Promise<Con
   const { policy, sandbox } = toPermissions(spec.permissionMode, scratch)
   const servers = Object.entries(config.mcp_servers ?? {}).map(([name, server]) => [`mcp_servers.${name}`, server] as const)
   const params = {
-    cwd: spec.cwd, approvalPolicy: policy, approvalsReviewer: 'user', sandbox, config: Object.fromEntries(servers),
+    cwd: spec.cwd,
+    approvalPolicy: policy,
+    approvalsReviewer: 'user',
+    sandbox,
+    config: Object.fromEntries(servers),
     ...(spec.model === null ? {} : { model: spec.model }),
   }
   if (spec.resume !== null) {
@@ -147,10 +185,18 @@ async function toFailure(error: unknown, process: AgentProcess): Promise<TaskErr
     return { code: 'agent_start_timeout', message: 'Codex did not come up in time.', retryable: true }
   }
   if (error instanceof RpcError) return { code: 'agent_start_failed', message: toSafeMessage(error.message), retryable: false }
-  if (!(error instanceof RpcClosed)) return { code: 'agent_protocol_error', message: 'Codex answered in a way that is not understood.', retryable: false }
+  if (!(error instanceof RpcClosed))
+    return { code: 'agent_protocol_error', message: 'Codex answered in a way that is not understood.', retryable: false }
   const { exitCode, signal, stderrTail } = await process.settle()
   const message = 'Codex ended while it was starting.'
-  return { code: 'agent_start_failed', message, retryable: false, exit_code: exitCode, signal, ...(stderrTail === '' ? {} : { stderr_tail: stderrTail }) }
+  return {
+    code: 'agent_start_failed',
+    message,
+    retryable: false,
+    exit_code: exitCode,
+    signal,
+    ...(stderrTail === '' ? {} : { stderr_tail: stderrTail }),
+  }
 }
 
 async function readVersion(executable: string, variables: RuntimeEnv['variables'], signal: AbortSignal): Promise<string | null> {
@@ -163,7 +209,8 @@ async function readAuthStatus(runtime: string, env: RuntimeEnv): Promise<AuthSta
   const status = { ok: true, runtime, auth_model: 'login_or_api_key' } as const
   if (env.offlineUrl !== null) return { ...status, logged_in: true, account_label: 'offline model' }
   if (await hasLogin(env)) return { ...status, logged_in: true, account_label: 'Codex login' }
-  if (credentialVariables.some((name) => (env.variables[name] ?? '') !== '')) return { ...status, logged_in: true, account_label: 'API key' }
+  if (credentialVariables.some((name) => (env.variables[name] ?? '') !== ''))
+    return { ...status, logged_in: true, account_label: 'API key' }
   const login_hint = env.shared
     ? 'Run "codex login" as the user of the daemon, or set OPENAI_API_KEY in its environment.'
     : 'Give the session OPENAI_API_KEY in its env.'
@@ -174,6 +221,13 @@ async function readAuthStatus(runtime: string, env: RuntimeEnv): Promise<AuthSta
 async function hasLogin(env: RuntimeEnv): Promise<boolean> {
   const userHome = env.shared ? toUserHome(env) : null
   const homes = [env.home, ...(userHome === null ? [] : [userHome])]
-  const found = await Promise.all(homes.map((home) => stat(path.join(home, 'auth.json')).then(() => true, () => false)))
+  const found = await Promise.all(
+    homes.map((home) =>
+      stat(path.join(home, 'auth.json')).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  )
   return found.includes(true)
 }

@@ -7,16 +7,32 @@ import type { RuntimeEnv } from '../../core/ports.ts'
 import { parseCodexConfig, prepareHome, toArguments } from './config.ts'
 
 test('takes both spellings, and nothing it does not know', () => {
-  expect(parseCodexConfig({ reasoningEffort: 'high', stream_idle_timeout_ms: 1000 })).toEqual({ reasoning_effort: 'high', stream_idle_timeout_ms: 1000 })
+  expect(parseCodexConfig({ reasoningEffort: 'high', stream_idle_timeout_ms: 1000 })).toEqual({
+    reasoning_effort: 'high',
+    stream_idle_timeout_ms: 1000,
+  })
   const refused = [
-    { sandbox_mode: 'danger-full-access' }, { approval_policy: 'never' }, { reasoning_effort: 5 }, { base_url: 'file:///etc' },
-    { base_url: 'http://user:secret@host/v1' }, { env_key: 'A=B' }, { mcp_servers: { x: { command: 'a', default_tools_approval_mode: 'approve' } } },
-    { mcp_servers: { 'a.b': { command: 'a' } } }, { __proto__x: 1 },
+    { sandbox_mode: 'danger-full-access' },
+    { approval_policy: 'never' },
+    { reasoning_effort: 5 },
+    { base_url: 'file:///etc' },
+    { base_url: 'http://user:secret@host/v1' },
+    { env_key: 'A=B' },
+    { mcp_servers: { x: { command: 'a', default_tools_approval_mode: 'approve' } } },
+    { mcp_servers: { 'a.b': { command: 'a' } } },
+    { __proto__x: 1 },
   ]
   for (const config of refused) expect(() => parseCodexConfig(config)).toThrow(Problem)
 })
 
-const env = (home: string, more: Partial<RuntimeEnv> = {}): RuntimeEnv => ({ executable: null, home, shared: false, variables: {}, offlineUrl: null, ...more })
+const env = (home: string, more: Partial<RuntimeEnv> = {}): RuntimeEnv => ({
+  executable: null,
+  home,
+  shared: false,
+  variables: {},
+  offlineUrl: null,
+  ...more,
+})
 
 test('a home has our settings, and no rules or hooks', async () => {
   await using directory = await mkdtempDisposable(path.join(tmpdir(), 'home-'))
@@ -62,7 +78,12 @@ test('no workspace is trusted, and no key is among the arguments', () => {
 test('a login goes before a key of the environment; a session may name its own', () => {
   const variables = { CODEX_API_KEY: 'sk-secret' }
   expect(toArguments({ ...launch, loggedIn: true, env: env('/home', { variables }) }).join(' ')).not.toContain('model_provider')
-  const own = toArguments({ ...launch, loggedIn: true, config: { base_url: 'http://127.0.0.1:1/v1', env_key: 'MINE' }, env: env('/home', { variables }) })
+  const own = toArguments({
+    ...launch,
+    loggedIn: true,
+    config: { base_url: 'http://127.0.0.1:1/v1', env_key: 'MINE' },
+    env: env('/home', { variables }),
+  })
   expect(flags(own)).toContain('model_providers.codesdkd.env_key="MINE"')
   expect(flags(own)).toContain('shell_environment_policy.exclude=["OPENAI_API_KEY", "CODEX_API_KEY", "MINE", "CODEX_*"]')
 })

@@ -26,9 +26,15 @@ const mcpServer = z.union([
 ])
 
 const runtimeConfig = z.strictObject({
-  reasoning_effort: z.string().regex(/^[a-z]{1,16}$/).optional(),
+  reasoning_effort: z
+    .string()
+    .regex(/^[a-z]{1,16}$/)
+    .optional(),
   base_url: baseUrl.optional(),
-  env_key: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/).optional(),
+  env_key: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+    .optional(),
   stream_idle_timeout_ms: z.int().min(100).max(3_600_000).optional(),
   max_retries: z.int().min(0).max(100).optional(),
   mcp_servers: z.record(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/), mcpServer).optional(),
@@ -39,20 +45,35 @@ export type CodexConfig = z.infer<typeof runtimeConfig>
 export function parseCodexConfig(config: Readonly<Record<string, unknown>>): CodexConfig {
   const parsed = runtimeConfig.safeParse(Object.fromEntries(Object.entries(config).map(([key, value]) => [toSnakeCase(key), value])))
   if (parsed.success) return parsed.data
-  throw new Problem('invalid_request', `runtimeConfig: ${z.prettifyError(parsed.error)}`, { members: { allowed: Object.keys(runtimeConfig.shape) } })
+  throw new Problem('invalid_request', `runtimeConfig: ${z.prettifyError(parsed.error)}`, {
+    members: { allowed: Object.keys(runtimeConfig.shape) },
+  })
 }
 
 const toSnakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 /** What a permission mode means to Codex; `scratch` is where commands may put temporary files. */
-export function toPermissions(mode: PermissionMode, scratch: string): { readonly policy: ApprovalPolicy; readonly sandbox: string; readonly sandboxPolicy: object } {
+export function toPermissions(
+  mode: PermissionMode,
+  scratch: string,
+): { readonly policy: ApprovalPolicy; readonly sandbox: string; readonly sandboxPolicy: object } {
   // Other sessions may work under the system's temporary directory: it is no place for this one to write.
-  const workspace = { type: 'workspaceWrite', writableRoots: [scratch], networkAccess: false, excludeTmpdirEnvVar: true, excludeSlashTmp: true }
+  const workspace = {
+    type: 'workspaceWrite',
+    writableRoots: [scratch],
+    networkAccess: false,
+    excludeTmpdirEnvVar: true,
+    excludeSlashTmp: true,
+  }
   switch (mode) {
-    case 'ask': return { policy: 'untrusted', sandbox: 'workspace-write', sandboxPolicy: workspace }
-    case 'auto': return { policy: 'on-request', sandbox: 'workspace-write', sandboxPolicy: workspace }
-    case 'yolo': return { policy: 'never', sandbox: 'danger-full-access', sandboxPolicy: { type: 'dangerFullAccess' } }
-    default: return mode satisfies never
+    case 'ask':
+      return { policy: 'untrusted', sandbox: 'workspace-write', sandboxPolicy: workspace }
+    case 'auto':
+      return { policy: 'on-request', sandbox: 'workspace-write', sandboxPolicy: workspace }
+    case 'yolo':
+      return { policy: 'never', sandbox: 'danger-full-access', sandboxPolicy: { type: 'dangerFullAccess' } }
+    default:
+      return mode satisfies never
   }
 }
 
@@ -70,7 +91,9 @@ export async function prepareHome(env: RuntimeEnv, mark: string): Promise<string
   await mkdir(env.home, { recursive: true, mode: 0o700 })
   // Codex writes the conversations into it, readable to all.
   await chmod(env.home, 0o700)
-  await Promise.all(['rules', 'hooks.json', 'hooks', 'config.toml.d'].map((name) => rm(path.join(env.home, name), { recursive: true, force: true })))
+  await Promise.all(
+    ['rules', 'hooks.json', 'hooks', 'config.toml.d'].map((name) => rm(path.join(env.home, name), { recursive: true, force: true })),
+  )
   const draft = path.join(env.home, `.config.toml.${mark}`)
   await writeFile(draft, settingsFile, { mode: 0o600 })
   await rename(draft, path.join(env.home, 'config.toml'))
@@ -88,7 +111,12 @@ async function linkLogin(userHome: string, home: string): Promise<void> {
   const current = await readlink(link).catch(() => null)
   if (current === target) return
   await rm(link, { force: true })
-  if (await lstat(target).then(() => true, () => false)) {
+  if (
+    await lstat(target).then(
+      () => true,
+      () => false,
+    )
+  ) {
     await symlink(target, link).catch((error: unknown) => {
       // Another session of this home was faster.
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
@@ -167,7 +195,11 @@ function toProvider(env: RuntimeEnv, config: CodexConfig, loggedIn: boolean): Re
   }
   if (config.base_url !== undefined) return { ...common, name: 'custom', base_url: config.base_url, env_key: config.env_key }
   if (env.offlineUrl !== null) {
-    const bounds = { request_max_retries: config.max_retries ?? 1, stream_max_retries: config.max_retries ?? 1, stream_idle_timeout_ms: config.stream_idle_timeout_ms ?? 15_000 }
+    const bounds = {
+      request_max_retries: config.max_retries ?? 1,
+      stream_max_retries: config.max_retries ?? 1,
+      stream_idle_timeout_ms: config.stream_idle_timeout_ms ?? 15_000,
+    }
     return { ...common, ...bounds, name: 'offline model', base_url: `${env.offlineUrl}/v1` }
   }
   // Codex's own provider takes a key only from a login; one of our own takes it from the environment.
@@ -183,5 +215,7 @@ function prefixed(prefix: string, values: Readonly<Record<string, unknown>>): Re
 function toToml(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(toToml).join(', ')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  return `{ ${Object.entries(value).map(([key, part]) => `${JSON.stringify(key)} = ${toToml(part)}`).join(', ')} }`
+  return `{ ${Object.entries(value)
+    .map(([key, part]) => `${JSON.stringify(key)} = ${toToml(part)}`)
+    .join(', ')} }`
 }

@@ -1,21 +1,28 @@
 import { expect, test } from 'vitest'
 import { toSafeMessage, toTaskError } from './errors.ts'
 
-const error = (message: string, codexErrorInfo: string | Record<string, unknown> | null = null) => toTaskError({ message, codexErrorInfo, additionalDetails: null })
+const error = (message: string, codexErrorInfo: string | Record<string, unknown> | null = null) =>
+  toTaskError({ message, codexErrorInfo, additionalDetails: null })
 
 test('of a URL neither credentials nor query are shown', () => {
-  expect(toSafeMessage('refused, url: https://me:secret@host:1/v1?key=secret#x, twice http://host/')).toBe('refused, url: https://host:1/v1 twice http://host/')
+  expect(toSafeMessage('refused, url: https://me:secret@host:1/v1?key=secret#x, twice http://host/')).toBe(
+    'refused, url: https://host:1/v1 twice http://host/',
+  )
   expect(toSafeMessage('x'.repeat(5000))).toHaveLength(2000)
 })
 
 test('what Codex names decides, then the HTTP status, then the words', () => {
   expect(error('x', 'usageLimitExceeded')).toMatchObject({ code: 'usage_limit_reached', retryable: false })
-  expect(error('x', { responseTooManyFailedAttempts: { httpStatusCode: 503 } })).toMatchObject({ code: 'model_unavailable', retryable: true })
+  expect(error('x', { responseTooManyFailedAttempts: { httpStatusCode: 503 } })).toMatchObject({
+    code: 'model_unavailable',
+    retryable: true,
+  })
   expect(error('stream disconnected before completion', 'other')).toMatchObject({ code: 'model_stream_interrupted', retryable: true })
   expect(error('Missing environment variable: `X`.', 'other')).toMatchObject({ code: 'auth_required', retryable: false })
 })
 
 test('what nobody knows is an error of the agent', () => {
-  for (const info of ['brandNew', 'constructor', {}, { brandNew: 1 }, { httpConnectionFailed: 'x' }]) expect(error('', info).message).not.toBe('')
+  for (const info of ['brandNew', 'constructor', {}, { brandNew: 1 }, { httpConnectionFailed: 'x' }])
+    expect(error('', info).message).not.toBe('')
   expect(error('it broke', 'brandNew')).toEqual({ code: 'agent_error', message: 'it broke', retryable: false })
 })

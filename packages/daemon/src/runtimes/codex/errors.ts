@@ -44,7 +44,10 @@ function toVerdict({ message, codexErrorInfo, additionalDetails }: NativeError):
 }
 
 const connectionKinds: ReadonlySet<string> = new Set([
-  'httpConnectionFailed', 'responseStreamConnectionFailed', 'responseStreamDisconnected', 'responseTooManyFailedAttempts',
+  'httpConnectionFailed',
+  'responseStreamConnectionFailed',
+  'responseStreamDisconnected',
+  'responseTooManyFailedAttempts',
 ])
 
 function fromHttp(status: number | null, kind: string): Verdict {

@@ -17,11 +17,19 @@ const names = readdirSync(directory).flatMap((file) => (file.endsWith('.native.j
 type Step = { readonly message: Incoming } | { readonly request: RpcId; readonly approved: boolean }
 
 function readRecording(name: string): { readonly start: CodexState; readonly steps: readonly Step[] } {
-  const [header = '', ...lines] = readFileSync(path.join(directory, `${name}.native.jsonl`), 'utf8').trimEnd().split('\n')
+  const [header = '', ...lines] = readFileSync(path.join(directory, `${name}.native.jsonl`), 'utf8')
+    .trimEnd()
+    .split('\n')
   return { start: createCodexState(JSON.parse(header)), steps: lines.map((line) => toStep(JSON.parse(line))) }
 }
 
-function toStep({ from, to }: { from?: { id?: RpcId; method: string; params?: unknown }; to?: { id: RpcId; result: { decision?: string; action?: string } } }): Step {
+function toStep({
+  from,
+  to,
+}: {
+  from?: { id?: RpcId; method: string; params?: unknown }
+  to?: { id: RpcId; result: { decision?: string; action?: string } }
+}): Step {
   if (to !== undefined) return { request: to.id, approved: to.result.decision === 'accept' || to.result.action === 'accept' }
   if (from === undefined) throw new Error('a line is either from or to the agent')
   const { id, method, params } = from
@@ -60,7 +68,11 @@ describe.each(names)('recording %s', (name) => {
   test('ends, with nothing left over', () => {
     expect(state.end).not.toBeNull()
     expect([...state.calls.keys()]).toEqual([])
-    expect(observations.flatMap((one) => (one.kind === 'event' && one.event.type === 'runtime.notice' && one.event.payload.kind !== 'model_retry' ? [one] : []))).toEqual([])
+    expect(
+      observations.flatMap((one) =>
+        one.kind === 'event' && one.event.type === 'runtime.notice' && one.event.payload.kind !== 'model_retry' ? [one] : [],
+      ),
+    ).toEqual([])
   })
 
   test('streams what it completes', () => {
@@ -98,7 +110,11 @@ test('messages of another turn and all that comes after the end are ignored', ()
 
 test('a block id is used once, also when the agent uses its own again', () => {
   const delta: Incoming = { kind: 'notification', method: 'item/agentMessage/delta', params: { turnId: 't', itemId: 'm', delta: 'half' } }
-  const retry: Incoming = { kind: 'notification', method: 'error', params: { turnId: 't', willRetry: true, error: { message: 'Reconnecting' } } }
+  const retry: Incoming = {
+    kind: 'notification',
+    method: 'error',
+    params: { turnId: 't', willRetry: true, error: { message: 'Reconnecting' } },
+  }
   const start = { ...createCodexState({ cwd: '/workspace', policy: 'untrusted' }), turnId: 't' }
   const { seen } = replay(start, [{ message: delta }, { message: retry }, { message: delta }])
   expect(seen).toMatchObject([
@@ -111,14 +127,19 @@ test('a block id is used once, also when the agent uses its own again', () => {
 
 test('unreadable lines are reported up to a bound', () => {
   const garbage: Step = { message: { kind: 'invalid', reason: 'the line is not JSON', line: 'x' } }
-  const { seen } = replay(createCodexState({ cwd: '/workspace', policy: 'never' }), Array.from({ length: 1000 }, () => garbage))
+  const { seen } = replay(
+    createCodexState({ cwd: '/workspace', policy: 'never' }),
+    Array.from({ length: 1000 }, () => garbage),
+  )
   expect(seen).toHaveLength(20)
 })
 
 // ---------------------------------------------------------------- whatever the agent says
 
 const policies: readonly ApprovalPolicy[] = ['untrusted', 'on-request', 'never']
-const recorded = names.flatMap((name) => readRecording(name).steps).flatMap((step) => ('message' in step && step.message.kind !== 'invalid' ? [step.message] : []))
+const recorded = names
+  .flatMap((name) => readRecording(name).steps)
+  .flatMap((step) => ('message' in step && step.message.kind !== 'invalid' ? [step.message] : []))
 
 /** A recorded message in which one place holds something else. */
 const damaged = fc.tuple(fc.constantFrom(...recorded), fc.nat(), fc.jsonValue()).map(([message, at, value]): Incoming => {
@@ -129,9 +150,9 @@ const damaged = fc.tuple(fc.constantFrom(...recorded), fc.nat(), fc.jsonValue())
   place.holder[place.key] = value
   return { ...message, params }
 })
-const anything = fc.record({ method: fc.constantFrom(...new Set(recorded.map(({ method }) => method))), params: fc.jsonValue() }).map(
-  ({ method, params }): Incoming => ({ kind: 'notification', method, params }),
-)
+const anything = fc
+  .record({ method: fc.constantFrom(...new Set(recorded.map(({ method }) => method))), params: fc.jsonValue() })
+  .map(({ method, params }): Incoming => ({ kind: 'notification', method, params }))
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(...recorded).map((message) => ({ message })) },
   { weight: 3, arbitrary: damaged.map((message) => ({ message })) },
@@ -140,30 +161,37 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 test('any sequence of messages is survived, and yields only valid events', () => {
-  expect(counterexample((seen) => seen.every((one) => !('kind' in one) || one.kind !== 'event' || payloads[one.event.type].safeParse(one.event.payload).success))).toBeUndefined()
+  expect(
+    counterexample((seen) =>
+      seen.every((one) => !('kind' in one) || one.kind !== 'event' || payloads[one.event.type].safeParse(one.event.payload).success),
+    ),
+  ).toBeUndefined()
 })
 
 test('any sequence of messages: what was denied never completes, and what completes was announced', () => {
-  expect(counterexample((seen) => {
-    const open = new Set<string>()
-    const asked = new Map<RpcId, string>()
-    return seen.every((one) => {
-      if ('request' in one) {
-        const id = asked.get(one.request)
-        if (id !== undefined && one.approved) open.add(id)
-        else if (id !== undefined) open.delete(id)
-      } else if (one.kind === 'call.asked') asked.set(one.reply, one.call.id)
-      else if (one.kind === 'call.unasked') open.add(one.call.id)
-      else if (one.kind === 'call.completed' || one.kind === 'call.output') return open.has(one.id)
-      return true
-    })
-  })).toBeUndefined()
+  expect(
+    counterexample((seen) => {
+      const open = new Set<string>()
+      const asked = new Map<RpcId, string>()
+      return seen.every((one) => {
+        if ('request' in one) {
+          const id = asked.get(one.request)
+          if (id !== undefined && one.approved) open.add(id)
+          else if (id !== undefined) open.delete(id)
+        } else if (one.kind === 'call.asked') asked.set(one.reply, one.call.id)
+        else if (one.kind === 'call.unasked') open.add(one.call.id)
+        else if (one.kind === 'call.completed' || one.kind === 'call.output') return open.has(one.id)
+        return true
+      })
+    }),
+  ).toBeUndefined()
 })
 
 /** The report of a sequence of messages for which this does not hold; undefined when none is found. */
 function counterexample(holds: (seen: readonly Seen[]) => boolean): string | undefined {
   const property = fc.property(fc.constantFrom(...policies), fc.array(step, { maxLength: 60 }), (policy, steps) =>
-    holds(replay(createCodexState({ cwd: '/workspace', policy }), steps).seen))
+    holds(replay(createCodexState({ cwd: '/workspace', policy }), steps).seen),
+  )
   return fc.defaultReportMessage(fc.check(property, { numRuns: 300 }))
 }
 

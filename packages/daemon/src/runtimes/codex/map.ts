@@ -1,7 +1,16 @@
 import type { Payload } from '@codesdkd/protocol'
 import type { Observation } from '../../core/ports.ts'
 import {
-  askCommand, askMcp, askPatch, askPermissions, completeCall, completeOther, resolveRequest, startCall, streamOutput, typeInput,
+  askCommand,
+  askMcp,
+  askPatch,
+  askPermissions,
+  completeCall,
+  completeOther,
+  resolveRequest,
+  startCall,
+  streamOutput,
+  typeInput,
 } from './call-flow.ts'
 import { noise, toNative } from './native.ts'
 import type { Item, Native, NativeOf } from './native.ts'
@@ -42,32 +51,49 @@ function mapRequest(state: CodexState, native: Native, request: RpcId): Mapped {
 
 function mapNotification(state: CodexState, native: Native): Mapped {
   switch (native.method) {
-    case 'turn/completed': return [{ ...state, end: { status: native.params.turn.status, error: native.params.turn.error ?? null } }, []]
-    case 'turn/plan/updated': return [state, [toPlan(native.params)]]
-    case 'item/started': return isCall(native.params.item) ? startCall(state, native.params.item) : [state, []]
-    case 'item/completed': return completeItem(state, native.params.item)
+    case 'turn/completed':
+      return [{ ...state, end: { status: native.params.turn.status, error: native.params.turn.error ?? null } }, []]
+    case 'turn/plan/updated':
+      return [state, [toPlan(native.params)]]
+    case 'item/started':
+      return isCall(native.params.item) ? startCall(state, native.params.item) : [state, []]
+    case 'item/completed':
+      return completeItem(state, native.params.item)
     case 'item/agentMessage/delta':
-    case 'item/plan/delta': return streamBlock(state, native.params.itemId, 'text_delta', native.params.delta)
+    case 'item/plan/delta':
+      return streamBlock(state, native.params.itemId, 'text_delta', native.params.delta)
     case 'item/reasoning/summaryTextDelta':
       return streamBlock(state, partOf(native.params.itemId, 'summary', native.params.summaryIndex), 'reasoning_delta', native.params.delta)
     case 'item/reasoning/textDelta':
       return streamBlock(state, partOf(native.params.itemId, 'content', native.params.contentIndex), 'reasoning_delta', native.params.delta)
-    case 'item/commandExecution/outputDelta': return streamOutput(state, native.params)
-    case 'item/commandExecution/terminalInteraction': return [{ ...state, typed: state.typed + 1 }, typeInput(state, native.params)]
-    case 'thread/tokenUsage/updated': return [state, [toUsage(native.params)]]
-    case 'account/rateLimits/updated': return mapRateLimits(state, native.params)
-    case 'error': return mapError(state, native.params)
-    case 'warning': return [state, [notice('warning', 'warning', native.params.message)]]
-    case 'configWarning': return [state, toConfigWarning(native.params)]
-    case 'mcpServer/startupStatus/updated': return [state, toMcpStatus(native.params)]
-    case 'rawResponseItem/completed': return mapRaw(state, native.params.item)
-    case 'serverRequest/resolved': return resolveRequest(state, native.params.requestId)
+    case 'item/commandExecution/outputDelta':
+      return streamOutput(state, native.params)
+    case 'item/commandExecution/terminalInteraction':
+      return [{ ...state, typed: state.typed + 1 }, typeInput(state, native.params)]
+    case 'thread/tokenUsage/updated':
+      return [state, [toUsage(native.params)]]
+    case 'account/rateLimits/updated':
+      return mapRateLimits(state, native.params)
+    case 'error':
+      return mapError(state, native.params)
+    case 'warning':
+      return [state, [notice('warning', 'warning', native.params.message)]]
+    case 'configWarning':
+      return [state, toConfigWarning(native.params)]
+    case 'mcpServer/startupStatus/updated':
+      return [state, toMcpStatus(native.params)]
+    case 'rawResponseItem/completed':
+      return mapRaw(state, native.params.item)
+    case 'serverRequest/resolved':
+      return resolveRequest(state, native.params.requestId)
     case 'turn/started':
     case 'item/commandExecution/requestApproval':
     case 'item/fileChange/requestApproval':
     case 'item/permissions/requestApproval':
-    case 'mcpServer/elicitation/request': return [state, []]
-    default: return native satisfies never
+    case 'mcpServer/elicitation/request':
+      return [state, []]
+    default:
+      return native satisfies never
   }
 }
 
@@ -80,10 +106,14 @@ function completeItem(state: CodexState, item: Item): Mapped {
   if (state.end !== null) return [state, []]
   switch (item.type) {
     case 'agentMessage':
-    case 'plan': return completeBlock(state, item.id, 'text', item.text)
-    case 'reasoning': return completeReasoning(state, item)
-    case 'other': return [state, completeOther(item.item)]
-    default: return item satisfies never
+    case 'plan':
+      return completeBlock(state, item.id, 'text', item.text)
+    case 'reasoning':
+      return completeReasoning(state, item)
+    case 'other':
+      return [state, completeOther(item.item)]
+    default:
+      return item satisfies never
   }
 }
 
@@ -108,7 +138,10 @@ function streamBlock(state: CodexState, native: string, kind: 'text_delta' | 're
 function completeBlock(state: CodexState, native: string, type: 'text' | 'reasoning', text: string): Mapped {
   if (text === '' && !state.blocks.has(native)) return [state, []]
   const [open, block_id] = openBlock(state, native)
-  return [{ ...open, blocks: without(open.blocks, native) }, [event({ type: 'model.output.completed', payload: { block_id, content: [{ type, text }] } })]]
+  return [
+    { ...open, blocks: without(open.blocks, native) },
+    [event({ type: 'model.output.completed', payload: { block_id, content: [{ type, text }] } })],
+  ]
 }
 
 // Each part of a reasoning is a block of its own, so that the deltas of a block are exactly its text.
@@ -117,10 +150,13 @@ function completeReasoning(state: CodexState, { id, summary, content }: Extract<
     ...summary.map((text, index) => ({ native: partOf(id, 'summary', index), text })),
     ...content.map((text, index) => ({ native: partOf(id, 'content', index), text })),
   ]
-  return parts.reduce<Mapped>(([current, seen], { native, text }) => {
-    const [next, observations] = completeBlock(current, native, 'reasoning', text)
-    return [next, [...seen, ...observations]]
-  }, [state, []])
+  return parts.reduce<Mapped>(
+    ([current, seen], { native, text }) => {
+      const [next, observations] = completeBlock(current, native, 'reasoning', text)
+      return [next, [...seen, ...observations]]
+    },
+    [state, []],
+  )
 }
 
 // A retried request starts its messages again from the beginning: what was shown of them is void.
@@ -145,7 +181,10 @@ function mapInvalid(state: CodexState, { reason, line }: Extract<Incoming, { kin
   const invalidLines = state.invalidLines + 1
   if (invalidLines > maxInvalidLines) return [{ ...state, invalidLines }, []]
   const more = invalidLines === maxInvalidLines ? '; further ones are not reported' : ''
-  return [{ ...state, invalidLines }, [notice('warning', 'agent.output.invalid', `Codex wrote what is no message: ${reason}${more}.`, { line: line.slice(0, 200) })]]
+  return [
+    { ...state, invalidLines },
+    [notice('warning', 'agent.output.invalid', `Codex wrote what is no message: ${reason}${more}.`, { line: line.slice(0, 200) })],
+  ]
 }
 
 function toUnknown({ kind, method, params }: Exclude<Incoming, { kind: 'invalid' }>): readonly Observation[] {
@@ -178,5 +217,7 @@ function toConfigWarning({ summary, details }: NativeOf<'configWarning'>): reado
 }
 
 function toMcpStatus({ name, status, error }: NativeOf<'mcpServer/startupStatus/updated'>): readonly Observation[] {
-  return status === 'failed' ? [notice('warning', 'mcp_server_failed', `The MCP server ${name} did not start: ${error ?? 'no reason was given'}`)] : []
+  return status === 'failed'
+    ? [notice('warning', 'mcp_server_failed', `The MCP server ${name} did not start: ${error ?? 'no reason was given'}`)]
+    : []
 }

@@ -1,5 +1,4 @@
 import * as z from 'zod'
-import type { SandboxWish } from './state.ts'
 
 /** What the driver reads of the Codex app-server's messages. Loose on purpose: a newer Codex may say more. */
 
@@ -37,7 +36,10 @@ const mcpItem = z.object({
   arguments: z.unknown().optional(),
   readOnlyHint: z.boolean().nullish().catch(null),
   status,
-  result: z.object({ content: z.array(z.unknown().optional()).catch([]), structuredContent: z.unknown().optional() }).nullish().catch(null),
+  result: z
+    .object({ content: z.array(z.unknown().optional()).catch([]), structuredContent: z.unknown().optional() })
+    .nullish()
+    .catch(null),
   error: z.object({ message: text }).nullish().catch(null),
   durationMs: number,
 })
@@ -63,7 +65,10 @@ const anyItem = z.union([
 ])
 export type Item = z.infer<typeof anyItem>
 
-const errorInfo = z.union([z.string(), z.record(z.string(), z.unknown().optional())]).nullish().catch(null)
+const errorInfo = z
+  .union([z.string(), z.record(z.string(), z.unknown().optional())])
+  .nullish()
+  .catch(null)
 const nativeError = z.object({ message: text, codexErrorInfo: errorInfo, additionalDetails: maybe })
 export type NativeError = z.infer<typeof nativeError>
 
@@ -139,6 +144,9 @@ export function toNative(method: string, params: unknown): Native | null {
   return parsed.success ? parsed.data : null
 }
 
+/** Whether a call wants to leave its sandbox. */
+export type SandboxWish = 'stay' | 'leave' | 'unknown'
+
 /** A call as the model made it, or what it was told of it. Codex shows more in them than in its own items. */
 export type RawItem =
   | { readonly kind: 'shell'; readonly id: string; readonly command: string; readonly workdir: string | null; readonly wish: SandboxWish }
@@ -160,12 +168,16 @@ export function toRawItem(raw: unknown): RawItem | null {
   if (!parsed.success) return null
   const item = parsed.data
   switch (item.type) {
-    case 'function_call': return toShellItem(item.call_id, item.arguments)
+    case 'function_call':
+      return toShellItem(item.call_id, item.arguments)
     // Models that write their calls as code have one tool, which runs it.
-    case 'custom_tool_call': return item.name === 'exec' ? { kind: 'script', id: item.call_id, code: item.input } : null
+    case 'custom_tool_call':
+      return item.name === 'exec' ? { kind: 'script', id: item.call_id, code: item.input } : null
     case 'function_call_output':
-    case 'custom_tool_call_output': return { kind: 'output', id: item.call_id, text: item.output }
-    default: return item satisfies never
+    case 'custom_tool_call_output':
+      return { kind: 'output', id: item.call_id, text: item.output }
+    default:
+      return item satisfies never
   }
 }
 
@@ -175,7 +187,13 @@ function toShellItem(id: string, json: string): RawItem {
     const parsed = shellArguments.safeParse(JSON.parse(json))
     if (!parsed.success) return unknown
     const { cmd, workdir, sandbox_permissions: permissions } = parsed.data
-    return { kind: 'shell', id, command: cmd, workdir: workdir ?? null, wish: permissions === undefined || permissions === 'use_default' ? 'stay' : 'leave' }
+    return {
+      kind: 'shell',
+      id,
+      command: cmd,
+      workdir: workdir ?? null,
+      wish: permissions === undefined || permissions === 'use_default' ? 'stay' : 'leave',
+    }
   } catch {
     return unknown
   }
@@ -183,10 +201,28 @@ function toShellItem(id: string, json: string): RawItem {
 
 /** Notifications that tell a host nothing it could use. All others that are not understood are kept as notices. */
 export const noise: ReadonlySet<string> = new Set([
-  'account/login/completed', 'account/updated', 'app/list/updated', 'item/autoApprovalReview/completed', 'item/autoApprovalReview/started',
-  'item/fileChange/outputDelta', 'item/fileChange/patchUpdated', 'item/mcpToolCall/progress',
-  'item/reasoning/summaryPartAdded', 'rawResponse/completed', 'remoteControl/status/changed', 'skills/changed', 'thread/archived',
-  'thread/closed', 'thread/environment/connected', 'thread/goal/cleared', 'thread/name/updated', 'thread/queue/changed',
-  'thread/readState/changed', 'thread/settings/updated', 'thread/started', 'thread/status/changed', 'turn/diff/updated',
+  'account/login/completed',
+  'account/updated',
+  'app/list/updated',
+  'item/autoApprovalReview/completed',
+  'item/autoApprovalReview/started',
+  'item/fileChange/outputDelta',
+  'item/fileChange/patchUpdated',
+  'item/mcpToolCall/progress',
+  'item/reasoning/summaryPartAdded',
+  'rawResponse/completed',
+  'remoteControl/status/changed',
+  'skills/changed',
+  'thread/archived',
+  'thread/closed',
+  'thread/environment/connected',
+  'thread/goal/cleared',
+  'thread/name/updated',
+  'thread/queue/changed',
+  'thread/readState/changed',
+  'thread/settings/updated',
+  'thread/started',
+  'thread/status/changed',
+  'turn/diff/updated',
   'turn/moderationMetadata',
 ])

@@ -13,14 +13,23 @@ export function mapRaw(state: CodexState, raw: unknown): Mapped {
   const item = toRawItem(raw)
   if (item === null) return [state, []]
   switch (item.kind) {
-    case 'shell': return [note(state, item), []]
+    case 'shell':
+      return [note(state, item), []]
     case 'script': {
       if (state.raw.has(item.id)) return [state, []]
       const call = toScriptCall(item.id, item.code)
-      return [note(state, item), [{ kind: 'call.unasked', call, rule: 'codex:code_mode' }, { kind: 'call.started', id: item.id }]]
+      return [
+        note(state, item),
+        [
+          { kind: 'call.unasked', call, rule: 'codex:code_mode' },
+          { kind: 'call.started', id: item.id },
+        ],
+      ]
     }
-    case 'output': return mapOutput(state, item)
-    default: return item satisfies never
+    case 'output':
+      return mapOutput(state, item)
+    default:
+      return item satisfies never
   }
 }
 
@@ -40,7 +49,8 @@ function mapOutput(state: CodexState, { id, text }: Extract<RawItem, { kind: 'ou
     return [shown, [{ kind: 'call.completed', id, result }]]
   }
   // A command that ends at once because the sandbox refused it something has run, but Codex has no item for it.
-  const [, head, code, output] = /^((?:[^\n]*\n){0,6}?)Process exited with code (-?\d+)\n(?:[^\n]*\n){0,4}?Output:\n([\s\S]*)$/.exec(text) ?? []
+  const [, head, code, output] =
+    /^((?:[^\n]*\n){0,6}?)Process exited with code (-?\d+)\n(?:[^\n]*\n){0,4}?Output:\n([\s\S]*)$/.exec(text) ?? []
   if (head === undefined || code === undefined) return [shown, []]
   const call = toShellCall(id, made.command, path.resolve(state.cwd, made.workdir ?? '.'))
   const exitCode = Number(code)

@@ -32,7 +32,10 @@ export class CodexRollout {
       // The last line may still be on its way.
       const whole = bytes.subarray(0, bytesRead).lastIndexOf(0x0a) + 1
       this.#offset = from + whole
-      return bytes.toString('utf8', 0, whole).split('\n').flatMap((text) => toMessage(text, turnId))
+      return bytes
+        .toString('utf8', 0, whole)
+        .split('\n')
+        .flatMap((text) => toMessage(text, turnId))
     } catch {
       // Without it a question is taken for a wish to leave the sandbox: the safe side.
       return []
@@ -48,5 +51,7 @@ export class CodexRollout {
 function toMessage(text: string, turnId: string): readonly Incoming[] {
   if (text === '') return []
   const parsed = line.safeParse(JSON.parse(text))
-  return parsed.success ? [{ kind: 'notification', method: 'rawResponseItem/completed', params: { turnId, item: parsed.data.payload } }] : []
+  return parsed.success
+    ? [{ kind: 'notification', method: 'rawResponseItem/completed', params: { turnId, item: parsed.data.payload } }]
+    : []
 }

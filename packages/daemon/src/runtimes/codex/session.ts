@@ -52,7 +52,10 @@ export class CodexSession implements RuntimeSession {
     this.nativeId = options.threadId
     this.resumed = options.resumed
     this.#backlog = options.backlog
-    this.#silence = options.rpc.done.then(() => null, (error: unknown) => error)
+    this.#silence = options.rpc.done.then(
+      () => null,
+      (error: unknown) => error,
+    )
     void this.#silence.then(() => (this.#usable = false))
   }
 
@@ -153,19 +156,29 @@ export class CodexSession implements RuntimeSession {
     if (cause !== null) {
       await this.#kill()
       const message = cause instanceof Error ? cause.message : 'an unknown error'
-      return failed({ code: 'agent_protocol_error', message: `The agent's output could not be handled: ${toSafeMessage(message)}`, retryable: true })
+      return failed({
+        code: 'agent_protocol_error',
+        message: `The agent's output could not be handled: ${toSafeMessage(message)}`,
+        retryable: true,
+      })
     }
     const { exitCode, signal, stderrTail } = await this.#options.process.settle()
     await this.#kill()
     const how = signal === null ? `with exit code ${exitCode}` : `by signal ${signal}`
     return failed({
-      code: 'agent_exited', message: `The agent ended ${how} before the turn was over.`, retryable: true, exit_code: exitCode, signal,
+      code: 'agent_exited',
+      message: `The agent ended ${how} before the turn was over.`,
+      retryable: true,
+      exit_code: exitCode,
+      signal,
       ...(stderrTail === '' ? {} : { stderr_tail: stderrTail }),
     })
   }
 }
 
-const ofTurn = z.object({ turnId: z.string() }).or(z.object({ turn: z.object({ id: z.string() }) }).transform(({ turn }) => ({ turnId: turn.id })))
+const ofTurn = z
+  .object({ turnId: z.string() })
+  .or(z.object({ turn: z.object({ id: z.string() }) }).transform(({ turn }) => ({ turnId: turn.id })))
 const milestones: ReadonlySet<string> = new Set(['thread/tokenUsage/updated', 'turn/completed'])
 
 /** The turn of a message before which the conversation's raw items should be known; null for any other message. */

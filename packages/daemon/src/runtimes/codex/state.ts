@@ -51,9 +51,6 @@ export interface CodexState {
   readonly typed: number
 }
 
-/** Whether a call wants to leave its sandbox. */
-export type SandboxWish = 'stay' | 'leave' | 'unknown'
-
 export type Mapped = readonly [state: CodexState, observations: readonly Observation[]]
 
 export function createCodexState({ cwd, policy }: { readonly cwd: string; readonly policy: ApprovalPolicy }): CodexState {

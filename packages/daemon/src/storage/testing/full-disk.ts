@@ -38,7 +38,10 @@ const ballastWhenFull = existsSync(ballast)
 const large = 'x'.repeat(200_000)
 const waiting = Array.from({ length: 20 }, () => {
   seq += 1
-  return log.append({ ...sampleAppend('s', seq), events: [{ sessionId: 's', seq, type: 'runtime.notice', json: JSON.stringify({ seq, large }) }] })
+  return log.append({
+    ...sampleAppend('s', seq),
+    events: [{ sessionId: 's', seq, type: 'runtime.notice', json: JSON.stringify({ seq, large }) }],
+  })
 })
 const stuck = await Promise.race([Promise.all(waiting).then(() => false), new Promise((resolve) => setTimeout(resolve, 1000, true))])
 const readable = log.read('s', 0, 10_000).length >= written
@@ -47,8 +50,19 @@ await Promise.all(waiting)
 await healthy.promise
 
 const seqs: number[] = []
-for (let page = log.read('s', 0, 10_000); page.length > 0; page = log.read('s', seqs.length, 10_000)) seqs.push(...page.map((event) => event.seq))
+for (let page = log.read('s', 0, 10_000); page.length > 0; page = log.read('s', seqs.length, 10_000))
+  seqs.push(...page.map((event) => event.seq))
 clearInterval(alive)
 const gapless = seqs.length === seq && seqs.every((number, index) => number === index + 1)
-const report = { ballastAtFirst, ballastWhenFull, written, stuck, readable, gapless, failures, writable: log.writable, ballastAtLast: existsSync(ballast) }
+const report = {
+  ballastAtFirst,
+  ballastWhenFull,
+  written,
+  stuck,
+  readable,
+  gapless,
+  failures,
+  writable: log.writable,
+  ballastAtLast: existsSync(ballast),
+}
 writeSync(1, `${JSON.stringify(report)}\n`)

@@ -41,7 +41,12 @@ export function sampleSession(sessionId: string, changes: Partial<SessionRecord>
 
 /** The event that every test expects under this number. */
 export function sampleEvent(sessionId: string, seq: number, text = ''): PendingEvent {
-  return { sessionId, seq, type: 'runtime.notice', json: JSON.stringify({ seq, type: 'runtime.notice', trace: { session_id: sessionId }, payload: { text } }) }
+  return {
+    sessionId,
+    seq,
+    type: 'runtime.notice',
+    json: JSON.stringify({ seq, type: 'runtime.notice', trace: { session_id: sessionId }, payload: { text } }),
+  }
 }
 
 /** Events `first` to `last` of a session; with the row of the session if they begin it. */
@@ -51,6 +56,16 @@ export function sampleAppend(sessionId: string, first: number, last = first, cha
 }
 
 export function sampleTask(sessionId: string, taskId: string, status: 'running' | 'completed'): TaskRecord {
-  const task = { session_id: sessionId, task_id: taskId, status, last_seq: 1, phase: status, created_at: clock.now(), started_at: null, ended_at: null, usage: null }
+  const task = {
+    session_id: sessionId,
+    task_id: taskId,
+    status,
+    last_seq: 1,
+    phase: status,
+    created_at: clock.now(),
+    started_at: null,
+    ended_at: null,
+    usage: null,
+  }
   return { task, bodyHash: `hash of ${taskId}` }
 }
