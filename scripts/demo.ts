@@ -141,7 +141,7 @@ function describe(event: Event): string {
     case 'tool.output.delta':
       return JSON.stringify(event.payload.delta)
     case 'tool.call.completed':
-      return `exit ${event.payload.exit_code ?? '-'}: ${event.payload.result_preview.trim().slice(0, 120)}`
+      return `exit ${event.payload.exit_code ?? '-'}: ${event.payload.result_preview.trim().replaceAll('\n', ' | ').slice(0, 120)}`
     case 'file.changed':
       return `${event.payload.change} ${event.payload.path}`
     case 'usage.reported':

@@ -43,11 +43,13 @@ const text = `# Events
 
 Generated from \`packages/protocol/src/event.ts\` by \`npm run docs\`.
 
-Every event is \`{schema_version: 1, seq, time, type, trace: {session_id, task_id?, request_id?}, runtime: {name, model?, runtime_session_id?}, payload}\`.
+Every event is
+\`{schema_version: 1, seq, time, type, trace: {session_id, task_id?, request_id?}, runtime: {name, model?, runtime_session_id?}, payload}\`.
 \`seq\` is gapless from 1 per session; order is by \`seq\`, \`time\` may go back when the clock does. Clients must tolerate types and fields that
 they do not know.
 
-For each attempt of a call: requested, policy_evaluated (any number), approved or denied (exactly one), started, output (any number), completed.
+For each attempt of a call: requested, policy_evaluated (any number), approved or denied (exactly one), started, output (any number),
+completed.
 Every accepted task ends with exactly one of \`task.completed\`, \`task.failed\`, \`task.stopped\`, and that is its last event.
 
 ${eventTypes.map(section).join('\n')}`

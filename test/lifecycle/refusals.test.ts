@@ -104,6 +104,17 @@ describe.concurrent('what the machine does not allow has an exit code of its own
     expect((await fetch(`${url}/readyz`)).status).toBe(200)
   })
 
+  test('73: the data directory is where nothing can be made', async () => {
+    await refused(start('/proc/codesdkd/state'), 73, /cannot be used/)
+  })
+
+  test('2: a runtime that does not exist is told even where the data directory is in use', async () => {
+    const dataDir = join(folder.path, 'taken')
+    await using first = host(['--data-dir', dataDir])
+    await first.ready
+    await refused(start(dataDir, '--runtimes', 'nope'), 2, /unknown runtime "nope"/)
+  })
+
   test('73: the data directory can be written by others, is a link, or is a file', async () => {
     const open = join(folder.path, 'open')
     mkdirSync(open)

@@ -119,6 +119,24 @@ describe.concurrent('a busy daemon', () => {
     expect(await next.client.task(task)).toMatchObject({ status: 'failed', error: { code: 'daemon_restarted', retryable: true } })
   })
 
+  test('is gone in time although an agent hangs before its next turn begins', { timeout: 60_000 }, async () => {
+    await using stage = await createStage(scenarios)
+    const marker = `marker-${crypto.randomUUID()}`
+    await using daemon = await stage.start()
+    const { client } = daemon
+    const { session_id } = await client.createSession(stage.session({ permissionMode: 'yolo', env: { MARKER: marker } }))
+    await client.finish(await client.startTask(session_id, 'touch'))
+    const agent = freezeAgent(marker)
+    const task = await client.startTask(session_id, 'touch')
+    await client.event(session_id, 'model.input', ({ trace }) => trace.task_id === task.task_id)
+    expect(await daemon.end('SIGTERM')).toEqual({ code: 0, signal: null })
+    expect(lives(agent)).toBe(false)
+
+    await using next = await stage.start()
+    expect((await next.client.get('/status')).body.issues).toEqual([])
+    expect(await next.client.task(task)).toMatchObject({ status: 'stopped', reason: 'daemon_shutdown' })
+  })
+
   test('is gone in time although an agent neither comes up nor obeys', { timeout: 60_000 }, async () => {
     await using stage = await createStage([])
     const stubborn = join(stage.folder.path, 'stubborn')

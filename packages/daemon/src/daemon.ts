@@ -4,9 +4,11 @@ import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { createAgentProcesses } from './agent-processes.ts'
 import { runtimeAliases, type Config } from './config.ts'
+import { PAYLOAD_LIMIT, PREVIEW_LIMIT } from './core/bounds.ts'
+import { PENDING_LIMIT } from './core/decide.ts'
 import { canonicalHash, inputHash } from './core/input-hash.ts'
 import { evaluatePolicy, gatherFacts } from './core/policy/policy.ts'
-import type { Clock, Runtime } from './core/ports.ts'
+import type { Clock } from './core/ports.ts'
 import { createMasker } from './core/redaction/redact.ts'
 import { Sessions } from './core/sessions.ts'
 import { Slots } from './core/slots.ts'
@@ -16,7 +18,7 @@ import { defaultHttpLimits, type Issue } from './http/context.ts'
 import { createHttpServer } from './http/server.ts'
 import { createNamespaces, type Whose } from './namespaces.ts'
 import { createRuntimeDirectory } from './runtime-directory.ts'
-import { runtimes as supported, type RuntimeOptions } from './runtimes/index.ts'
+import { runtimes as supported, type SupportedRuntime } from './runtimes/index.ts'
 import { sweepLeftovers } from './runtimes/leftovers.ts'
 import { createSessionSecrets } from './session-secrets.ts'
 import type { SqliteEventLog } from './storage/event-log.ts'
@@ -53,6 +55,8 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   const lap = (name: string) => {
     startup[name] = Math.round(clock.monotonic() - begun)
   }
+  // Before anything is touched: a name that is wrong is told whatever else is wrong too.
+  const wanted = selectRuntimes(config)
   await using stack = new AsyncDisposableStack()
   const madeToken = config.auth === 'token' && config.token === null ? makeToken() : null
   const token = config.token ?? madeToken
@@ -80,7 +84,13 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   lap('leftovers_ms')
 
   const offline = config.offline ? stack.use(await startOffline(config.offlineScenario)) : null
-  const runtimes = createRuntimes(config, { ledger: processes, newId })
+  const runtimes = new Map(wanted.map(([name, runtime]) => [name, runtime.create({ ledger: processes, newId })]))
+  // What agents of the level `shared` are given, they can also tell.
+  const credentials = [...runtimes.values()].flatMap(({ credentialVariables }) =>
+    credentialVariables.map((name) => environment[name] ?? ''),
+  )
+  const ownSecrets = [...(token === null ? [] : [token]), ...credentials.filter((value) => value !== '')]
+  masker.add(ownSecrets)
   const namespaces = stack.use(
     createNamespaces({
       dataDir: dir.path,
@@ -127,7 +137,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
       aliases: runtimeAliases,
       environment: (record, runtime) => namespaces.toEnv(runtime, record, secrets.load(record.sessionId)),
       secrets,
-      createMasker: (values) => createMasker(token === null ? values : [token, ...values]),
+      createMasker: (values) => createMasker([...ownSecrets, ...values]),
     }),
   )
   const recovered = await sessions.recover()
@@ -163,12 +173,12 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
           startedAt: clock.now(),
           startup,
           state: () => state,
-          limits: { max_running_tasks: config.maxRunningTasks, max_queued_tasks: config.maxQueuedTasks },
+          limits: toLimits(config),
           issues: () => toIssues(config, log, leftovers),
         },
         sessions,
         runtimes: directory,
-        bundles: createSupportBundles({ log, artifacts, runtimes: directory, dataDir: dir, version, token, secrets, clock }),
+        bundles: createSupportBundles({ log, artifacts, runtimes: directory, dataDir: dir, version, ownSecrets, secrets, clock }),
         log,
         artifacts,
         metrics,
@@ -188,7 +198,9 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
     await sessions[Symbol.asyncDispose]()
   })
   const parts = stack.move()
-  return { url: server.url, madeToken, logger, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+  let ended: Promise<void> | null = null
+  // Whoever asks again, after an error in the middle of a shutdown say, waits for the same end.
+  return { url: server.url, madeToken, logger, [Symbol.asyncDispose]: () => (ended ??= parts.disposeAsync()) }
 }
 
 async function listen<T>(open: () => Promise<T>): Promise<T> {
@@ -202,18 +214,16 @@ async function listen<T>(open: () => Promise<T>): Promise<T> {
 }
 
 /** The runtimes that were asked for. Throws `StartFailure` for a name that is unknown, or a default that is not among them. */
-function createRuntimes({ runtimes: wanted, defaultRuntime }: Config, options: RuntimeOptions): ReadonlyMap<string, Runtime> {
-  const names = wanted ?? [...supported.keys()]
-  const made = names.map((name) => {
-    const one = supported.get(name)
-    if (one === undefined)
-      throw new StartFailure('invalid_config', `unknown runtime ${JSON.stringify(name)}; there are: ${[...supported.keys()].join(', ')}`)
-    return [name, one.create(options)] as const
+function selectRuntimes({ runtimes: wanted, defaultRuntime }: Config): readonly (readonly [name: string, runtime: SupportedRuntime])[] {
+  const known = [...supported.keys()].join(', ')
+  const selected = (wanted ?? [...supported.keys()]).map((name) => {
+    const runtime = supported.get(name)
+    if (runtime === undefined) throw new StartFailure('invalid_config', `unknown runtime ${JSON.stringify(name)}; there are: ${known}`)
+    return [name, runtime] as const
   })
-  const runtimes = new Map(made)
-  if (!runtimes.has(defaultRuntime))
-    throw new StartFailure('invalid_config', `unknown default runtime ${JSON.stringify(defaultRuntime)}; there are: ${names.join(', ')}`)
-  return runtimes
+  if (selected.some(([name]) => name === defaultRuntime)) return selected
+  const names = selected.map(([name]) => name).join(', ')
+  throw new StartFailure('invalid_config', `unknown default runtime ${JSON.stringify(defaultRuntime)}; there are: ${names}`)
 }
 
 /** The offline model on loopback; loaded only where it is asked for. Throws `StartFailure` for a scenario file that makes no sense. */
@@ -226,6 +236,19 @@ async function startOffline(file: string | null): Promise<{ readonly url: string
   } catch (error) {
     if (error instanceof ScenarioError) throw new StartFailure('invalid_config', error.message, { cause: error })
     throw error
+  }
+}
+
+/** Limits that hold behind the HTTP edge. Events and previews in characters. */
+function toLimits({ maxRunningTasks, maxQueuedTasks, approvalTimeoutMs, agentIdleTimeoutMs }: Config): Readonly<Record<string, number>> {
+  return {
+    max_running_tasks: maxRunningTasks,
+    max_queued_tasks: maxQueuedTasks,
+    max_pending_approvals: PENDING_LIMIT,
+    max_event_payload: PAYLOAD_LIMIT,
+    max_result_preview: PREVIEW_LIMIT,
+    agent_idle_timeout_ms: agentIdleTimeoutMs,
+    ...(approvalTimeoutMs === null ? {} : { approval_timeout_ms: approvalTimeoutMs }),
   }
 }
 

@@ -55,7 +55,7 @@ function bundles(changes: Partial<Parameters<typeof createSupportBundles>[0]> = 
     runtimes,
     dataDir: dir,
     version: '1.2.3',
-    token,
+    ownSecrets: [token],
     secrets: { load: () => env },
     clock,
     identity: { home: '/home/alice', user: 'alice', host: 'wonderland' },

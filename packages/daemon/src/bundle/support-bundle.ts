@@ -23,8 +23,8 @@ export interface SupportBundlesOptions {
   readonly runtimes: Pick<RuntimeOperations, 'health' | 'capabilities'>
   readonly dataDir: Pick<DataDir, 'path' | 'temp'>
   readonly version: string
-  /** The daemon's own token, which must be in no bundle. */
-  readonly token: string | null
+  /** The daemon's own token and credentials, which must be in no bundle. */
+  readonly ownSecrets: readonly string[]
   /** The variables of a session, whose values must be in no bundle. */
   readonly secrets: { load(sessionId: string): Readonly<Record<string, string>> }
   readonly clock: Clock
@@ -71,7 +71,7 @@ async function build(options: SupportBundlesOptions, request: Request): Promise<
   try {
     const path = join(directory, 'bundle.tar.gz')
     const env = options.secrets.load(record.sessionId)
-    const known = [...(options.token === null ? [] : [options.token]), ...Object.values(env), ...toSecrets(record.runtimeConfig)]
+    const known = [...options.ownSecrets, ...Object.values(env), ...toSecrets(record.runtimeConfig)]
     const { files, ownWords } = await stageFiles(options, request, { directory, known, envNames: Object.keys(env) })
     const size = await writeArchive(path, files, signal)
     const secret = known.filter((value) => !ownWords.some((word) => word.includes(value)))

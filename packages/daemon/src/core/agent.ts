@@ -19,13 +19,15 @@ export class Agent implements AsyncDisposable {
   #live: RuntimeSession | null = null
   #idle: NodeJS.Timeout | undefined
   #closing: Promise<void> = Promise.resolve()
+  #ending = false
 
   constructor(options: AgentOptions) {
     this.#options = options
   }
 
+  /** Also true while it ends: until its process group is gone, somebody has to wait for it. */
   get live(): boolean {
-    return this.#live !== null
+    return this.#live !== null || this.#ending
   }
 
   /** The running agent, or a new one. `opened` tells which. Rejects with `RuntimeFailure`, or with the signal's reason. */
@@ -67,7 +69,11 @@ export class Agent implements AsyncDisposable {
     const agent = this.#live
     this.#live = null
     if (agent !== null) {
-      this.#closing = dispose(agent).finally(this.#options.onChange)
+      this.#ending = true
+      this.#closing = dispose(agent).finally(() => {
+        this.#ending = false
+        this.#options.onChange()
+      })
     }
     return this.#closing
   }

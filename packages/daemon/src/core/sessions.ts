@@ -61,27 +61,11 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     return ids.length
   }
 
-  async create(
+  create(
     request: CreateSession,
-    { requestId, idempotencyKey }: { requestId: string; idempotencyKey: string | null },
+    options: { requestId: string; idempotencyKey: string | null },
   ): Promise<{ session: SessionResource; replayed: boolean }> {
-    if (idempotencyKey === null) return { session: await this.#create(request, requestId, null), replayed: false }
-    for (let other = this.#creating.get(idempotencyKey); other !== undefined; other = this.#creating.get(idempotencyKey))
-      await other.catch(() => undefined)
-    const bodyHash = this.#options.hash.contentHash(request)
-    const earlier = this.#options.log.sessionByIdempotencyKey(idempotencyKey)
-    if (earlier !== null) {
-      if (earlier.idempotency?.bodyHash !== bodyHash)
-        throw new Problem('idempotency_key_reused', 'This Idempotency-Key was used with another body.')
-      return { session: this.get(earlier.sessionId), replayed: true }
-    }
-    const creation = this.#create(request, requestId, { key: idempotencyKey, bodyHash })
-    this.#creating.set(idempotencyKey, creation)
-    try {
-      return { session: await creation, replayed: false }
-    } finally {
-      this.#creating.delete(idempotencyKey)
-    }
+    return acknowledge(this.#createOnce(request, options))
   }
 
   get(sessionId: string): SessionResource {
@@ -207,6 +191,30 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     await Promise.all([...this.#loaded.values()].map((session) => session.close()))
   }
 
+  /** A key is taken from its first request to the commit, also when nobody waits for that any more. */
+  async #createOnce(
+    request: CreateSession,
+    { requestId, idempotencyKey }: { requestId: string; idempotencyKey: string | null },
+  ): Promise<{ session: SessionResource; replayed: boolean }> {
+    if (idempotencyKey === null) return { session: await this.#create(request, requestId, null), replayed: false }
+    for (let other = this.#creating.get(idempotencyKey); other !== undefined; other = this.#creating.get(idempotencyKey))
+      await other.catch(() => undefined)
+    const bodyHash = this.#options.hash.contentHash(request)
+    const earlier = this.#options.log.sessionByIdempotencyKey(idempotencyKey)
+    if (earlier !== null) {
+      if (earlier.idempotency?.bodyHash !== bodyHash)
+        throw new Problem('idempotency_key_reused', 'This Idempotency-Key was used with another body.')
+      return { session: this.get(earlier.sessionId), replayed: true }
+    }
+    const creation = this.#create(request, requestId, { key: idempotencyKey, bodyHash })
+    this.#creating.set(idempotencyKey, creation)
+    try {
+      return { session: await creation, replayed: false }
+    } finally {
+      this.#creating.delete(idempotencyKey)
+    }
+  }
+
   async #create(request: CreateSession, requestId: string, idempotency: SessionRecord['idempotency']): Promise<SessionResource> {
     this.#refuseWork()
     const { rules } = this.#options
@@ -218,13 +226,11 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     const env = request.env ?? {}
     this.#options.secrets.save(record.sessionId, env)
     const session = this.#open(record)
-    await acknowledge(
-      session.journal.commit([{ type: 'session.created', payload: toCreated(record, Object.keys(env)) }], {
-        durability: 'synced',
-        requestId,
-        session: record,
-      }),
-    )
+    await session.journal.commit([{ type: 'session.created', payload: toCreated(record, Object.keys(env)) }], {
+      durability: 'synced',
+      requestId,
+      session: record,
+    })
     const { resource } = session
     this.#unload(session)
     return resource

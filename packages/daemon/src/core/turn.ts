@@ -1,4 +1,12 @@
-import { findCall, toReceipt, type CallIdentity, type Message, type PermissionMode, type TaskError } from '@codesdkd/protocol'
+import {
+  findCall,
+  toReceipt,
+  type CallIdentity,
+  type Message,
+  type PermissionMode,
+  type TaskError,
+  type TaskState,
+} from '@codesdkd/protocol'
 import type { Agent } from './agent.ts'
 import { bound, boundCall, type StoreText } from './bounds.ts'
 import type { Inputs, Verdict } from './call-events.ts'
@@ -54,10 +62,11 @@ export class Turn implements TaskHost {
   readonly taskId: string
   readonly #options: TurnOptions
   readonly #abort = new AbortController()
-  readonly #waiting = new Map<
-    string,
-    { readonly call: CallIdentity; readonly resolve: (decision: Decision) => void; readonly timer: NodeJS.Timeout | undefined }
-  >()
+  readonly #waiting = new Set<{
+    readonly call: CallIdentity
+    readonly resolve: (decision: Decision) => void
+    readonly timer: NodeJS.Timeout | undefined
+  }>()
   #cause: Cause | null = null
 
   constructor(options: TurnOptions) {
@@ -93,13 +102,14 @@ export class Turn implements TaskHost {
     this.#abort.abort(new Error(reasonOf(cause)))
   }
 
-  /** Lets what waits for a decision go on; called after any commit that may have decided something. */
+  /** Lets what waits for a decision go on; called after any commit that may have decided something. Looks at nothing that is not committed. */
   settle(): void {
-    const task = this.#options.journal.state.tasks.get(this.taskId)
-    for (const [id, { call, resolve, timer }] of this.#waiting) {
-      const found = task === undefined ? undefined : findCall(task, id)
+    const task = this.#options.journal.shown.tasks.get(this.taskId)
+    for (const waiting of this.#waiting) {
+      const { call, resolve, timer } = waiting
+      const found = task === undefined ? undefined : findCall(task, call.tool_call_id)
       if (found !== undefined && found.attempt === call.attempt && (found.phase === 'requested' || found.phase === 'pending')) continue
-      this.#waiting.delete(id)
+      this.#waiting.delete(waiting)
       clearTimeout(timer)
       const approved = found?.attempt === call.attempt && found.phase !== 'denied'
       resolve(approved ? { decision: 'approved' } : { decision: 'denied', reason: found?.denied_reason ?? 'the task has ended' })
@@ -140,7 +150,7 @@ export class Turn implements TaskHost {
     const expiresAt = limit === null ? null : new Date(Date.parse(clock.now()) + limit).toISOString()
     return new Promise((resolve) => {
       const timer = limit === null ? undefined : setTimeout(() => this.#expire(call), limit)
-      this.#waiting.set(call.tool_call_id, { call, resolve, timer })
+      this.#waiting.add({ call, resolve, timer })
       void this.#record(evaluate(journal.state, this.taskId, call, verdict, inputs, expiresAt), 'synced').then(() => this.settle())
     })
   }
@@ -242,12 +252,23 @@ export class Turn implements TaskHost {
   }
 
   async #end(outcome: Outcome): Promise<void> {
-    const { journal, log, inputs } = this.#options
+    const { journal, inputs } = this.#options
     await journal.flushed
     const task = openTask(journal.state, this.taskId)
     if (task === undefined) return
-    const texts = toOpenBlockTexts(log, journal.record.sessionId, task)
+    const texts = this.#openTexts(task)
     await this.#record(endOf(journal, this.taskId, outcome, texts, inputs), 'synced')
+  }
+
+  /** A log that cannot be read at this moment costs the end of a text, never the end of the task. */
+  #openTexts(task: TaskState): ReadonlyMap<string, string> {
+    const { journal, log, report } = this.#options
+    try {
+      return toOpenBlockTexts(log, journal.record.sessionId, task)
+    } catch (error) {
+      report(error)
+      return new Map()
+    }
   }
 }
 

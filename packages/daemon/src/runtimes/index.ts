@@ -6,10 +6,12 @@ import type { ExecutableOptions } from './codex/executable.ts'
 
 export type RuntimeOptions = CodexOptions
 
-interface Supported {
+export interface SupportedRuntime {
   readonly create: (options: RuntimeOptions) => Runtime
   readonly findExecutable: (options: ExecutableOptions) => Promise<string | null>
 }
 
 /** The runtimes that are supported: name -> how to make it, and where its executable may be. */
-export const runtimes: ReadonlyMap<string, Supported> = new Map([['codex-sdk', { create: createCodexRuntime, findExecutable: findCodex }]])
+export const runtimes: ReadonlyMap<string, SupportedRuntime> = new Map([
+  ['codex-sdk', { create: createCodexRuntime, findExecutable: findCodex }],
+])

@@ -33,6 +33,7 @@ export interface CodexSessionOptions {
 }
 
 const turnStartMs = 10_000
+const defaultInterruptGraceMs = 5000
 /** How long background commands may take to end after they were told to. */
 const cleanGraceMs = 2000
 
@@ -73,7 +74,7 @@ export class CodexSession implements RuntimeSession {
   }
 
   async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {
-    const { rpc, spec, threadId, scratch } = this.#options
+    const { rpc, spec, threadId, scratch, interruptGraceMs = defaultInterruptGraceMs } = this.#options
     const { policy, sandboxPolicy } = toPermissions(task.permissionMode, scratch)
     const turn = new CodexTurn({ rpc, threadId, cwd: spec.cwd, policy, host })
     await host.observe([{ kind: 'runtime_session', id: threadId }])
@@ -84,7 +85,8 @@ export class CodexSession implements RuntimeSession {
     this.#turn = turn
     try {
       const permissions = { approvalPolicy: policy, approvalsReviewer: 'user', sandboxPolicy }
-      await rpc.request('turn/start', { ...toTurnInput(task, threadId), cwd: spec.cwd, ...permissions }, AbortSignal.timeout(turnStartMs))
+      const deadline = AbortSignal.any([AbortSignal.timeout(turnStartMs), after(host.signal, interruptGraceMs)])
+      await rpc.request('turn/start', { ...toTurnInput(task, threadId), cwd: spec.cwd, ...permissions }, deadline)
       return await this.#follow(turn, host.signal)
     } catch (error) {
       return await this.#fail(error)
@@ -116,7 +118,7 @@ export class CodexSession implements RuntimeSession {
 
   /** Ends the turn within the grace period, or the agent. */
   async #interrupt(turn: CodexTurn): Promise<void> {
-    const { rpc, threadId, interruptGraceMs = 5000 } = this.#options
+    const { rpc, threadId, interruptGraceMs = defaultInterruptGraceMs } = this.#options
     const deadline = AbortSignal.timeout(interruptGraceMs)
     const late = aborted(deadline)
     const turnId = await Promise.race([turn.started, late, this.#silence])
@@ -209,6 +211,14 @@ function toOutcome({ status, error }: TurnEnd): Outcome {
 
 function failed(error: TaskError): Outcome {
   return { status: 'failed', reason: error.code, error }
+}
+
+/** Aborted so many milliseconds after the other one is. */
+function after(signal: AbortSignal, milliseconds: number): AbortSignal {
+  const controller = new AbortController()
+  const late = () => controller.abort(new DOMException('The agent did not answer.', 'TimeoutError'))
+  void aborted(signal).then(() => setTimeout(late, milliseconds).unref())
+  return controller.signal
 }
 
 /** Resolves when the signal is aborted. */

@@ -1,0 +1,162 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Event } from '@codesdkd/protocol'
+import { openStorage, type Storage } from '../../storage/storage.ts'
+import type { Verdict } from '../call-events.ts'
+import { canonicalHash, inputHash } from '../input-hash.ts'
+import type { EventLog, NativeCall, Outcome, Runtime, RuntimeSession, SessionRecord, TaskHost } from '../ports.ts'
+import { createMasker } from '../redaction/redact.ts'
+import { Session, type SessionWorld } from '../session.ts'
+import { Slots } from '../slots.ts'
+
+export const record: SessionRecord = {
+  sessionId: 's',
+  runtime: 'codex-sdk',
+  createdAt: '2026-01-01T00:00:00.000Z',
+  model: null,
+  permissionMode: 'ask',
+  escalation: 'deny',
+  cwd: '/',
+  credentialNamespace: 'default',
+  isolationLevel: 'namespaced',
+  isolationMode: 'subprocess',
+  confinement: 'sandbox',
+  runtimeConfig: {},
+  approvalTimeoutMs: null,
+  title: null,
+  metadata: {},
+  idempotency: null,
+}
+
+/** A session on the real log, with an agent that does what the test says. */
+export interface Stage extends AsyncDisposable {
+  readonly session: Session
+  readonly storage: Storage
+  readonly events: Event[]
+  /** Makes the session's row and first event. */
+  create(): Promise<void>
+  submit(taskId: string): Promise<unknown>
+  /** Resolves with the first event that fits, past or to come. */
+  until(fits: (event: Event) => boolean): Promise<Event>
+}
+
+export interface StageOptions {
+  readonly run: (host: TaskHost) => Promise<Outcome>
+  readonly judge?: (call: NativeCall) => Promise<Verdict>
+  readonly dispose?: () => Promise<void>
+  /** What the session sees of the log. */
+  readonly log?: (log: EventLog) => EventLog
+  readonly idleTimeoutMs?: number
+}
+
+export async function createStage({ run, judge, dispose, log = (one) => one, idleTimeoutMs = 60_000 }: StageOptions): Promise<Stage> {
+  const path = await mkdtemp(join(tmpdir(), 'codesdkd-session-'))
+  let ids = 0
+  const newId = () => String((ids += 1)).padStart(32, '0')
+  const clock = { now: () => new Date().toISOString(), monotonic: () => performance.now() }
+  const storage = openStorage({ path: join(path, 'state'), clock, newId })
+  const events: Event[] = []
+  const waiting = new Set<() => void>()
+  const world: SessionWorld = {
+    log: log(storage.log),
+    artifacts: storage.artifacts,
+    clock,
+    newId,
+    slots: new Slots(4),
+    hash: { inputHash, contentHash: canonicalHash },
+    queueLimit: 10,
+    idleTimeoutMs,
+    approvalTimeoutMs: null,
+    judge: judge ?? (() => Promise.resolve({ result: 'ask', rule: 'test' })),
+    checkCwd: (cwd) => Promise.resolve(cwd),
+    observer: (event) => {
+      events.push(event)
+      for (const wake of waiting) wake()
+    },
+    onChange: () => {},
+    report: () => {},
+  }
+  const session = new Session(
+    {
+      record,
+      runtime: toRuntime(run, dispose),
+      environment: () => Promise.resolve({ executable: null, home: '/', shared: false, variables: {}, offlineUrl: null }),
+      masker: createMasker(),
+    },
+    world,
+  )
+  return {
+    session,
+    storage,
+    events,
+    create: () =>
+      session.journal.commit(
+        [
+          {
+            type: 'session.created',
+            payload: {
+              contract_version: 1,
+              runtime: 'codex-sdk',
+              model: null,
+              permission_mode: 'ask',
+              escalation: 'deny',
+              cwd: '/',
+              credential_namespace: 'default',
+              isolation_level: 'namespaced',
+              isolation_mode: 'subprocess',
+              confinement: 'sandbox',
+              env_names: [],
+              runtime_config: {},
+              title: null,
+              metadata: {},
+            },
+          },
+        ],
+        { durability: 'synced', session: record },
+      ),
+    submit: (taskId) => session.submit({ messages: [{ role: 'user', content: 'go' }] }, taskId, 'hash', 'request'),
+    until: (fits) =>
+      new Promise((resolve) => {
+        const look = () => {
+          const found = events.find(fits)
+          if (found === undefined) return
+          waiting.delete(look)
+          resolve(found)
+        }
+        waiting.add(look)
+        look()
+      }),
+    async [Symbol.asyncDispose]() {
+      await session.close()
+      storage[Symbol.dispose]()
+      await rm(path, { recursive: true, force: true })
+    },
+  }
+}
+
+function toRuntime(run: StageOptions['run'], dispose: StageOptions['dispose']): Runtime {
+  const agent: RuntimeSession = {
+    nativeId: 'native',
+    alive: true,
+    resumed: false,
+    run: (_task, host) => run(host),
+    [Symbol.asyncDispose]: dispose ?? (() => Promise.resolve()),
+  }
+  return { ...silentRuntime(), open: () => Promise.resolve(agent) }
+}
+
+/** A runtime whose agent never comes up. */
+export function silentRuntime(): Runtime {
+  const refuse = () => Promise.reject(new Error('nobody asks'))
+  const capabilities = { supported_isolation_modes: ['subprocess'], recommended_isolation_mode: 'subprocess', confinement: 'sandbox' }
+  return {
+    name: 'codex-sdk',
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the others are asked for over HTTP alone
+    capabilities: capabilities as unknown as Runtime['capabilities'],
+    credentialVariables: [],
+    health: refuse,
+    authStatus: refuse,
+    open: refuse,
+  }
+}
