@@ -216,7 +216,7 @@ function taskChanges(task: TaskState, event: Event): Partial<TaskState> {
     case 'task.completed':
     case 'task.failed':
     case 'task.stopped':
-      return ended(event)
+      return ended(task, event)
     case 'runtime.request.started':
     case 'runtime.notice':
     case 'session.context_restored':
@@ -232,11 +232,14 @@ function awake(task: TaskState): Partial<TaskState> {
   return task.phase === 'starting' ? { phase: 'running' } : {}
 }
 
-function ended(event: EventOf<'task.completed' | 'task.failed' | 'task.stopped'>): Partial<TaskState> {
+function ended(task: TaskState, event: EventOf<'task.completed' | 'task.failed' | 'task.stopped'>): Partial<TaskState> {
   const status = event.type === 'task.completed' ? 'completed' : event.type === 'task.failed' ? 'failed' : 'stopped'
   return {
     status,
     phase: status,
+    // What was approved and never began ends with its task.
+    calls: new Map(),
+    closed_calls: task.calls.size === 0 ? task.closed_calls : new Map([...task.closed_calls, ...task.calls]),
     ended_at: event.time,
     reason: event.payload.reason,
     receipt: event.payload.receipt,

@@ -9,7 +9,8 @@ import type { RuntimeOperations, SupportBundle } from '../core/operations.ts'
 import type { SessionRecord } from '../core/ports.ts'
 import type { BundleManifest } from './contents.ts'
 import { secretSamples } from '../core/redaction/testing/secret-samples.ts'
-import { clock, openSample, sampleSession, temporaryDirectory } from '../storage/testing/samples.ts'
+import { sampleRecord } from '../core/testing/record.ts'
+import { clock, openSample, temporaryDirectory } from '../storage/testing/samples.ts'
 import type { Storage } from '../storage/storage.ts'
 import { createSupportBundles } from './support-bundle.ts'
 
@@ -85,7 +86,7 @@ async function append<T extends EventType>(type: T, payload: Payload<T>, session
 const notice = (message: string, data: unknown = null) => append('runtime.notice', { level: 'info', kind: 'k', message, data })
 
 async function createSession(changes: Partial<SessionRecord> = {}): Promise<void> {
-  const record = sampleSession(sessionId, { cwd: '/home/alice/project', ...changes })
+  const record = sampleRecord(sessionId, { cwd: '/home/alice/project', ...changes })
   await append('session.closed', { reason: 'the first event of this session' }, record)
 }
 

@@ -8,8 +8,11 @@ export const PREVIEW_LIMIT = 8 * 1024
 /** No payload is larger than this; what is goes to an artifact. Characters. */
 export const PAYLOAD_LIMIT = 256 * 1024
 
-/** Stores text of one session; the masker has already seen it. */
-export type StoreText = (text: string, about: { contentType: string; name: string }) => string
+/** Stores text of one session, masked, and names the artifact; null when it is not stored. Throws what the store throws. */
+export type StoreText = (text: string, about: { contentType: string; name: string }) => string | null
+
+/** For a task that must end while nothing can be stored. */
+export const storeNothing: StoreText = () => null
 
 export function storeTextIn(artifacts: ArtifactStore, sessionId: string, mask: (text: string) => string): StoreText {
   return (text, about) => artifacts.put(sessionId, mask(text), about).artifactId
@@ -54,7 +57,7 @@ export function boundCall(call: NativeCall, store: StoreText): NativeCall {
 function boundResult({ output, ...result }: CallResult, store: StoreText): PreparedResult {
   if (output.length <= PREVIEW_LIMIT) return { ...result, preview: output, truncated: false }
   const ref = store(output, { contentType: 'text/plain; charset=utf-8', name: 'output.txt' })
-  return { ...result, preview: output.slice(0, PREVIEW_LIMIT), ref, truncated: true }
+  return { ...result, preview: output.slice(0, PREVIEW_LIMIT), ...(ref === null ? {} : { ref }), truncated: true }
 }
 
 type Passed = Extract<PreparedObservation, { kind: 'event' }>['event']
@@ -78,18 +81,16 @@ function boundBlock(block: OutputBlock, store: StoreText): OutputBlock {
   const text = block.type === 'code' ? block.code : block.type === 'artifact_ref' ? '' : block.text
   if (text.length <= PAYLOAD_LIMIT / 2) return block
   const name = block.type === 'reasoning' ? 'reasoning.txt' : 'answer.txt'
-  return {
-    type: 'artifact_ref',
-    artifact_id: store(text, { contentType: 'text/plain; charset=utf-8', name }),
-    media_type: 'text/plain',
-    name,
-  }
+  const artifact_id = store(text, { contentType: 'text/plain; charset=utf-8', name })
+  if (artifact_id === null) return { type: block.type === 'reasoning' ? 'reasoning' : 'text', text: text.slice(0, PAYLOAD_LIMIT / 2) }
+  return { type: 'artifact_ref', artifact_id, media_type: 'text/plain', name }
 }
 
 function boundDiff(event: Extract<NewEvent, { type: 'file.changed' }>, store: StoreText): Passed {
   const { diff, ...payload } = event.payload
   if (diff === undefined || diff.length <= PREVIEW_LIMIT) return event
-  return { ...event, payload: { ...payload, diff_ref: store(diff, { contentType: 'text/x-diff', name: 'diff.patch' }) } }
+  const diff_ref = store(diff, { contentType: 'text/x-diff', name: 'diff.patch' })
+  return { ...event, payload: { ...payload, ...(diff_ref === null ? {} : { diff_ref }) } }
 }
 
 function boundNotice(event: Extract<NewEvent, { type: 'runtime.notice' }>, store: StoreText): Passed {

@@ -80,12 +80,23 @@ export function request(
     attempt: (earlier?.attempt ?? 0) + 1,
     input_hash: inputs.inputHash(call),
   }
-  const superseded =
-    earlier !== undefined && isUndecided(earlier) ? [denied(task, earlier, 'daemon', 'superseded by another attempt', inputs)] : []
+  const superseded = earlier === undefined ? [] : supersede(task, earlier, inputs)
   return {
     events: [...superseded, { type: 'tool.call.requested', task_id: taskId, payload: { ...next, runtime_tool_call_id: id, ...call } }],
     call: next,
   }
+}
+
+/** The attempt before ends where the next begins. */
+function supersede(task: TaskState, earlier: ToolCallState, inputs: Inputs): readonly NewEvent[] {
+  const reason = 'superseded by another attempt'
+  if (isUndecided(earlier)) return [denied(task, earlier, 'daemon', reason, inputs)]
+  return earlier.phase === 'started' ? completed(task, earlier, toCut(reason), inputs) : []
+}
+
+/** The result of a call that was cut off. */
+function toCut(preview: string): PreparedResult {
+  return { preview, truncated: false, isError: true, exitCode: null, durationMs: null, executionEnv: 'unknown' }
 }
 
 /** Policy has spoken about a requested call. */
@@ -133,15 +144,9 @@ export function closeOpen(task: TaskState, reason: string, texts: ReadonlyMap<st
       partial: true,
     },
   }))
-  const running = [...task.calls.values()].filter((call) => call.phase === 'started' || call.phase === 'approved')
-  const cut: PreparedResult = {
-    preview: `ended with the task: ${reason}`,
-    truncated: false,
-    isError: true,
-    exitCode: null,
-    durationMs: null,
-    executionEnv: 'unknown',
-  }
+  // A call that was approved and never began has nothing to complete.
+  const running = [...task.calls.values()].filter((call) => call.phase === 'started')
+  const cut = toCut(`ended with the task: ${reason}`)
   return [...blocks, ...denyPending(task, reason, inputs), ...running.flatMap((call) => completed(task, call, cut, inputs))]
 }
 

@@ -7,49 +7,16 @@ import { openStorage } from '../storage/storage.ts'
 import { closeOpen, terminal } from './decide.ts'
 import { canonicalHash, inputHash } from './input-hash.ts'
 import { Journal, type Draft } from './journal.ts'
-import type { EventLog, SessionRecord } from './ports.ts'
+import type { EventLog } from './ports.ts'
 import { createMasker } from './redaction/redact.ts'
+import { toCreated } from './session-record.ts'
+import { sampleRecord } from './testing/record.ts'
 
-const record: SessionRecord = {
-  sessionId: 's',
-  runtime: 'codex-sdk',
-  createdAt: '2026-01-01T00:00:00.000Z',
-  model: null,
-  permissionMode: 'ask',
-  escalation: 'deny',
-  cwd: '/',
-  credentialNamespace: 'default',
-  isolationLevel: 'namespaced',
-  isolationMode: 'subprocess',
-  confinement: 'sandbox',
-  runtimeConfig: {},
-  approvalTimeoutMs: null,
-  title: null,
-  metadata: {},
-  idempotency: null,
-}
+const record = sampleRecord('s', { permissionMode: 'ask' })
 const clock = { now: () => '2026-01-01T00:00:00.000Z', monotonic: () => 0 }
 const inputs = { newId: () => 'id', inputHash, contentHash: canonicalHash, permissionMode: 'ask' } as const
 
-const created: NewEvent = {
-  type: 'session.created',
-  payload: {
-    contract_version: 1,
-    runtime: 'codex-sdk',
-    model: null,
-    permission_mode: 'ask',
-    escalation: 'deny',
-    cwd: '/',
-    credential_namespace: 'default',
-    isolation_level: 'namespaced',
-    isolation_mode: 'subprocess',
-    confinement: 'sandbox',
-    env_names: [],
-    runtime_config: {},
-    title: null,
-    metadata: {},
-  },
-}
+const created: NewEvent = { type: 'session.created', payload: toCreated(record, []) }
 const started = (task_id: string): NewEvent => ({
   type: 'task.started',
   task_id,

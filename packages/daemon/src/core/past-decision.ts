@@ -13,6 +13,11 @@ export function findPastDecision(log: EventLog, sessionId: string, toolCallId: s
       after = seq
       if (!type.startsWith('tool.call.') || !json.includes(toolCallId)) continue
       const event = toEvent({ json })
+      if (event.type === 'tool.call.requested' && event.payload.tool_call_id === toolCallId) {
+        // Each attempt is asked and decided by itself.
+        found = null
+        asked = false
+      }
       if (event.type === 'tool.call.policy_evaluated' && event.payload.tool_call_id === toolCallId && event.payload.result === 'ask')
         asked = true
       if ((event.type !== 'tool.call.approved' && event.type !== 'tool.call.denied') || event.payload.tool_call_id !== toolCallId) continue

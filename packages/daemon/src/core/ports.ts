@@ -319,6 +319,8 @@ export interface Masker {
   mask(json: string): string
   /** Any other text with every known value masked. */
   maskText(text: string): string
+  /** How many characters at the end of a text may begin a known value that goes on in the next piece of its stream. */
+  heldBack(text: string): number
 }
 
 export type { Event, Session, SessionState, Task }

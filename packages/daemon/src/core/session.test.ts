@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import type { EventOf } from '@codesdkd/protocol'
+import { Problem, type EventOf } from '@codesdkd/protocol'
 import type { Decision, NativeCall } from './ports.ts'
 import { hesitant, replaced } from './testing/hesitant-log.ts'
 import { createStage, type Stage } from './testing/stage.ts'
@@ -118,4 +118,51 @@ test('an agent that is on its way out is live until it is gone', async () => {
   expect(known).toEqual([true, false])
   await stage.session.close()
   expect([stage.session.agentLive, stage.session.dormant]).toEqual([false, true])
+})
+
+test('a result that the disk does not take at first is not lost: its task waits', async () => {
+  const output = 'x'.repeat(20_000)
+  let refusals = 2
+  await using stage = await createStage({
+    artifacts: (artifacts) =>
+      replaced(artifacts, 'put', (...asked) => {
+        if (asked[1] === output && refusals-- > 0) throw new Problem('storage_unavailable', 'the disk is full')
+        return artifacts.put(...asked)
+      }),
+    async run(host) {
+      await host.observe([{ kind: 'call.unasked', call: call('a'), rule: 'test' }])
+      const result = { output, isError: false, exitCode: 0, durationMs: 1, executionEnv: 'sandbox' } as const
+      await host.observe([{ kind: 'call.completed', id: 'a', result }])
+      return completed
+    },
+  })
+  await stage.create()
+  await stage.submit('t')
+  const { payload } = await stage.until(({ type }) => type === 'tool.call.completed')
+  expect(refusals).toBeLessThan(0)
+  const { result_ref = '', is_error } = payload as EventOf<'tool.call.completed'>['payload']
+  expect(is_error).toBe(false)
+  expect(new TextDecoder().decode(await stage.storage.artifacts.content(result_ref))).toBe(output)
+  expect((await stage.until(({ type }) => type.startsWith('task.') && type !== 'task.started')).type).toBe('task.completed')
+})
+
+test('a secret that the agent says in two pieces is in no event, and the deltas are still the text', async () => {
+  const secret = 'correct-horse-battery'
+  await using stage = await createStage({
+    secrets: [secret],
+    async run(host) {
+      const say = (delta: string) =>
+        host.observe([{ kind: 'event', event: { type: 'model.output.delta', payload: { kind: 'text_delta', block_id: 'b', delta } } }])
+      for (const part of ['it is correct-', 'horse-bat', 'tery, or corr', 'ect']) await say(part)
+      return completed
+    },
+  })
+  await stage.create()
+  await stage.submit('t')
+  await stage.until(({ type }) => type === 'task.completed')
+  const deltas = stage.events.flatMap((event) => (event.type === 'model.output.delta' ? [event.payload.delta] : []))
+  expect(JSON.stringify(stage.events)).not.toContain(secret)
+  expect(deltas.join('')).toMatch(/^it is \[REDACTED:known:[0-9a-f]{6}\], or correct$/)
+  const whole = stage.events.find((event) => event.type === 'model.output.completed')
+  expect(whole?.payload).toMatchObject({ content: [{ text: deltas.join('') }], partial: true })
 })

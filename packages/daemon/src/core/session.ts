@@ -288,6 +288,7 @@ export class Session {
       judge: (call, mode) => world.judge(call, record, mode),
       checkCwd: async () => void (await world.checkCwd(record.cwd)),
       store: storeTextIn(world.artifacts, record.sessionId, (text) => this.#masker.maskText(text)),
+      heldBack: (text) => this.#masker.heldBack(text),
       report: (error) => world.report(error, { session_id: record.sessionId, task_id: taskId }),
     })
     // The agent may begin only after the task is on disk.

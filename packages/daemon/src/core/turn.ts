@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   findCall,
   toReceipt,
@@ -8,9 +9,10 @@ import {
   type TaskState,
 } from '@codesdkd/protocol'
 import type { Agent } from './agent.ts'
-import { bound, boundCall, type StoreText } from './bounds.ts'
+import { bound, boundCall, storeNothing, type StoreText } from './bounds.ts'
 import type { Inputs, Verdict } from './call-events.ts'
-import { closeOpen, denyPending, evaluate, observe, openTask, request, terminal } from './decide.ts'
+import { createDeltaGuard, type DeltaGuard } from './delta-guard.ts'
+import { closeOpen, denyPending, evaluate, observe, openTask, request, terminal, type PreparedObservation } from './decide.ts'
 import type { Draft, Journal } from './journal.ts'
 import { toOpenBlockTexts } from './open-blocks.ts'
 import {
@@ -35,6 +37,9 @@ export const STOP_GRACE = 8_000
  */
 const UNCOMMITTED_LIMIT = 128
 
+/** Milliseconds until an artifact is tried again that the disk did not take. */
+const STORE_RETRY = 500
+
 export interface TurnOptions {
   readonly journal: Journal
   readonly agent: Agent
@@ -52,6 +57,8 @@ export interface TurnOptions {
   /** Throws `Problem` when the working directory is not what it was. */
   readonly checkCwd: () => Promise<void>
   readonly store: StoreText
+  /** How much of the end of a text may be the beginning of a secret. */
+  readonly heldBack: (text: string) => number
   readonly report: (error: unknown) => void
 }
 
@@ -62,6 +69,7 @@ export class Turn implements TaskHost {
   readonly taskId: string
   readonly #options: TurnOptions
   readonly #abort = new AbortController()
+  readonly #guard: DeltaGuard
   readonly #waiting = new Set<{
     readonly call: CallIdentity
     readonly resolve: (decision: Decision) => void
@@ -72,6 +80,7 @@ export class Turn implements TaskHost {
   constructor(options: TurnOptions) {
     this.#options = options
     this.taskId = options.taskId
+    this.#guard = createDeltaGuard(options.heldBack)
   }
 
   get signal(): AbortSignal {
@@ -117,22 +126,29 @@ export class Turn implements TaskHost {
   }
 
   async observe(observations: readonly Observation[]): Promise<void> {
-    const { journal, inputs, store } = this.#options
-    for (const observation of observations) {
+    const { journal } = this.#options
+    for (const observation of observations.flatMap((one) => this.#guard.pass(one))) {
       if (observation.kind === 'runtime_session') journal.runtimeSessionId = observation.id
       else if (observation.kind !== 'call.asked') {
-        for (const bounded of bound(observation, store))
-          void journal.commit(observe(journal.state, this.taskId, bounded, inputs), { durability: 'lazy' })
+        const made = this.#stored((store) => bound(observation, store))
+        this.#append(made instanceof Promise ? await made : made)
       }
     }
     if (journal.state.last_seq - journal.shown.last_seq > UNCOMMITTED_LIMIT) await journal.flushed
   }
 
+  #append(observations: readonly PreparedObservation[]): void {
+    const { journal, inputs } = this.#options
+    for (const one of observations) void journal.commit(observe(journal.state, this.taskId, one, inputs), { durability: 'lazy' })
+  }
+
   async ask(native: NativeCall): Promise<Decision> {
-    const { journal, inputs, store, judge, permissionMode } = this.#options
+    const { journal, inputs, judge, permissionMode } = this.#options
+    const made = this.#stored((store) => boundCall(native, store))
+    const shown = made instanceof Promise ? await made : made
+    // From here to the commit nothing is awaited: the attempt that is counted is the attempt that is written.
     const asked = request(journal.state, this.taskId, native, inputs)
     if (asked === null || this.stopping) return { decision: 'denied', reason: 'the task is ending' }
-    const shown = boundCall(native, store)
     const events = asked.events.map((event) =>
       event.type === 'tool.call.requested'
         ? { ...event, payload: { ...event.payload, input: shown.input, ...(shown.diff === undefined ? {} : { diff: shown.diff }) } }
@@ -164,6 +180,33 @@ export class Turn implements TaskHost {
   async #record(drafts: readonly Draft[], durability: 'lazy' | 'synced'): Promise<void> {
     await this.#options.journal.commit(drafts, { durability })
     this.settle()
+  }
+
+  /**
+   * Stores what is too large for an event. A disk that takes no artifact delays, as it delays events; only a task that
+   * is to end goes on without.
+   */
+  #stored<T>(make: (store: StoreText) => T): T | Promise<T> {
+    try {
+      return make(this.#options.store)
+    } catch (error) {
+      return this.#storedLater(make, error)
+    }
+  }
+
+  async #storedLater<T>(make: (store: StoreText) => T, failure: unknown): Promise<T> {
+    for (let error = failure; ;) {
+      if (this.stopping || !isProblem(error, 'storage_unavailable')) {
+        this.#options.report(error)
+        return make(storeNothing)
+      }
+      await delay(STORE_RETRY, undefined, { signal: this.signal }).catch(() => undefined)
+      try {
+        return make(this.#options.store)
+      } catch (again) {
+        error = again
+      }
+    }
   }
 
   async #outcome(): Promise<Outcome> {
@@ -200,22 +243,22 @@ export class Turn implements TaskHost {
     const lost = opened && runtimeSessionId !== null && !live.resumed
     if (live.nativeId !== null) journal.runtimeSessionId = live.nativeId
     const briefing = toBriefing({ messages, log, sessionId: record.sessionId, opened, lost, known: journal.transcript.length })
-    await this.#record(this.#handover(briefing), 'lazy')
+    await this.#record(await this.#handover(briefing), 'lazy')
     return { agent: live, spec: { messages: briefing.messages } }
   }
 
-  #handover({ messages, restored }: Briefing): readonly Draft[] {
-    const { store, inputs, runtimeConfig, permissionMode } = this.#options
+  async #handover({ messages, restored }: Briefing): Promise<readonly Draft[]> {
+    const { inputs, runtimeConfig, permissionMode } = this.#options
+    const task_id = this.taskId
     const input = { messages, tool_manifest: null, runtime_config: runtimeConfig, permission_mode: permissionMode }
-    const input_ref = store(JSON.stringify(input), { contentType: 'application/json', name: 'model-input.json' })
-    return [
-      ...(restored === null ? [] : [{ type: 'session.context_restored', task_id: this.taskId, payload: restored } as const]),
-      {
-        type: 'model.input',
-        task_id: this.taskId,
-        payload: { input_ref, input_hash: inputs.contentHash(input), context_window: null, implicit_sources_ref: null },
-      },
-    ]
+    const about = { contentType: 'application/json', name: 'model-input.json' }
+    const input_ref = await this.#stored((store) => store(JSON.stringify(input), about))
+    const input_hash = inputs.contentHash(input)
+    const given: readonly Draft[] =
+      input_ref === null
+        ? []
+        : [{ type: 'model.input', task_id, payload: { input_ref, input_hash, context_window: null, implicit_sources_ref: null } }]
+    return restored === null ? given : [{ type: 'session.context_restored', task_id, payload: restored }, ...given]
   }
 
   /** An agent that does not obey a stop is killed with its process group. */
@@ -253,7 +296,9 @@ export class Turn implements TaskHost {
 
   async #end(outcome: Outcome): Promise<void> {
     const { journal, inputs } = this.#options
-    await journal.flushed
+    this.#append(this.#guard.rest().flatMap((held) => (held.kind === 'call.asked' ? [] : bound(held, storeNothing))))
+    // What was shown of an open block is read back from the log: all of it has to be there.
+    while (journal.shown.last_seq < journal.state.last_seq) await journal.flushed
     const task = openTask(journal.state, this.taskId)
     if (task === undefined) return
     const texts = this.#openTexts(task)

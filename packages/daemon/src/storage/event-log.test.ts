@@ -3,7 +3,8 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { StoredEvent } from '../core/ports.ts'
 import type { SqliteEventLog } from './event-log.ts'
-import { openSample, sampleAppend, sampleEvent, sampleSession, sampleTask, temporaryDirectory } from './testing/samples.ts'
+import { sampleRecord } from '../core/testing/record.ts'
+import { openSample, sampleAppend, sampleEvent, sampleTask, temporaryDirectory } from './testing/samples.ts'
 
 const forever = new AbortController().signal
 
@@ -209,8 +210,8 @@ describe('sessions', () => {
     using storage = openSample(directory.path)
     const { log } = storage
     await log.append(sampleAppend('c', 1))
-    await log.append(sampleAppend('b', 1, 1, { session: sampleSession('b', { runtime: 'claude-code' }) }))
-    await log.append(sampleAppend('a', 1, 1, { session: sampleSession('a', { credentialNamespace: 'team' }) }))
+    await log.append(sampleAppend('b', 1, 1, { session: sampleRecord('b', { runtime: 'claude-code' }) }))
+    await log.append(sampleAppend('a', 1, 1, { session: sampleRecord('a', { credentialNamespace: 'team' }) }))
     const ids = (...args: Parameters<typeof log.sessions>) => log.sessions(...args)?.map(({ sessionId }) => sessionId) ?? null
     expect(ids({ scope: 'daemon' }, null, 10)).toEqual(['c', 'b', 'a'])
     expect(ids({ scope: 'all' }, null, 10)).toEqual(['e', 'd', 'c', 'b', 'a'])
@@ -224,7 +225,7 @@ describe('sessions', () => {
 
   test('come with their record and their latest snapshot', async () => {
     using directory = temporaryDirectory()
-    const record = sampleSession('s', {
+    const record = sampleRecord('s', {
       title: 'A title',
       metadata: { ticket: '7' },
       runtimeConfig: { sandbox: 'off' },
@@ -243,7 +244,7 @@ describe('sessions', () => {
 
   test('are found by the key of the request that made them', async () => {
     using directory = temporaryDirectory()
-    const record = sampleSession('s', { idempotency: { key: 'k', bodyHash: 'h' } })
+    const record = sampleRecord('s', { idempotency: { key: 'k', bodyHash: 'h' } })
     {
       using storage = openSample(directory.path)
       await storage.log.append(sampleAppend('s', 1, 1, { session: record }))

@@ -25,6 +25,8 @@ export interface KnownSecrets {
   has(text: string): boolean
   /** Length of the longest form: a stream that is searched in pieces needs them to overlap by that much. */
   readonly longest: number
+  /** How many characters at the end of the text may be the beginning of a form that goes on behind it; 0 = none. */
+  beginning(text: string): number
   /** The text with each occurrence replaced by what `replace` makes of the plain value. */
   replace(text: string, replace: (secret: string) => string): string
 }
@@ -33,6 +35,8 @@ export function createKnownSecrets(values: Iterable<string> = []): KnownSecrets 
   const plainOf = new Map<string, string>()
   let anywhere: RegExp | null = null
   let outsideMarks: RegExp | null = null
+  let longest = 0
+  let byFirst: ReadonlyMap<string, readonly string[]> = new Map()
   const add = (more: Iterable<string>) => {
     const before = plainOf.size
     for (const value of more) {
@@ -40,6 +44,8 @@ export function createKnownSecrets(values: Iterable<string> = []): KnownSecrets 
       for (const form of encodedForms(value)) if (!plainOf.has(form)) plainOf.set(form, value)
     }
     if (plainOf.size === before) return
+    longest = Math.max(0, ...[...plainOf.keys()].map((form) => form.length))
+    byFirst = Map.groupBy(plainOf.keys(), (form) => form.charAt(0))
     const forms = [...plainOf.keys()]
       .toSorted((a, b) => b.length - a.length)
       .map((form) => RegExp.escape(form))
@@ -59,8 +65,15 @@ export function createKnownSecrets(values: Iterable<string> = []): KnownSecrets 
     add,
     replace,
     has: (text) => replace(text, () => '') !== text,
+    beginning(text) {
+      for (let at = Math.max(0, text.length - longest + 1); at < text.length; at++) {
+        const forms = byFirst.get(text.charAt(at))
+        if (forms?.some((form) => form.length > text.length - at && form.startsWith(text.slice(at))) === true) return text.length - at
+      }
+      return 0
+    },
     get longest() {
-      return Math.max(0, ...[...plainOf.keys()].map((form) => form.length))
+      return longest
     },
   }
 }

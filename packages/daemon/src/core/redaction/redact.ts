@@ -13,6 +13,7 @@ export function createMasker(values: Iterable<string> = [], key: Uint8Array = ra
   return {
     add: (more) => known.add(more),
     maskText,
+    heldBack: (text) => known.beginning(text),
     mask: (json) => (known.has(json) ? maskJson(json, maskText) : json),
   }
 }

@@ -25,9 +25,9 @@ export function hesitant(): HesitantLog {
   return disk
 }
 
-/** A log with one method replaced. */
-export function replaced<Name extends 'append' | 'read'>(log: EventLog, name: Name, method: EventLog[Name]): EventLog {
-  return new Proxy(log, {
+/** A port with one method replaced. */
+export function replaced<Port extends object, Name extends keyof Port>(port: Port, name: Name, method: Port[Name]): Port {
+  return new Proxy(port, {
     get(target, key) {
       if (key === name) return method
       const value: unknown = Reflect.get(target, key, target)

@@ -5,29 +5,14 @@ import type { Event } from '@codesdkd/protocol'
 import { openStorage, type Storage } from '../../storage/storage.ts'
 import type { Verdict } from '../call-events.ts'
 import { canonicalHash, inputHash } from '../input-hash.ts'
-import type { EventLog, NativeCall, Outcome, Runtime, RuntimeSession, SessionRecord, TaskHost } from '../ports.ts'
+import type { ArtifactStore, EventLog, NativeCall, Outcome, Runtime, RuntimeSession, TaskHost } from '../ports.ts'
 import { createMasker } from '../redaction/redact.ts'
+import { toCreated } from '../session-record.ts'
 import { Session, type SessionWorld } from '../session.ts'
 import { Slots } from '../slots.ts'
+import { sampleRecord } from './record.ts'
 
-export const record: SessionRecord = {
-  sessionId: 's',
-  runtime: 'codex-sdk',
-  createdAt: '2026-01-01T00:00:00.000Z',
-  model: null,
-  permissionMode: 'ask',
-  escalation: 'deny',
-  cwd: '/',
-  credentialNamespace: 'default',
-  isolationLevel: 'namespaced',
-  isolationMode: 'subprocess',
-  confinement: 'sandbox',
-  runtimeConfig: {},
-  approvalTimeoutMs: null,
-  title: null,
-  metadata: {},
-  idempotency: null,
-}
+export const record = sampleRecord('s', { permissionMode: 'ask', isolationLevel: 'namespaced', cwd: '/' })
 
 /** A session on the real log, with an agent that does what the test says. */
 export interface Stage extends AsyncDisposable {
@@ -47,10 +32,14 @@ export interface StageOptions {
   readonly dispose?: () => Promise<void>
   /** What the session sees of the log. */
   readonly log?: (log: EventLog) => EventLog
+  /** What the session sees of the artifacts. */
+  readonly artifacts?: (artifacts: ArtifactStore) => ArtifactStore
+  readonly secrets?: readonly string[]
   readonly idleTimeoutMs?: number
 }
 
-export async function createStage({ run, judge, dispose, log = (one) => one, idleTimeoutMs = 60_000 }: StageOptions): Promise<Stage> {
+export async function createStage(options: StageOptions): Promise<Stage> {
+  const { run, judge, dispose, log = (one) => one, artifacts = (one) => one, secrets = [], idleTimeoutMs = 60_000 } = options
   const path = await mkdtemp(join(tmpdir(), 'codesdkd-session-'))
   let ids = 0
   const newId = () => String((ids += 1)).padStart(32, '0')
@@ -60,7 +49,7 @@ export async function createStage({ run, judge, dispose, log = (one) => one, idl
   const waiting = new Set<() => void>()
   const world: SessionWorld = {
     log: log(storage.log),
-    artifacts: storage.artifacts,
+    artifacts: artifacts(storage.artifacts),
     clock,
     newId,
     slots: new Slots(4),
@@ -82,7 +71,7 @@ export async function createStage({ run, judge, dispose, log = (one) => one, idl
       record,
       runtime: toRuntime(run, dispose),
       environment: () => Promise.resolve({ executable: null, home: '/', shared: false, variables: {}, offlineUrl: null }),
-      masker: createMasker(),
+      masker: createMasker(secrets),
     },
     world,
   )
@@ -91,30 +80,7 @@ export async function createStage({ run, judge, dispose, log = (one) => one, idl
     storage,
     events,
     create: () =>
-      session.journal.commit(
-        [
-          {
-            type: 'session.created',
-            payload: {
-              contract_version: 1,
-              runtime: 'codex-sdk',
-              model: null,
-              permission_mode: 'ask',
-              escalation: 'deny',
-              cwd: '/',
-              credential_namespace: 'default',
-              isolation_level: 'namespaced',
-              isolation_mode: 'subprocess',
-              confinement: 'sandbox',
-              env_names: [],
-              runtime_config: {},
-              title: null,
-              metadata: {},
-            },
-          },
-        ],
-        { durability: 'synced', session: record },
-      ),
+      session.journal.commit([{ type: 'session.created', payload: toCreated(record, []) }], { durability: 'synced', session: record }),
     submit: (taskId) => session.submit({ messages: [{ role: 'user', content: 'go' }] }, taskId, 'hash', 'request'),
     until: (fits) =>
       new Promise((resolve) => {

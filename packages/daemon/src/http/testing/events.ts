@@ -1,25 +1,5 @@
-import type { EventLog, SessionRecord } from '../../core/ports.ts'
-
-export function someRecord(sessionId: string): SessionRecord {
-  return {
-    sessionId,
-    runtime: 'codex-sdk',
-    createdAt: '2026-11-22T00:00:00.000Z',
-    model: null,
-    permissionMode: 'auto',
-    escalation: 'deny',
-    cwd: '/tmp',
-    credentialNamespace: 'default',
-    isolationLevel: 'shared',
-    isolationMode: 'subprocess',
-    confinement: 'sandbox',
-    runtimeConfig: {},
-    approvalTimeoutMs: null,
-    title: null,
-    metadata: {},
-    idempotency: null,
-  }
-}
+import type { EventLog } from '../../core/ports.ts'
+import { sampleRecord } from '../../core/testing/record.ts'
 
 /** Commits `count` events after those that a session has; types take turns. `padding` is the length of a text in each. */
 export async function appendEvents(
@@ -35,7 +15,7 @@ export async function appendEvents(
     const type = types[index % types.length] ?? 'runtime.notice'
     return { sessionId, seq, type, json: JSON.stringify({ seq, type, payload: { text: `\u2028 ${'x'.repeat(padding)}` } }) }
   })
-  await log.append({ sessionId, events, durability: 'lazy', ...(from === 0 ? { session: someRecord(sessionId) } : {}) })
+  await log.append({ sessionId, events, durability: 'lazy', ...(from === 0 ? { session: sampleRecord(sessionId) } : {}) })
 }
 
 /** Marks a task of a session as open or ended, in one commit with an event. */

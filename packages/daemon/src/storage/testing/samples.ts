@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Append, Clock, PendingEvent, SessionRecord, TaskRecord } from '../../core/ports.ts'
+import type { Append, Clock, PendingEvent, TaskRecord } from '../../core/ports.ts'
+import { sampleRecord } from '../../core/testing/record.ts'
 import { openStorage, type Storage, type StorageOptions } from '../storage.ts'
 
 /** An empty directory that is gone after the test. */
@@ -15,28 +16,6 @@ export const clock: Clock = { now: () => '2026-11-22T12:00:00.000Z', monotonic: 
 
 export function openSample(path: string, options: Partial<StorageOptions> = {}): Storage {
   return openStorage({ path, clock, newId: () => randomUUID().replaceAll('-', ''), ...options })
-}
-
-export function sampleSession(sessionId: string, changes: Partial<SessionRecord> = {}): SessionRecord {
-  return {
-    sessionId,
-    runtime: 'codex-sdk',
-    createdAt: clock.now(),
-    model: null,
-    permissionMode: 'auto',
-    escalation: 'deny',
-    cwd: '/home/someone/project',
-    credentialNamespace: 'default',
-    isolationLevel: 'shared',
-    isolationMode: 'subprocess',
-    confinement: 'sandbox',
-    runtimeConfig: {},
-    approvalTimeoutMs: null,
-    title: null,
-    metadata: {},
-    idempotency: null,
-    ...changes,
-  }
 }
 
 /** The event that every test expects under this number. */
@@ -52,7 +31,7 @@ export function sampleEvent(sessionId: string, seq: number, text = ''): PendingE
 /** Events `first` to `last` of a session; with the row of the session if they begin it. */
 export function sampleAppend(sessionId: string, first: number, last = first, changes: Partial<Append> = {}): Append {
   const events = Array.from({ length: last - first + 1 }, (_, index) => sampleEvent(sessionId, first + index))
-  return { sessionId, events, durability: 'lazy', ...(first === 1 ? { session: sampleSession(sessionId) } : {}), ...changes }
+  return { sessionId, events, durability: 'lazy', ...(first === 1 ? { session: sampleRecord(sessionId) } : {}), ...changes }
 }
 
 export function sampleTask(sessionId: string, taskId: string, status: 'running' | 'completed'): TaskRecord {

@@ -1,0 +1,79 @@
+import type { Observation } from './ports.ts'
+
+export interface DeltaGuard {
+  /** What can be shown of an observation now, and with it what was held back before it. */
+  pass(observation: Observation): readonly Observation[]
+  /** What is still held back of blocks of output; for the end of the task. */
+  rest(): readonly Observation[]
+}
+
+interface Held {
+  readonly text: string
+  /** Makes an observation of a part of the stream. */
+  readonly show: (text: string) => Observation
+}
+
+/**
+ * Holds back the end of a stream of deltas for as long as it may be the beginning of a secret, so that no secret is cut
+ * in two and seen by nobody who looks for it. The deltas still concatenate to the text of their block.
+ * `heldBack` tells how many characters at the end of a text may begin a secret.
+ */
+export function createDeltaGuard(heldBack: (text: string) => number): DeltaGuard {
+  const blocks = new Map<string, Held>()
+  const outputs = new Map<string, Held>()
+
+  function push(streams: Map<string, Held>, key: string, delta: string, show: Held['show']): readonly Observation[] {
+    const text = (streams.get(key)?.text ?? '') + delta
+    const held = heldBack(text)
+    if (held === 0) streams.delete(key)
+    else streams.set(key, { text: text.slice(text.length - held), show })
+    return held === text.length ? [] : [show(text.slice(0, text.length - held))]
+  }
+
+  function flush(key: string): readonly Observation[] {
+    const held = blocks.get(key)
+    blocks.delete(key)
+    return held === undefined ? [] : [held.show(held.text)]
+  }
+
+  function passEvent(observation: Extract<Observation, { kind: 'event' }>): readonly Observation[] {
+    const { event } = observation
+    switch (event.type) {
+      case 'model.output.delta':
+        return push(blocks, event.payload.block_id, event.payload.delta, (delta) => ({
+          kind: 'event',
+          event: { ...event, payload: { ...event.payload, delta } },
+        }))
+      case 'model.output.discarded':
+        blocks.delete(event.payload.block_id)
+        return [observation]
+      case 'model.output.completed':
+        return event.payload.block_id === undefined ? [observation] : [...flush(event.payload.block_id), observation]
+      default:
+        return [observation]
+    }
+  }
+
+  return {
+    pass(observation) {
+      switch (observation.kind) {
+        case 'event':
+          return passEvent(observation)
+        case 'call.output':
+          return push(outputs, observation.id, observation.delta, (delta) => ({ ...observation, delta }))
+        case 'call.completed':
+          // The whole output follows and replaces what was streamed.
+          outputs.delete(observation.id)
+          return [observation]
+        case 'call.asked':
+        case 'call.unasked':
+        case 'call.started':
+        case 'runtime_session':
+          return [observation]
+        default:
+          return observation satisfies never
+      }
+    },
+    rest: () => [...blocks.keys()].flatMap(flush),
+  }
+}

@@ -1,0 +1,24 @@
+import type { SessionRecord } from '../ports.ts'
+
+/** A session as it was made; what a test does not mind about is the same everywhere. */
+export function sampleRecord(sessionId: string, changes: Partial<SessionRecord> = {}): SessionRecord {
+  return {
+    sessionId,
+    runtime: 'codex-sdk',
+    createdAt: '2026-11-22T12:00:00.000Z',
+    model: null,
+    permissionMode: 'auto',
+    escalation: 'deny',
+    cwd: '/home/someone/project',
+    credentialNamespace: 'default',
+    isolationLevel: 'shared',
+    isolationMode: 'subprocess',
+    confinement: 'sandbox',
+    runtimeConfig: {},
+    approvalTimeoutMs: null,
+    title: null,
+    metadata: {},
+    idempotency: null,
+    ...changes,
+  }
+}
