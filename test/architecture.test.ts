@@ -31,7 +31,16 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 const outside: Readonly<Record<string, readonly string[] | null>> = {
   'packages/protocol/src': ['zod'],
   // Hashes and character sets are computation; everything that touches the world comes through a port.
-  'packages/daemon/src/core': ['@codesdkd/protocol', 'canonicalize', 'zod', 'node:buffer', 'node:crypto', 'node:path', 'node:util'],
+  'packages/daemon/src/core': [
+    '@codesdkd/protocol',
+    'canonicalize',
+    'zod',
+    'node:buffer',
+    'node:crypto',
+    'node:path',
+    'node:timers/promises',
+    'node:util',
+  ],
 }
 
 const packages: Readonly<Record<string, string>> = {
