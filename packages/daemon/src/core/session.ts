@@ -38,7 +38,8 @@ import { toSecrets } from './redaction/secret-settings.ts'
 import type { Slots } from './slots.ts'
 import { toSession } from './session-resource.ts'
 import { newMessages } from './transcript.ts'
-import { endOf, Turn } from './turn.ts'
+import { endOf } from './task-end.ts'
+import { Turn } from './turn.ts'
 
 /** What every session of the daemon shares. */
 export interface SessionWorld {

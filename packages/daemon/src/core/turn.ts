@@ -1,20 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import {
-  findCall,
-  toReceipt,
-  type CallIdentity,
-  type Message,
-  type PermissionMode,
-  type TaskError,
-  type TaskState,
-} from '@codesdkd/protocol'
+import { findCall, type CallIdentity, type Message, type PermissionMode, type TaskError, type TaskState } from '@codesdkd/protocol'
 import type { Agent } from './agent.ts'
 import { bound, boundCall, storeNothing, type StoreText } from './bounds.ts'
 import type { Inputs, Verdict } from './call-events.ts'
 import { createDeltaGuard, type DeltaGuard } from './delta-guard.ts'
-import { closeOpen, denyPending, evaluate, observe, openTask, request, terminal, type PreparedObservation } from './decide.ts'
+import { denyPending, evaluate, observe, openTask, request, type PreparedObservation } from './decide.ts'
 import type { Draft, Journal } from './journal.ts'
 import { toOpenBlockTexts } from './open-blocks.ts'
+import { createPatientStore, type PatientStore } from './patient-store.ts'
+import { endOf } from './task-end.ts'
 import {
   RuntimeFailure,
   type Clock,
@@ -36,9 +29,6 @@ export const STOP_GRACE = 8_000
  * wrote at once is committed at once, few enough that a slow disk slows the agent and not the memory.
  */
 const UNCOMMITTED_LIMIT = 128
-
-/** Milliseconds until an artifact is tried again that the disk did not take. */
-const STORE_RETRY = 500
 
 export interface TurnOptions {
   readonly journal: Journal
@@ -70,6 +60,7 @@ export class Turn implements TaskHost {
   readonly #options: TurnOptions
   readonly #abort = new AbortController()
   readonly #guard: DeltaGuard
+  readonly #stored: PatientStore
   readonly #waiting = new Set<{
     readonly call: CallIdentity
     readonly resolve: (decision: Decision) => void
@@ -81,6 +72,7 @@ export class Turn implements TaskHost {
     this.#options = options
     this.taskId = options.taskId
     this.#guard = createDeltaGuard(options.heldBack)
+    this.#stored = createPatientStore({ ...options, signal: this.signal })
   }
 
   get signal(): AbortSignal {
@@ -180,33 +172,6 @@ export class Turn implements TaskHost {
   async #record(drafts: readonly Draft[], durability: 'lazy' | 'synced'): Promise<void> {
     await this.#options.journal.commit(drafts, { durability })
     this.settle()
-  }
-
-  /**
-   * Stores what is too large for an event. A disk that takes no artifact delays, as it delays events; only a task that
-   * is to end goes on without.
-   */
-  #stored<T>(make: (store: StoreText) => T): T | Promise<T> {
-    try {
-      return make(this.#options.store)
-    } catch (error) {
-      return this.#storedLater(make, error)
-    }
-  }
-
-  async #storedLater<T>(make: (store: StoreText) => T, failure: unknown): Promise<T> {
-    for (let error = failure; ;) {
-      if (this.stopping || !isProblem(error, 'storage_unavailable')) {
-        this.#options.report(error)
-        return make(storeNothing)
-      }
-      await delay(STORE_RETRY, undefined, { signal: this.signal }).catch(() => undefined)
-      try {
-        return make(this.#options.store)
-      } catch (again) {
-        error = again
-      }
-    }
   }
 
   async #outcome(): Promise<Outcome> {
@@ -315,22 +280,6 @@ export class Turn implements TaskHost {
       return new Map()
     }
   }
-}
-
-/** What ends a task: everything open is closed, then the terminal event with the receipt. One atomic change. */
-export function endOf(
-  journal: Journal,
-  taskId: string,
-  outcome: Outcome,
-  texts: ReadonlyMap<string, string>,
-  inputs: Inputs,
-): readonly Draft[] {
-  const task = journal.state.tasks.get(taskId)
-  if (task === undefined) return []
-  return [
-    ...closeOpen(task, outcome.reason, texts, inputs),
-    (state, time) => terminal(taskId, outcome, toReceipt(state.tasks.get(taskId) ?? task, time)),
-  ]
 }
 
 function reasonOf(cause: Cause): string {

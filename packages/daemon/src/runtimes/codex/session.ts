@@ -5,7 +5,7 @@ import { commandMark, parseCodexConfig, toPermissions } from './config.ts'
 import { toSafeMessage, toTaskError } from './errors.ts'
 import type { CodexRollout } from './rollout.ts'
 import type { TurnEnd } from './state.ts'
-import { CodexTurn } from './turn.ts'
+import { CodexTurn, refuse } from './turn.ts'
 import { RpcClosed, RpcError } from '../json-rpc.ts'
 import type { Incoming, JsonRpc } from '../json-rpc.ts'
 import { killMarked } from '../leftovers.ts'
@@ -64,10 +64,13 @@ export class CodexSession implements RuntimeSession {
     return this.#usable && this.#options.process.alive
   }
 
-  /** Takes one message of the agent. What comes between turns means nothing to a host. */
+  /** Takes one message of the agent. What comes between turns means nothing to a host; who asks then is refused, not left waiting. */
   async receive(message: Incoming): Promise<void> {
     const turn = this.#turn
-    if (turn === null) return
+    if (turn === null) {
+      if (message.kind === 'request') refuse(this.#options.rpc, message)
+      return
+    }
     const turnId = this.#options.rollout === null ? null : toMilestone(message)
     if (turnId !== null) for (const raw of (await this.#options.rollout?.read(turnId)) ?? []) await turn.receive(raw)
     await turn.receive(message)

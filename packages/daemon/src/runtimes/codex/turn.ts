@@ -46,7 +46,7 @@ export class CodexTurn {
     const [state, observations] = mapCodex(this.#state, message)
     this.#state = state
     const asked = observations.find((observation) => observation.kind === 'call.asked')
-    if (message.kind === 'request' && asked === undefined) this.#refuse(message)
+    if (message.kind === 'request' && asked === undefined) refuse(this.#options.rpc, message)
     await this.#observe(observations.filter((observation) => observation.kind !== 'call.asked'))
     // Not awaited: other calls go on while this one waits.
     if (message.kind === 'request' && asked !== undefined) this.#ask(message, asked.call).catch((error: unknown) => this.#end.reject(error))
@@ -81,11 +81,11 @@ export class CodexTurn {
     const params = { threadId, expectedTurnId: this.#state.turnId, input: [{ type: 'text', text, text_elements: [] }] }
     await rpc.request('turn/steer', params, AbortSignal.timeout(steerTimeoutMs)).catch(() => {})
   }
+}
 
-  #refuse(request: Request): void {
-    const { rpc } = this.#options
-    const refusal = toRefusal(request)
-    if (refusal === null) rpc.refuse(request.id, -32601, 'not supported')
-    else rpc.respond(request.id, refusal)
-  }
+/** Answers a request that nobody is asked about. */
+export function refuse(rpc: JsonRpc, request: Request): void {
+  const refusal = toRefusal(request)
+  if (refusal === null) rpc.refuse(request.id, -32601, 'not supported')
+  else rpc.respond(request.id, refusal)
 }
