@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
@@ -98,7 +99,11 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
       executable: async ({ name }) =>
         (await supported
           .get(name)
-          ?.findExecutable({ configured: config.executables.get(name) ?? null, searchPath: environment['PATH'] ?? '' })) ?? null,
+          ?.findExecutable({
+            configured: config.executables.get(name) ?? null,
+            installed: toInstallDirectory(dir.path, name),
+            searchPath: environment['PATH'] ?? '',
+          })) ?? null,
       offlineUrl: offline?.url ?? null,
     }),
   )
@@ -250,6 +255,11 @@ function toLimits({ maxRunningTasks, maxQueuedTasks, approvalTimeoutMs, agentIdl
     agent_idle_timeout_ms: agentIdleTimeoutMs,
     ...(approvalTimeoutMs === null ? {} : { approval_timeout_ms: approvalTimeoutMs }),
   }
+}
+
+/** Where `codesdkd agents install` puts the packages of an agent. */
+export function toInstallDirectory(dataDir: string, runtime: string): string {
+  return join(dataDir, 'agents', runtime)
 }
 
 /** Sessions that name no isolation level, as `Sessions` reads them. */

@@ -45,7 +45,7 @@ export function createNamespaces({ dataDir, environment, executable, offlineUrl 
       executable: await executable(runtime),
       home,
       shared,
-      variables: withSafePath({ ...inherited(runtime, shared), ...(shared ? userHome(environment) : own), ...sessionEnv }, whose.cwd),
+      variables: withSafePath({ ...inherited(runtime, shared), ...(shared ? userHome(environment, runtime.homeVariables) : own), ...sessionEnv }, whose.cwd),
       offlineUrl,
     }
   }
@@ -85,7 +85,7 @@ function ownHome(base: string): Record<string, string> {
   }
 }
 
-function userHome(environment: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
-  const names = ['HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME', 'CODEX_HOME']
+function userHome(environment: Readonly<NodeJS.ProcessEnv>, homeVariables: readonly string[]): Record<string, string> {
+  const names = ['HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME', ...homeVariables]
   return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]] as const] : [])))
 }

@@ -33,6 +33,7 @@ export const payloads = {
       isolation_level: isolationLevel,
       isolation_mode: isolationMode,
       confinement,
+      trust_workspace: z.boolean().optional(),
       env_names: z.array(z.string()).describe('names only, never values'),
       runtime_config: z.record(z.string(), z.unknown()),
       title: z.string().nullable(),

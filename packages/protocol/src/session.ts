@@ -25,6 +25,10 @@ export const createSession = z
     model: z.string().min(1).max(256).optional(),
     permission_mode: permissionMode.optional(),
     escalation: z.enum(['deny', 'ask']).optional().describe('what `auto` does with a call that would leave the confinement'),
+    trust_workspace: z
+      .boolean()
+      .optional()
+      .describe('whether the agent may obey what the workspace carries for it: hooks, MCP servers, permission files (false)'),
     runtime_config: z.record(z.string(), z.unknown()).optional(),
     approval_timeout_ms: z.int().min(1).max(2_147_483_647).optional(),
     title: z.string().max(256).optional(),

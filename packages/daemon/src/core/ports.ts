@@ -53,8 +53,9 @@ export interface SessionSpec {
   readonly runtimeConfig: Readonly<Record<string, unknown>>
   /** The agent's own id of the conversation to go on with, or null for a new one. */
   readonly resume: string | null
-  /** The session's own environment (already checked), merged over `RuntimeEnv.variables` by the daemon. */
   readonly isolationLevel: IsolationLevel
+  /** Whether the agent may obey what the workspace carries for it: hooks, MCP servers, permission files, plugins. */
+  readonly trustWorkspace: boolean
 }
 
 export interface TaskSpec {
@@ -117,6 +118,20 @@ export interface CallResult {
 
 export type Decision = { readonly decision: 'approved' } | { readonly decision: 'denied'; readonly reason: string }
 
+/** What the agent wants to know of the person. */
+export interface Question {
+  /** The question itself, in plain text. */
+  readonly title: string
+  /** JSON Schema that the content of an answer fits: an object whose properties are strings, numbers, booleans, or lists of choices. */
+  readonly schema: Readonly<Record<string, unknown>>
+}
+
+/** `decline`: the person, or the policy in her place, does not answer; the agent hears the reason where it can. `cancel`: the task ends. */
+export type Answer =
+  | { readonly outcome: 'accept'; readonly content: Readonly<Record<string, unknown>> }
+  | { readonly outcome: 'decline'; readonly reason: string }
+  | { readonly outcome: 'cancel'; readonly reason: string }
+
 /** Handed to a running task: the way from the agent into the session. */
 export interface TaskHost {
   /** Aborted when the task is to stop; the runtime interrupts its agent and resolves. */
@@ -125,6 +140,8 @@ export interface TaskHost {
   observe(observations: readonly Observation[]): Promise<void>
   /** Puts one call to policy and, if need be, to a person. Resolves after the decision is on disk. Never rejects; what ends the task denies it. */
   ask(call: NativeCall): Promise<Decision>
+  /** Puts a question of the agent to the person. Resolves after the answer is on disk. Never rejects; what ends the task cancels it. */
+  answer(question: Question): Promise<Answer>
 }
 
 /** A live conversation with an agent. Disposing it ends the agent's whole process group and resolves when it is gone. */
@@ -145,6 +162,8 @@ export interface Runtime {
   readonly capabilities: Capabilities
   /** Names of environment variables that hold this agent's credentials; passed on only in isolation level `shared`. */
   readonly credentialVariables: readonly string[]
+  /** Names of environment variables that say where this agent keeps its state: those of the user are passed on in isolation level `shared`. */
+  readonly homeVariables: readonly string[]
   /** Checks and normalises `runtimeConfig`. Throws `Problem('invalid_request')` that names the field. */
   parseConfig?(config: Readonly<Record<string, unknown>>): Record<string, unknown>
   /** Executable's version and presence of a login. Never starts a server, never throws, ends within 5 s. */
@@ -219,6 +238,7 @@ export interface SessionRecord {
   readonly isolationLevel: IsolationLevel
   readonly isolationMode: IsolationMode
   readonly confinement: Confinement
+  readonly trustWorkspace: boolean
   readonly runtimeConfig: Readonly<Record<string, unknown>>
   readonly approvalTimeoutMs: number | null
   readonly title: string | null

@@ -10,6 +10,7 @@ import { createPatientStore, type PatientStore } from './patient-store.ts'
 import { endOf } from './task-end.ts'
 import {
   RuntimeFailure,
+  type Answer,
   type Clock,
   type Decision,
   type EventLog,
@@ -151,6 +152,11 @@ export class Turn implements TaskHost {
     return this.#decided(asked.call, verdict)
   }
 
+  // Filled in with the questions of the protocol.
+  async answer(): Promise<Answer> {
+    return { outcome: 'decline', reason: 'nobody can be asked' }
+  }
+
   /** Commits the verdict and resolves when policy, a person, a time limit or the end of the task has decided. */
   #decided(call: CallIdentity, verdict: Verdict): Promise<Decision> {
     const { journal, inputs, clock, approvalTimeoutMs } = this.#options
@@ -202,6 +208,7 @@ export class Turn implements TaskHost {
         runtimeConfig: record.runtimeConfig,
         resume: runtimeSessionId,
         isolationLevel: record.isolationLevel,
+        trustWorkspace: record.trustWorkspace,
       },
       this.signal,
     )

@@ -13,6 +13,7 @@ export function sampleRecord(sessionId: string, changes: Partial<SessionRecord> 
     credentialNamespace: 'default',
     isolationLevel: 'shared',
     isolationMode: 'subprocess',
+    trustWorkspace: false,
     confinement: 'sandbox',
     runtimeConfig: {},
     approvalTimeoutMs: null,

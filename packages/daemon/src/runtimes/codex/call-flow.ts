@@ -14,9 +14,10 @@ import {
   toStdinCall,
 } from './calls.ts'
 import type { CommandItem, McpItem, NativeOf, OtherItem, PatchItem } from './native.ts'
-import { event, notice, withCall, withoutCall, without } from './state.ts'
+import { withCall, withoutCall, without } from './state.ts'
 import type { CallItem, CallState, CodexState, Mapped } from './state.ts'
 import type { RpcId } from '../json-rpc.ts'
+import { event, notice } from '../observation.ts'
 
 /**
  * The life of a call in Codex's messages. What was asked and what ran unasked must never be mixed up, and Codex announces

@@ -3,11 +3,13 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { approve, deny, openStage, runTurn, spoken } from '../../../../../test/fixtures/codex/stage.ts'
-import type { Scenario, Stage, Turn } from '../../../../../test/fixtures/codex/stage.ts'
+import { approve, decline, deny, openStage as openAnyStage, runTurn, spoken } from '../../../../../test/fixtures/stage.ts'
+import type { Scenario, Stage, StageOptions, Turn } from '../../../../../test/fixtures/stage.ts'
 import { RuntimeFailure } from '../../core/ports.ts'
 
 /** These tests run the real Codex against the offline model. */
+
+const openStage = (options: Omit<StageOptions, 'runtime'>) => openAnyStage({ runtime: 'codex-sdk', ...options })
 
 const shell = (command: string, more: object = {}) => ({ tool: 'shell' as const, command, ...more })
 const add = (file: string) => ({ tool: 'patch' as const, patch: `*** Begin Patch\n*** Add File: ${file}\n+one\n*** End Patch\n` })
@@ -214,6 +216,7 @@ test('a stop ends a turn that waits for a decision', async () => {
         controller.abort()
         return stop.promise
       },
+      answer: async () => decline('not now'),
     },
   )
   expect(await outcome).toEqual({ status: 'stopped', reason: 'stopped' })
@@ -383,7 +386,7 @@ test('earlier messages and images reach the model', async () => {
       ],
     },
   ]
-  const host = { signal: new AbortController().signal, observe: async () => {}, ask: async () => approve }
+  const host = { signal: new AbortController().signal, observe: async () => {}, ask: async () => approve, answer: async () => decline('not now') }
   await session.run({ taskId: 'task', permissionMode: 'ask', messages, runtimeConfig: { reasoning_effort: 'low' } }, host)
   const request = lastRequest(stage)
   expect(request).toContain(pixel)
@@ -446,6 +449,7 @@ test.each([
     runtimeConfig: {},
     resume: null,
     isolationLevel: 'namespaced',
+    trustWorkspace: false,
   } as const
   const error = await runtime.open(spec, { ...stage.env, executable }, AbortSignal.timeout(30_000)).then(
     () => null,

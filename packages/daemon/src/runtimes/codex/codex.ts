@@ -1,39 +1,30 @@
-import { execFile } from 'node:child_process'
-import { rm, stat } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import * as path from 'node:path'
-import { promisify } from 'node:util'
 import type { AuthStatus, TaskError } from '@codesdkd/protocol'
 import * as z from 'zod'
 import { RuntimeFailure } from '../../core/ports.ts'
-import type { NewId, ProcessLedger, Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../core/ports.ts'
+import type { Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../core/ports.ts'
 import { codexCapabilities } from './capabilities.ts'
-import { credentialVariables, parseCodexConfig, prepareHome, toArguments, toPermissions, toUserHome } from './config.ts'
+import { credentialVariables, parseCodexConfig, prepareHome, toArguments, toCodexServer, toPermissions, toUserHome } from './config.ts'
 import type { CodexConfig } from './config.ts'
-import { toSafeMessage } from './errors.ts'
 import { CodexRollout } from './rollout.ts'
 import { CodexSession } from './session.ts'
 import { RpcClosed, RpcError, createJsonRpc } from '../json-rpc.ts'
 import type { Incoming, JsonRpc } from '../json-rpc.ts'
-import { SpawnFailure, openProcess } from '../process.ts'
+import { launch, readVersion, toStartFailure } from '../launch.ts'
+import { anyExists } from '../login-file.ts'
 import type { AgentProcess } from '../process.ts'
-
-export interface CodexOptions {
-  readonly ledger: ProcessLedger
-  /** Makes the marks of processes. */
-  readonly newId: NewId
-  /** Milliseconds until an agent that does not come up is given up; default 30,000. */
-  readonly startTimeoutMs?: number
-  readonly interruptGraceMs?: number
-  readonly stopGraceMs?: number
-}
+import type { RuntimeOptions } from '../runtime-options.ts'
+import { toSafeMessage } from '../safe-message.ts'
 
 /** OpenAI's Codex, through its app-server: one process for each live session. */
-export function createCodexRuntime(options: CodexOptions): Runtime {
+export function createCodexRuntime(options: RuntimeOptions): Runtime {
   const name = 'codex-sdk'
   return {
     name,
     capabilities: codexCapabilities,
     credentialVariables,
+    homeVariables: ['CODEX_HOME'],
     parseConfig: parseCodexConfig,
     async health({ executable, ...env }, signal) {
       const { ok: _, runtime: __, ...auth } = await readAuthStatus(name, { executable, ...env })
@@ -47,7 +38,7 @@ export function createCodexRuntime(options: CodexOptions): Runtime {
           error: { reason: 'not_installed', message: 'Codex is not installed.' },
         }
       }
-      const version = await readVersion(executable, env.variables, signal)
+      const version = await readVersion(executable, /^codex-cli (\d+\.\d+\.\d+\S*)\s*$/, { variables: env.variables, signal })
       if (version !== null) return { ok: true, runtime: name, version, installed: true, auth }
       return {
         ok: false,
@@ -66,11 +57,9 @@ export function createCodexRuntime(options: CodexOptions): Runtime {
 async function openCodex(
   spec: SessionSpec,
   env: RuntimeEnv,
-  options: CodexOptions & { readonly signal: AbortSignal },
+  options: RuntimeOptions & { readonly signal: AbortSignal },
 ): Promise<RuntimeSession> {
   const { ledger, newId, startTimeoutMs = 30_000, signal } = options
-  if (env.executable === null)
-    throw new RuntimeFailure({ code: 'agent_not_installed', message: 'Codex is not installed.', retryable: false })
   const config = parseCodexConfig(spec.runtimeConfig)
   const mark = newId()
   const scratch = await prepareHome(env, mark)
@@ -78,8 +67,10 @@ async function openCodex(
   await using stack = new AsyncDisposableStack()
   stack.defer(() => rm(scratch, { recursive: true, force: true }))
   const process = stack.use(
-    await start(env.executable, {
-      args: toArguments({ env, cwd: spec.cwd, model: spec.model, config, loggedIn: await hasLogin(env), mark, scratch }),
+    await launch({
+      agent: 'Codex',
+      executable: env.executable,
+      args: toArguments({ env, cwd: spec.cwd, trustWorkspace: spec.trustWorkspace, model: spec.model, config, loggedIn: await hasLogin(env), mark, scratch }),
       cwd: spec.cwd,
       env: { ...env.variables, CODEX_HOME: env.home },
       mark,
@@ -118,20 +109,6 @@ async function openCodex(
   return session
 }
 
-async function start(executable: string, options: Omit<Parameters<typeof openProcess>[0], 'executable'>): Promise<AgentProcess> {
-  try {
-    return await openProcess({ ...options, executable })
-  } catch (error) {
-    if (!(error instanceof SpawnFailure)) throw error
-    const installed = await stat(executable).then(
-      () => true,
-      () => false,
-    )
-    const code = installed ? 'agent_start_failed' : 'agent_not_installed'
-    throw new RuntimeFailure({ code, message: `Codex could not be started: ${error.code}.`, retryable: false }, { cause: error })
-  }
-}
-
 const opened = z.object({ thread: z.object({ id: z.string().min(1), path: z.string().nullish() }) })
 
 interface ConversationOptions {
@@ -154,7 +131,7 @@ async function converse(rpc: JsonRpc, options: ConversationOptions): Promise<Con
   await rpc.request('initialize', { clientInfo, capabilities: { experimentalApi: true, requestAttestation: false } }, signal)
   rpc.notify('initialized')
   const { policy, sandbox } = toPermissions(spec.permissionMode, scratch)
-  const servers = Object.entries(config.mcp_servers ?? {}).map(([name, server]) => [`mcp_servers.${name}`, server] as const)
+  const servers = Object.entries(config.mcp_servers ?? {}).map(([name, server]) => [`mcp_servers.${name}`, toCodexServer(server)] as const)
   const params = {
     cwd: spec.cwd,
     approvalPolicy: policy,
@@ -187,22 +164,7 @@ async function toFailure(error: unknown, process: AgentProcess): Promise<TaskErr
   if (error instanceof RpcError) return { code: 'agent_start_failed', message: toSafeMessage(error.message), retryable: false }
   if (!(error instanceof RpcClosed))
     return { code: 'agent_protocol_error', message: 'Codex answered in a way that is not understood.', retryable: false }
-  const { exitCode, signal, stderrTail } = await process.settle()
-  const message = 'Codex ended while it was starting.'
-  return {
-    code: 'agent_start_failed',
-    message,
-    retryable: false,
-    exit_code: exitCode,
-    signal,
-    ...(stderrTail === '' ? {} : { stderr_tail: stderrTail }),
-  }
-}
-
-async function readVersion(executable: string, variables: RuntimeEnv['variables'], signal: AbortSignal): Promise<string | null> {
-  const options = { env: variables, timeout: 5000, killSignal: 'SIGKILL', signal, maxBuffer: 64 * 1024 } as const
-  const found = await promisify(execFile)(executable, ['--version'], options).catch(() => null)
-  return /^codex-cli (\d+\.\d+\.\d+\S*)\s*$/.exec(found?.stdout ?? '')?.[1] ?? null
+  return toStartFailure('Codex', await process.settle())
 }
 
 async function readAuthStatus(runtime: string, env: RuntimeEnv): Promise<AuthStatus> {
@@ -221,13 +183,5 @@ async function readAuthStatus(runtime: string, env: RuntimeEnv): Promise<AuthSta
 async function hasLogin(env: RuntimeEnv): Promise<boolean> {
   const userHome = env.shared ? toUserHome(env) : null
   const homes = [env.home, ...(userHome === null ? [] : [userHome])]
-  const found = await Promise.all(
-    homes.map((home) =>
-      stat(path.join(home, 'auth.json')).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  )
-  return found.includes(true)
+  return await anyExists(homes.map((home) => path.join(home, 'auth.json')))
 }

@@ -63,7 +63,7 @@ test('a shared home links the login of the user, of which there is only one', as
   await expect(lstat(path.join(directory.path, 'own', 'auth.json'))).rejects.toThrow('ENOENT')
 })
 
-const launch = { cwd: '/a "b"/.x', model: null, config: {}, loggedIn: false, mark: 'mark', scratch: '/scratch' }
+const launch = { cwd: '/a "b"/.x', trustWorkspace: false, model: null, config: {}, loggedIn: false, mark: 'mark', scratch: '/scratch' }
 const flags = (args: readonly string[]) => args.filter((_, index) => args[index - 1] === '-c')
 
 test('no workspace is trusted, and no key is among the arguments', () => {

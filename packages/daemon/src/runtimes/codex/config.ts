@@ -1,11 +1,13 @@
-import { chmod, lstat, mkdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
-import { Problem } from '@codesdkd/protocol'
 import type { PermissionMode } from '@codesdkd/protocol'
 import * as z from 'zod'
 import type { RuntimeEnv } from '../../core/ports.ts'
 import type { ApprovalPolicy } from './state.ts'
+import { linkLogin } from '../login-file.ts'
 import { processMark } from '../process.ts'
+import { baseUrl, mcpServers, parseRuntimeConfig, variableName } from '../runtime-config.ts'
+import type { McpServer } from '../runtime-config.ts'
 
 /** The model provider that a session of the daemon uses when it does not use Codex's own. */
 export const providerId = 'codesdkd'
@@ -15,42 +17,23 @@ export const commandMark = 'CODESDKD_COMMAND'
 
 export const credentialVariables = ['OPENAI_API_KEY', 'CODEX_API_KEY'] as const
 
-const baseUrl = z.url({ protocol: /^https?$/ }).refine((url) => {
-  const parsed = URL.parse(url)
-  return parsed !== null && parsed.username === '' && parsed.password === ''
-}, 'must not carry credentials; name a variable in env_key')
-
-const mcpServer = z.union([
-  z.strictObject({ command: z.string().min(1), args: z.array(z.string()).optional(), env: z.record(z.string(), z.string()).optional() }),
-  z.strictObject({ url: z.url({ protocol: /^https?$/ }), bearer_token_env_var: z.string().optional() }),
-])
-
 const runtimeConfig = z.strictObject({
   reasoning_effort: z
     .string()
     .regex(/^[a-z]{1,16}$/)
     .optional(),
   base_url: baseUrl.optional(),
-  env_key: z
-    .string()
-    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
-    .optional(),
+  env_key: variableName.optional(),
   stream_idle_timeout_ms: z.int().min(100).max(3_600_000).optional(),
   max_retries: z.int().min(0).max(100).optional(),
-  mcp_servers: z.record(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/), mcpServer).optional(),
+  mcp_servers: mcpServers.optional(),
 })
 export type CodexConfig = z.infer<typeof runtimeConfig>
 
 /** Checks a `runtimeConfig`; camelCase names are accepted too. Throws `Problem('invalid_request')`. */
 export function parseCodexConfig(config: Readonly<Record<string, unknown>>): CodexConfig {
-  const parsed = runtimeConfig.safeParse(Object.fromEntries(Object.entries(config).map(([key, value]) => [toSnakeCase(key), value])))
-  if (parsed.success) return parsed.data
-  throw new Problem('invalid_request', `runtimeConfig: ${z.prettifyError(parsed.error)}`, {
-    members: { allowed: Object.keys(runtimeConfig.shape) },
-  })
+  return parseRuntimeConfig(runtimeConfig, config)
 }
-
-const toSnakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 /** What a permission mode means to Codex; `scratch` is where commands may put temporary files. */
 export function toPermissions(
@@ -98,30 +81,10 @@ export async function prepareHome(env: RuntimeEnv, mark: string): Promise<string
   await writeFile(draft, settingsFile, { mode: 0o600 })
   await rename(draft, path.join(env.home, 'config.toml'))
   const userHome = toUserHome(env)
-  if (env.shared && userHome !== null && path.resolve(userHome) !== path.resolve(env.home)) await linkLogin(userHome, env.home)
+  if (env.shared && userHome !== null && path.resolve(userHome) !== path.resolve(env.home)) await linkLogin(path.join(userHome, 'auth.json'), path.join(env.home, 'auth.json'))
   const scratch = path.join(env.home, 'scratch', mark)
   await mkdir(scratch, { recursive: true, mode: 0o700 })
   return scratch
-}
-
-// A link and not a copy: refreshing a login makes the older tokens invalid, so there must be only one file.
-async function linkLogin(userHome: string, home: string): Promise<void> {
-  const target = path.join(userHome, 'auth.json')
-  const link = path.join(home, 'auth.json')
-  const current = await readlink(link).catch(() => null)
-  if (current === target) return
-  await rm(link, { force: true })
-  if (
-    await lstat(target).then(
-      () => true,
-      () => false,
-    )
-  ) {
-    await symlink(target, link).catch((error: unknown) => {
-      // Another session of this home was faster.
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-    })
-  }
 }
 
 const settingsFile = `# Written by codesdkd at every start of an agent; changes are lost.
@@ -157,6 +120,7 @@ enabled = true
 export interface LaunchOptions {
   readonly env: RuntimeEnv
   readonly cwd: string
+  readonly trustWorkspace: boolean
   readonly model: string | null
   readonly config: CodexConfig
   /** Whether the home holds a login; without one a key of the environment is used. */
@@ -168,14 +132,14 @@ export interface LaunchOptions {
 }
 
 /** The arguments of one app-server: what depends on the session. They are visible to all, so no secret is among them. */
-export function toArguments({ env, cwd, model, config, loggedIn, mark, scratch }: LaunchOptions): readonly string[] {
+export function toArguments({ env, cwd, trustWorkspace, model, config, loggedIn, mark, scratch }: LaunchOptions): readonly string[] {
   const provider = toProvider(env, config, loggedIn)
   const hidden = [...credentialVariables, ...(config.env_key === undefined ? [] : [config.env_key]), 'CODEX_*']
   const settings: Record<string, unknown> = {
     model: model ?? (env.offlineUrl === null ? undefined : 'gpt-5.5'),
     model_reasoning_effort: config.reasoning_effort,
-    // What a repository brings along must not configure the agent that works on it.
-    projects: { [cwd]: { trust_level: 'untrusted' } },
+    // What a repository brings along must not configure the agent that works on it, unless the session says so.
+    projects: { [cwd]: { trust_level: trustWorkspace ? 'trusted' : 'untrusted' } },
     'shell_environment_policy.inherit': 'all',
     'shell_environment_policy.ignore_default_excludes': true,
     'shell_environment_policy.exclude': hidden,
@@ -218,4 +182,11 @@ function toToml(value: unknown): string {
   return `{ ${Object.entries(value)
     .map(([key, part]) => `${JSON.stringify(key)} = ${toToml(part)}`)
     .join(', ')} }`
+}
+
+/** An MCP server in Codex's own words. */
+export function toCodexServer(server: McpServer): object {
+  if (!('url' in server)) return server
+  const { headers, ...rest } = server
+  return headers === undefined ? rest : { ...rest, http_headers: headers }
 }

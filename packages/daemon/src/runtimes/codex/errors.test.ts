@@ -1,15 +1,8 @@
 import { expect, test } from 'vitest'
-import { toSafeMessage, toTaskError } from './errors.ts'
+import { toTaskError } from './errors.ts'
 
 const error = (message: string, codexErrorInfo: string | Record<string, unknown> | null = null) =>
   toTaskError({ message, codexErrorInfo, additionalDetails: null })
-
-test('of a URL neither credentials nor query are shown', () => {
-  expect(toSafeMessage('refused, url: https://me:secret@host:1/v1?key=secret#x, twice http://host/')).toBe(
-    'refused, url: https://host:1/v1 twice http://host/',
-  )
-  expect(toSafeMessage('x'.repeat(5000))).toHaveLength(2000)
-})
 
 test('what Codex names decides, then the HTTP status, then the words', () => {
   expect(error('x', 'usageLimitExceeded')).toMatchObject({ code: 'usage_limit_reached', retryable: false })

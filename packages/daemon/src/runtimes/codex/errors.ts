@@ -1,5 +1,6 @@
 import type { TaskError, TaskErrorCode } from '@codesdkd/protocol'
 import type { NativeError } from './native.ts'
+import { toSafeMessage } from '../safe-message.ts'
 
 type Verdict = readonly [code: TaskErrorCode, retryable: boolean]
 
@@ -61,12 +62,4 @@ function fromHttp(status: number | null, kind: string): Verdict {
 function toHttpStatus(detail: unknown): number | null {
   if (typeof detail !== 'object' || detail === null || !('httpStatusCode' in detail)) return null
   return typeof detail.httpStatusCode === 'number' ? detail.httpStatusCode : null
-}
-
-/** An agent's message, fit for a log: at most 2000 characters, and of every URL only scheme, host and path. */
-export function toSafeMessage(message: string): string {
-  return message.slice(0, 2000).replace(/\bhttps?:\/\/[^\s"'<>]+/gi, (found) => {
-    const url = URL.parse(found)
-    return url === null ? '[url]' : `${url.protocol}//${url.host}${url.pathname}`
-  })
 }

@@ -15,9 +15,10 @@ import {
 import { noise, toNative } from './native.ts'
 import type { Item, Native, NativeOf } from './native.ts'
 import { mapRaw } from './raw.ts'
-import { event, notice, without } from './state.ts'
+import { without } from './state.ts'
 import type { CodexState, Mapped } from './state.ts'
 import type { Incoming, RpcId } from '../json-rpc.ts'
+import { event, notice } from '../observation.ts'
 
 /** Notices of unreadable lines in one turn; a flood of them tells nothing more. */
 const maxInvalidLines = 20

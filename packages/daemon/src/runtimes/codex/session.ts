@@ -1,16 +1,18 @@
-import type { TaskError } from '@codesdkd/protocol'
 import * as z from 'zod'
 import type { Outcome, RuntimeSession, SessionSpec, TaskHost, TaskSpec } from '../../core/ports.ts'
 import { commandMark, parseCodexConfig, toPermissions } from './config.ts'
-import { toSafeMessage, toTaskError } from './errors.ts'
+import { toTaskError } from './errors.ts'
 import type { CodexRollout } from './rollout.ts'
 import type { TurnEnd } from './state.ts'
 import { CodexTurn, refuse } from './turn.ts'
+import { aborted, after } from '../abort.ts'
 import { RpcClosed, RpcError } from '../json-rpc.ts'
 import type { Incoming, JsonRpc } from '../json-rpc.ts'
 import { killMarked } from '../leftovers.ts'
 import type { AgentProcess } from '../process.ts'
+import { failed, toExited } from '../outcome.ts'
 import { toPrompt } from '../prompt.ts'
+import { toSafeMessage } from '../safe-message.ts'
 
 export interface CodexSessionOptions {
   readonly spec: SessionSpec
@@ -167,17 +169,9 @@ export class CodexSession implements RuntimeSession {
         retryable: true,
       })
     }
-    const { exitCode, signal, stderrTail } = await this.#options.process.settle()
+    const end = await this.#options.process.settle()
     await this.#kill()
-    const how = signal === null ? `with exit code ${exitCode}` : `by signal ${signal}`
-    return failed({
-      code: 'agent_exited',
-      message: `The agent ended ${how} before the turn was over.`,
-      retryable: true,
-      exit_code: exitCode,
-      signal,
-      ...(stderrTail === '' ? {} : { stderr_tail: stderrTail }),
-    })
+    return failed(toExited(end))
   }
 }
 
@@ -210,24 +204,4 @@ function toOutcome({ status, error }: TurnEnd): Outcome {
   if (status === 'completed') return { status: 'completed', reason: 'completed' }
   if (error !== null) return failed(toTaskError(error))
   return failed({ code: 'agent_error', message: `The agent ended the turn as ${status}.`, retryable: false })
-}
-
-function failed(error: TaskError): Outcome {
-  return { status: 'failed', reason: error.code, error }
-}
-
-/** Aborted so many milliseconds after the other one is. */
-function after(signal: AbortSignal, milliseconds: number): AbortSignal {
-  const controller = new AbortController()
-  const late = () => controller.abort(new DOMException('The agent did not answer.', 'TimeoutError'))
-  void aborted(signal).then(() => setTimeout(late, milliseconds).unref())
-  return controller.signal
-}
-
-/** Resolves when the signal is aborted. */
-function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  if (signal.aborted) resolve()
-  else signal.addEventListener('abort', () => resolve(), { once: true })
-  return promise
 }

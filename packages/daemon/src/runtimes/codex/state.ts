@@ -1,6 +1,4 @@
-import type { Payload } from '@codesdkd/protocol'
 import type { Observation } from '../../core/ports.ts'
-import { toSafeMessage } from './errors.ts'
 import type { CommandItem, McpItem, NativeError, PatchItem, RawItem } from './native.ts'
 import type { RpcId } from '../json-rpc.ts'
 
@@ -88,13 +86,4 @@ export function without<K, V>(map: ReadonlyMap<K, V>, key: K): ReadonlyMap<K, V>
   const rest = new Map(map)
   rest.delete(key)
   return rest
-}
-
-export function event(of: Extract<Observation, { kind: 'event' }>['event']): Observation {
-  return { kind: 'event', event: of }
-}
-
-export function notice(level: Payload<'runtime.notice'>['level'], kind: string, message: string, data?: unknown): Observation {
-  const payload = { level, kind, message: toSafeMessage(message), ...(data === undefined ? {} : { data }) }
-  return event({ type: 'runtime.notice', payload })
 }

@@ -1,0 +1,21 @@
+import type { TaskError } from '@codesdkd/protocol'
+import type { Outcome } from '../core/ports.ts'
+import type { ProcessEnd } from './process.ts'
+
+/** A turn that ended with an error. */
+export function failed(error: TaskError): Outcome {
+  return { status: 'failed', reason: error.code, error }
+}
+
+/** What a task is told of an agent that ended before its turn did. */
+export function toExited({ exitCode, signal, stderrTail }: ProcessEnd): TaskError {
+  const how = signal === null ? `with exit code ${exitCode}` : `by signal ${signal}`
+  return {
+    code: 'agent_exited',
+    message: `The agent ended ${how} before the turn was over.`,
+    retryable: true,
+    exit_code: exitCode,
+    signal,
+    ...(stderrTail === '' ? {} : { stderr_tail: stderrTail }),
+  }
+}
