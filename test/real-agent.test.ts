@@ -1,9 +1,9 @@
-import { testConformance } from './conformance/conformance.ts'
-import { codex } from './conformance/subjects.ts'
+import { testCells } from './conformance/conformance.ts'
+import { codex } from './conformance/subjects/codex.ts'
 import { suite } from './conformance/suite.ts'
 
 // One of each kind; `npm run conformance` plays them all.
-testConformance(
+testCells(
   codex,
   suite.filter(({ quick }) => quick === true),
 )

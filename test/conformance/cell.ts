@@ -1,17 +1,18 @@
-import type { Capabilities } from '@codesdkd/protocol'
 import type { Stage } from './stage.ts'
-
-/** What a runtime claims that can be seen from outside. */
-export type Claims = Omit<Capabilities, 'runtime' | 'models' | 'notes'>
+import type { Claims, Subject } from './subject.ts'
 
 /** One scenario of the suite. It knows no runtime: what differs between agents comes from `stage.subject`. */
 export interface Cell {
   readonly name: string
   /** One of each kind also runs in `npm test`. */
   readonly quick?: true
-  /** It is played only by runtimes that claim this. */
+  /** It is played only by runtimes that claim this. What a runtime claims otherwise is disproved by another cell. */
   readonly needs?: Partial<Claims>
-  /** Where it is green, this is so: a runtime that claims otherwise is wrong. */
-  readonly proves?: Partial<Claims>
+  /** Where it is green, this is so: a runtime that claims otherwise is wrong. A function where more than one claim looks like this from outside. */
+  readonly proves?: Partial<Claims> | ((claims: Claims) => Partial<Claims>)
+  /** A cell that takes longer has hung. Two minutes where it is not given: some agents need seconds to start. */
+  readonly limitMs?: number
+  /** What the table says beside the mark of this runtime, where green alone would say too much. */
+  remark?(subject: Subject): string | null
   run(stage: Stage): Promise<void>
 }

@@ -1,7 +1,5 @@
 import { codexQuirks } from './cells/codex-quirks.ts'
-import { testConformance, testProofs } from './conformance.ts'
-import { codex } from './subjects.ts'
-import { suite } from './suite.ts'
+import { testConformance } from './conformance.ts'
+import { codex } from './subjects/codex.ts'
 
-testConformance(codex, [...suite, ...codexQuirks])
-testProofs(codex, suite)
+testConformance(codex, codexQuirks)

@@ -1,39 +1,62 @@
-import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
-import type { Cell, Claims } from './cell.ts'
+import type { Cell } from './cell.ts'
+import { claimsOf, fits, toEntry, unmetBy } from './entry.ts'
 import { openStage } from './stage.ts'
-import type { Subject } from './subjects.ts'
+import type { Subject } from './subject.ts'
+import { suite } from './suite.ts'
 
-/** A cell that takes longer has hung: nothing in the suite waits for more than a few seconds. */
-const limitMs = 60_000
+const limitMs = 120_000
+
+/**
+ * Registers everything that is asked of a runtime, and what is true of this one alone. When all of it was played and is green, the
+ * table in docs/runtimes.md is written (see table-reporter.ts).
+ */
+export function testConformance(subject: Subject, quirks: readonly Cell[] = []): void {
+  testCells(subject, suite, quirks)
+  testClaims(subject)
+}
 
 /** Registers one test per cell. Three play at a time, each on a stage of its own: while one waits for its agent, another can work. */
-export function testConformance(subject: Subject, cells: readonly Cell[]): void {
+export function testCells(subject: Subject, cells: readonly Cell[], quirks: readonly Cell[] = []): void {
   vi.setConfig({ maxConcurrency: 3 })
   describe.concurrent(`conformance of ${subject.runtime}`, () => {
-    // '%s' keeps the whole name; '$name' would cut it.
-    test.for(cells.map((cell) => [cell.name, cell] as const))('%s', { timeout: limitMs }, async ([, cell], { skip }) => {
-      skip(!fits(cell, subject), 'the runtime claims otherwise')
-      await using stage = await openStage(subject)
-      await cell.run(stage)
-    })
+    for (const cell of [...cells, ...quirks])
+      // oxlint-disable-next-line vitest/valid-title -- the titles are the names of the cells
+      test(cell.name, { timeout: cell.limitMs ?? limitMs }, async ({ task, skip }) => {
+        task.meta.conformance = toEntry(cell, subject, quirks.includes(cell))
+        skip(!fits(cell, subject), 'the runtime claims otherwise')
+        await using stage = await openStage(subject)
+        await cell.run(stage)
+      })
   })
 }
 
 /** Registers the test that the runtime claims nothing, and denies nothing, without a cell that shows it. */
-export function testProofs(subject: Subject, cells: readonly Cell[]): void {
-  test(`every claim of ${subject.runtime} has its proof`, async () => {
+function testClaims(subject: Subject): void {
+  test(`every claim of ${subject.runtime} has its proof`, async ({ task }) => {
     await using stage = await openStage(subject)
     await using daemon = await stage.open()
     const { body } = await daemon.client.get(`/capabilities?runtime=${subject.runtime}`)
-    expect(body).toEqual(subject.capabilities)
-    const { runtime: _name, models: _models, notes: _notes, ...claims } = subject.capabilities
-    const proofs = cells.filter((cell) => fits(cell, subject)).map(({ proves }) => proves)
+    // Beside them it may say what was measured, and when.
+    expect(body).toMatchObject(subject.capabilities)
+    const claims = claimsOf(subject)
+    const proofs = suite
+      .filter((cell) => fits(cell, subject))
+      .map(({ proves }) => (typeof proves === 'function' ? proves(claims) : (proves ?? {})))
     expect(Object.assign({}, ...proofs)).toEqual(claims)
-    for (const proof of proofs) expect(claims).toMatchObject(proof ?? {})
+    for (const proof of proofs) expect(claims).toMatchObject(proof)
+    const unmet = new Set(suite.flatMap((cell) => unmetBy(cell, subject)))
+    const reasoned = Object.keys(subject.reasons)
+    const denied = new Set(suite.flatMap((cell) => toEntry(cell, subject, false).denies))
+    expect(
+      [...denied].filter((claim) => !reasoned.includes(claim)),
+      'claims that are denied without a reason',
+    ).toEqual([])
+    expect(
+      reasoned.filter((claim) => ![...unmet].some((one) => one === claim)),
+      'reasons for what is not denied',
+    ).toEqual([])
+    const { version } = (await daemon.client.get(`/health?runtime=${subject.runtime}`)).body
+    task.meta.agent = { title: subject.title, version: String(version) }
   })
-}
-
-function fits({ needs = {} }: Cell, { capabilities }: Subject): boolean {
-  return Object.entries(needs).every(([claim, value]) => isDeepStrictEqual(capabilities[claim as keyof Claims], value))
 }

@@ -27,6 +27,14 @@ export function decisions(events: readonly Event[]): readonly string[] {
   })
 }
 
+/** The events without those of calls that only read: some agents must look at a file before they may edit it. */
+export function deeds(events: readonly Event[]): readonly Event[] {
+  const reads = new Set(
+    ofType(events, 'tool.call.requested').flatMap(({ payload }) => (payload.kind === 'read' ? [payload.tool_call_id] : [])),
+  )
+  return events.filter(({ payload }) => !('tool_call_id' in payload && reads.has(payload.tool_call_id ?? '')))
+}
+
 /** What the agent said, block by block. */
 export function said(events: readonly Event[]): readonly string[] {
   return ofType(events, 'model.output.completed').flatMap(({ payload }) =>

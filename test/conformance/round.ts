@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import type { TestClient } from '../harness/client.ts'
 import { first } from './events.ts'
 import { expectLawful } from './law.ts'
-import type { SessionBody } from './subjects.ts'
+import type { SessionBody } from './subject.ts'
 
 export type Requested = EventOf<'tool.call.requested'>
 export type Terminal = EventOf<TerminalType>

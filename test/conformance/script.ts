@@ -1,4 +1,5 @@
 import type { ScenarioFileInput } from '@codesdkd/offline-model'
+import type { Subject } from './subject.ts'
 
 export type ScenarioInput = ScenarioFileInput['scenarios'][number]
 export type LegInput = ScenarioInput['legs'][number]
@@ -26,9 +27,12 @@ export function shell(command: string, { leave, waitMs }: { leave?: string; wait
 /** An answer that no test lives to see the end of. */
 export const endlessTalk: LegInput = { text_repeat: { text: 'on and on and ', times: 10_000 }, delay_ms: 20 }
 
-/** An edit of `greet.js`, the file that is in every workspace. */
-export const mendGreeting: ToolInput = {
-  tool: 'patch',
-  patch:
-    '*** Begin Patch\n*** Update File: greet.js\n@@\n-export const greet = (name) => `Helo, ${name}!`;\n+export const greet = (name) => `Hello, ${name}!`;\n*** End Patch\n',
+/** What is in `greet.js`, the file of every workspace, and what it should be. */
+const greeting = 'export const greet = (name) => `Helo, ${name}!`;'
+export const mended = 'export const greet = (name) => `Hello, ${name}!`;'
+
+/** Mends `greet.js`: one leg, or two where the agent wants its model to look first. */
+export function mend({ readsFirst }: Subject): LegInput[] {
+  const edit: ToolInput = { tool: 'edit', path: 'greet.js', old_text: greeting, new_text: mended }
+  return [...(readsFirst ? [{ tools: [{ tool: 'read', path: 'greet.js' } satisfies ToolInput] }] : []), { tools: [edit] }]
 }

@@ -7,9 +7,7 @@ import { spawnDaemon, type DaemonProcess } from '../harness/daemon.ts'
 import { createFolder, type TestFolder } from '../harness/workspace.ts'
 import { processesOf, type LiveProcess } from './processes.ts'
 import { toScenarios, type Script } from './script.ts'
-import type { SessionBody, Subject } from './subjects.ts'
-
-type Environment = Readonly<Record<string, string>>
+import type { Environment, SessionBody, Subject } from './subject.ts'
 
 /** Where one cell plays: a folder, a model, and daemons that come and go. Disposing it fails when anything of it still runs. */
 export interface Stage extends AsyncDisposable {
@@ -35,6 +33,7 @@ export async function openStage(subject: Subject): Promise<Stage> {
   const folder = stack.use(await createFolder())
   const model = stack.use(await startOfflineModel({ scenarios: [] }))
   const processes = () => processesOf(folder.path)
+  const { args: known = [], env: variables = {} } = subject.daemon ?? {}
   stack.defer(() => expectNobody(processes))
   const parts = stack.move()
   return {
@@ -47,12 +46,12 @@ export async function openStage(subject: Subject): Promise<Stage> {
     },
     script: (script) => model.setScenarios(toScenarios(script)),
     async open(args = [], env = {}) {
-      const invocation = readInvocation(['--data-dir', folder.dataDir, '--log-level', 'silent', ...args], {})
+      const invocation = readInvocation(['--data-dir', folder.dataDir, '--log-level', 'silent', ...known, ...args], {})
       if (invocation.command !== 'serve') throw new Error('the arguments do not serve')
-      const daemon = await createDaemon(invocation.config, { environment: { ...process.env, ...env } })
+      const daemon = await createDaemon(invocation.config, { environment: { ...process.env, ...variables, ...env } })
       return { client: new TestClient(daemon.url), [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() }
     },
-    start: (args = [], env = {}) => spawnDaemon(['--data-dir', folder.dataDir, ...args], env),
+    start: (args = [], env = {}) => spawnDaemon(['--data-dir', folder.dataDir, ...known, ...args], { ...variables, ...env }),
     processes,
     agents: async (daemon = process.pid) => (await processes()).filter(({ parent }) => parent === daemon),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
@@ -61,7 +60,7 @@ export async function openStage(subject: Subject): Promise<Stage> {
 
 async function expectNobody(processes: Stage['processes']): Promise<void> {
   try {
-    await vi.waitFor(async () => expect(await processes(), 'processes that outlive their daemon').toEqual([]), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await processes(), 'processes that outlive their daemon').toEqual([]), { timeout: 30_000 })
   } finally {
     for (const { pid } of await processes()) process.kill(pid, 'SIGKILL')
   }

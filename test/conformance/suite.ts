@@ -8,14 +8,21 @@ import { isolation } from './cells/isolation.ts'
 import { limits } from './cells/limits.ts'
 import { mcp } from './cells/mcp.ts'
 import { modes } from './cells/modes.ts'
+import { network } from './cells/network.ts'
+import { patience } from './cells/patience.ts'
+import { questions } from './cells/questions.ts'
+import { repositories } from './cells/repositories.ts'
 import { secrets } from './cells/secrets.ts'
+import { selfApproval } from './cells/self-approval.ts'
 import { stops } from './cells/stops.ts'
 
 /** Everything that is asked of a runtime. */
 export const suite: readonly Cell[] = [
+  ...patience,
   ...answers,
   ...approvals,
   ...modes,
+  ...questions,
   ...stops,
   ...conversations,
   ...crashes,
@@ -23,5 +30,8 @@ export const suite: readonly Cell[] = [
   ...mcp,
   ...isolation,
   ...secrets,
+  ...selfApproval,
+  ...repositories,
+  ...network,
   ...limits,
 ]

@@ -7,6 +7,8 @@ import { approvalRows } from './bad-input/approvals.ts'
 import { downloadRows } from './bad-input/downloads.ts'
 import { eventRows } from './bad-input/events.ts'
 import { framingRows } from './bad-input/framing.ts'
+import { questionRows } from './bad-input/questions.ts'
+import { runtimeRows } from './bad-input/runtimes.ts'
 import { sessionRows } from './bad-input/sessions.ts'
 import { openTarget, type Row, type Target } from './bad-input/target.ts'
 import { taskRows } from './bad-input/tasks.ts'
@@ -21,7 +23,9 @@ const sections: Readonly<Record<string, readonly Row[]>> = {
   reading: eventRows,
   tasks: taskRows,
   approvals: approvalRows,
+  questions: questionRows,
   agents: agentRows,
+  runtimes: runtimeRows,
   'bundles, artifacts, metrics': downloadRows,
 }
 

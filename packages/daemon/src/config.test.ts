@@ -3,8 +3,9 @@ import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
-import { options, readInvocation, usage, type Config } from './config.ts'
+import { readInvocation, type Config } from './config.ts'
 import { StartFailure } from './core/start-failure.ts'
+import { options, usage } from './options.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'codesdkd-config-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -93,6 +94,7 @@ describe('where a setting comes from', () => {
       'parent-watch': 'off',
       'log-level': 'warn',
       'offline-scenario': file('{}'),
+      agent: 'mine=my-agent --acp, loudly',
     }
     for (const [name, { value: shown }] of Object.entries(options)) {
       const value = values[name as keyof typeof options] ?? (shown === null ? 'true' : '12')
@@ -159,6 +161,102 @@ describe('what makes no sense is refused in one line', () => {
         }
       }),
     )
+  })
+})
+
+describe('further agents', () => {
+  const mine = { name: 'mine', command: 'my-agent', args: ['--acp', 'two words'] }
+
+  test('come from flags, from lines of the environment and from the file; a flag wins over the file', () => {
+    const config = file(
+      JSON.stringify({
+        agents: [
+          { name: 'mine', command: '/bin/old' },
+          { name: 'other', command: '/bin/other', env: { A: '1' } },
+        ],
+      }),
+    )
+    const { agents } = read(['--config', config, '--agent', 'mine=my-agent --acp "two words"'])
+    expect(agents).toMatchObject([mine, { name: 'other', command: '/bin/other', args: [], env: { A: '1' } }])
+    expect(read([], { CODESDKD_AGENT: 'mine=my-agent --acp "two words"\nother=/bin/other a,b' }).agents).toMatchObject([
+      mine,
+      { name: 'other', args: ['a,b'] },
+    ])
+    expect(read([]).agents).toEqual([])
+  })
+
+  test.each<[string, readonly string[], RegExp]>([
+    ['without a command', ['--agent', 'mine'], /^flag agent: .*name=command/],
+    ['with an open quote', ['--agent', 'mine=x "y'], /^flag agent: /],
+    ['with a name that is none', ['--agent', '../x=y'], /^flag agent: .*must be 1 to 64/],
+    ['with the name of a runtime', ['--agent', 'codex-sdk=x'], /^the name of the agent "codex-sdk" is already taken$/],
+    ['with an alias', ['--agent', 'claude=x'], /^the name of the agent "claude" is already taken$/],
+    ['that would be all', ['--agent', 'all=x'], /^the name of the agent "all" is already taken$/],
+    ['twice', ['--agent', 'x=a', '--agent', 'x=b'], /^the name of the agent "x" is already taken$/],
+  ])('%s', (_what, argv, says) => {
+    expect(refusal(argv)).toMatch(says)
+  })
+
+  test.each([
+    ['{"agents": {}}', /^config file key agents: must be an array$/],
+    ['{"agents": [{"name": "x"}]}', /^config file key agents: .*command/],
+    ['{"agents": [{"name": "x", "command": "y", "more": 1}]}', /^config file key agents: .*more/],
+    ['{"agents": [1]}', /^config file key agents: /],
+  ])('config file %s', (content, says) => {
+    expect(refusal(['--config', file(content)])).toMatch(says)
+  })
+})
+
+test('each executable can be named', () => {
+  const flags = ['--codex-bin', '/c', '--gemini-bin', '/g', '--opencode-bin', 'o']
+  expect([...read(flags, { CODESDKD_CLAUDE_BIN: '/a' }).executables]).toEqual([
+    ['codex-sdk', '/c'],
+    ['claude-agent-sdk', '/a'],
+    ['gemini-cli-core', '/g'],
+    ['opencode-server', resolve('o')],
+  ])
+})
+
+describe('codesdkd agents', () => {
+  const request = (...argv: string[]) => {
+    const invocation = readInvocation(['agents', ...argv], { HOME: folder })
+    return invocation.command === 'agents' ? invocation.request : invocation
+  }
+
+  test('knows what it is to do, and the same settings', () => {
+    expect(request('list')).toEqual({ action: 'list', json: false })
+    expect(request('doctor', '--json')).toEqual({ action: 'doctor', json: true })
+    expect(request('install', 'codex')).toEqual({ action: 'install', name: 'codex-sdk', json: false })
+    expect(request('verify', 'all', '--json')).toEqual({ action: 'verify', name: 'all', json: true })
+    expect(request('login', 'claude', '--namespace', 'team')).toEqual({
+      action: 'login',
+      name: 'claude-agent-sdk',
+      namespace: 'team',
+      args: [],
+    })
+    expect(request('login', 'codex', '--', '--device-auth')).toEqual({
+      action: 'login',
+      name: 'codex-sdk',
+      namespace: null,
+      args: ['--device-auth'],
+    })
+    expect(readInvocation(['agents', 'list', '--data-dir', '/d'], { HOME: folder })).toMatchObject({ config: { dataDir: '/d' } })
+  })
+
+  test.each<[readonly string[], RegExp]>([
+    [['agents'], /^codesdkd agents needs one of list, install, login, verify, doctor$/],
+    [['agents', 'remove'], /^codesdkd agents needs one of .*, not "remove"$/],
+    [['agents', 'list', 'codex'], /^unexpected argument "codex"/],
+    [['agents', 'install'], /^which agent\? try: codesdkd agents install/],
+    [['agents', 'verify', 'codex', 'claude'], /^unexpected argument "claude"/],
+    [['agents', 'login'], /^which agent\?/],
+    [['agents', 'login', 'codex', '--json'], /^Unknown option '--json'/],
+    [['agents', 'login', 'codex', '--namespace', '../x'], /^flag namespace: must be 1 to 64/],
+    [['agents', 'list', '--namespace', 'team'], /^Unknown option '--namespace'/],
+    [['serve', '--json'], /^Unknown option '--json'/],
+    [['--namespace', 'team'], /^Unknown option '--namespace'/],
+  ])('%j is refused', (argv, says) => {
+    expect(refusal(argv)).toMatch(says)
   })
 })
 

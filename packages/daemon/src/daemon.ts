@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
-import packageJson from '../package.json' with { type: 'json' }
+import { createAgentExecutables } from './agent-executables.ts'
 import { createAgentProcesses } from './agent-processes.ts'
-import { runtimeAliases, type Config } from './config.ts'
+import type { Config } from './config.ts'
 import { PAYLOAD_LIMIT, PREVIEW_LIMIT } from './core/bounds.ts'
 import { PENDING_LIMIT } from './core/decide.ts'
 import { canonicalHash, inputHash } from './core/input-hash.ts'
@@ -12,25 +12,29 @@ import { evaluatePolicy, gatherFacts } from './core/policy/policy.ts'
 import type { Clock } from './core/ports.ts'
 import { createMasker } from './core/redaction/redact.ts'
 import { Sessions } from './core/sessions.ts'
+import { Seats } from './core/seats.ts'
 import { Slots } from './core/slots.ts'
 import { StartFailure } from './core/start-failure.ts'
 import { checkCwd } from './cwd.ts'
 import { defaultHttpLimits, type Issue } from './http/context.ts'
 import { createHttpServer } from './http/server.ts'
-import { createNamespaces, type Whose } from './namespaces.ts'
+import { checkSchema } from './json-schema.ts'
+import { createNamespaces, toWhose } from './namespaces.ts'
 import { createRuntimeDirectory } from './runtime-directory.ts'
-import { runtimes as supported, type SupportedRuntime } from './runtimes/index.ts'
 import { sweepLeftovers } from './runtimes/leftovers.ts'
+import { runtimeAliases } from './runtime-names.ts'
 import { createSessionSecrets } from './session-secrets.ts'
+import { allRuntimes, selectRuntimes } from './supported-runtimes.ts'
 import type { SqliteEventLog } from './storage/event-log.ts'
 import { openStorage } from './storage/storage.ts'
 import { createSupportBundles } from './bundle/support-bundle.ts'
 import { createLog } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { makeToken } from './token.ts'
+import { createVerified } from './verification/verified.ts'
+import { createVerifier } from './verification/verifier.ts'
+import { version } from './version.ts'
 import { createWorkspace } from './workspace.ts'
-
-export const version: string = packageJson.version
 
 /** A daemon that serves. Disposing it refuses new work, ends tasks and agents, flushes the log and frees the port. */
 export interface Daemon extends AsyncDisposable {
@@ -64,7 +68,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   const masker = createMasker(token === null ? [] : [token])
   const logger = createLog({ level: config.logLevel, masker })
 
-  const metrics = stack.use(createMetrics({ enabled: config.metrics, version, runtimes: [...supported.keys()] }))
+  const metrics = stack.use(createMetrics({ enabled: config.metrics, version, runtimes: [...allRuntimes(config).keys()] }))
   const storage = stack.use(
     openStorage({
       path: config.dataDir,
@@ -85,28 +89,28 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   lap('leftovers_ms')
 
   const offline = config.offline ? stack.use(await startOffline(config.offlineScenario)) : null
-  const runtimes = new Map(wanted.map(([name, runtime]) => [name, runtime.create({ ledger: processes, newId })]))
+  const runtimes = new Map([...wanted].map(([name, runtime]) => [name, runtime.create({ ledger: processes, newId })]))
   // What agents of the level `shared` are given, they can also tell.
   const credentials = [...runtimes.values()].flatMap(({ credentialVariables }) =>
     credentialVariables.map((name) => environment[name] ?? ''),
   )
   const ownSecrets = [...(token === null ? [] : [token]), ...credentials.filter((value) => value !== '')]
   masker.add(ownSecrets)
+  const executables = createAgentExecutables({
+    supported: wanted,
+    configured: config.executables,
+    dataDir: dir.path,
+    searchPath: environment['PATH'] ?? '',
+  })
   const namespaces = stack.use(
     createNamespaces({
       dataDir: dir.path,
       environment,
-      executable: async ({ name }) =>
-        (await supported
-          .get(name)
-          ?.findExecutable({
-            configured: config.executables.get(name) ?? null,
-            installed: toInstallDirectory(dir.path, name),
-            searchPath: environment['PATH'] ?? '',
-          })) ?? null,
+      executable: async ({ name }) => (await executables.find(name))?.path ?? null,
       offlineUrl: offline?.url ?? null,
     }),
   )
+  const verified = createVerified(dir.path)
   const secrets = createSessionSecrets(dir)
   const roots = { roots: config.workspaceRoots, dataDir: dir.path }
 
@@ -117,6 +121,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
       clock,
       newId,
       slots: new Slots(config.maxRunningTasks),
+      seats: new Seats({ live: config.maxLiveAgents, starting: availableParallelism() }),
       hash: { inputHash, contentHash: canonicalHash },
       queueLimit: config.maxQueuedTasks,
       idleTimeoutMs: config.agentIdleTimeoutMs,
@@ -129,6 +134,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
         return evaluatePolicy(call, { mode, escalation: record.escalation, confinement: record.confinement, facts })
       },
       checkCwd: (cwd) => checkCwd(cwd, roots),
+      checkAnswer: checkSchema,
       observer: (event) => metrics.observe(event),
       report: (error, about) => logger.error({ err: error, ...about }, 'a task could not be run'),
       rules: {
@@ -153,6 +159,9 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
     aliases: runtimeAliases,
     defaultName: config.defaultRuntime,
     environment: (runtime, namespace) => namespaces.toEnv(runtime, toWhose(namespace, config.sharedAllowed)),
+    source: async ({ name }) => (await executables.find(name))?.source ?? null,
+    verified,
+    verifier: stack.use(createVerifier({ dataDir: dir.path, verified, clock, environment, executables })),
     clock,
   })
   let state: 'starting' | 'ready' | 'stopping' = 'starting'
@@ -218,19 +227,6 @@ async function listen<T>(open: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The runtimes that were asked for. Throws `StartFailure` for a name that is unknown, or a default that is not among them. */
-function selectRuntimes({ runtimes: wanted, defaultRuntime }: Config): readonly (readonly [name: string, runtime: SupportedRuntime])[] {
-  const known = [...supported.keys()].join(', ')
-  const selected = (wanted ?? [...supported.keys()]).map((name) => {
-    const runtime = supported.get(name)
-    if (runtime === undefined) throw new StartFailure('invalid_config', `unknown runtime ${JSON.stringify(name)}; there are: ${known}`)
-    return [name, runtime] as const
-  })
-  if (selected.some(([name]) => name === defaultRuntime)) return selected
-  const names = selected.map(([name]) => name).join(', ')
-  throw new StartFailure('invalid_config', `unknown default runtime ${JSON.stringify(defaultRuntime)}; there are: ${names}`)
-}
-
 /** The offline model on loopback; loaded only where it is asked for. Throws `StartFailure` for a scenario file that makes no sense. */
 async function startOffline(file: string | null): Promise<{ readonly url: string } & AsyncDisposable> {
   const { readScenarioFile, ScenarioError, startOfflineModel } = await import('@codesdkd/offline-model')
@@ -255,17 +251,6 @@ function toLimits({ maxRunningTasks, maxQueuedTasks, approvalTimeoutMs, agentIdl
     agent_idle_timeout_ms: agentIdleTimeoutMs,
     ...(approvalTimeoutMs === null ? {} : { approval_timeout_ms: approvalTimeoutMs }),
   }
-}
-
-/** Where `codesdkd agents install` puts the packages of an agent. */
-export function toInstallDirectory(dataDir: string, runtime: string): string {
-  return join(dataDir, 'agents', runtime)
-}
-
-/** Sessions that name no isolation level, as `Sessions` reads them. */
-function toWhose(namespace: string | null, sharedAllowed: boolean): Whose {
-  const credentialNamespace = namespace ?? 'default'
-  return { credentialNamespace, isolationLevel: sharedAllowed && credentialNamespace === 'default' ? 'shared' : 'namespaced' }
 }
 
 function toIssues(config: Config, log: SqliteEventLog, leftovers: readonly number[]): readonly Issue[] {

@@ -1,11 +1,13 @@
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import { inspect } from 'node:util'
-import { readInvocation, usage, type Config } from './config.ts'
+import { readInvocation, type Config } from './config.ts'
 import { StartFailure } from './core/start-failure.ts'
-import { createDaemon, version, type Daemon } from './daemon.ts'
+import { createDaemon, type Daemon } from './daemon.ts'
+import { usage } from './options.ts'
 import { watchParent } from './parent-watch.ts'
 import { takeEnvironmentToken } from './token.ts'
+import { version } from './version.ts'
 
 /** How long a shutdown may take before the process ends all the same. Milliseconds. */
 const SHUTDOWN_LIMIT = 10_000
@@ -25,6 +27,12 @@ export async function main(argv: readonly string[]): Promise<never> {
         return await print(`${version}\n`)
       case 'serve':
         return await serve(invocation.config)
+      case 'agents': {
+        const { runAgents } = await import('./agents/run-agents.ts')
+        const { exitCode, stdout } = await runAgents(invocation.request, invocation.config)
+        await print(stdout, false)
+        return process.exit(exitCode)
+      }
       default:
         return invocation satisfies never
     }

@@ -19,20 +19,24 @@ export interface NamespaceOptions {
 /** Whose directories and login: a session's, or, without a session, those that sessions of a namespace will have. */
 export type Whose = Pick<SessionRecord, 'credentialNamespace' | 'isolationLevel'> & Partial<Pick<SessionRecord, 'sessionId' | 'cwd'>>
 
-/** Disposing it removes the directories of the ephemeral sessions. */
-export interface Namespaces extends Disposable {
+export interface Environments {
   /** For a session the directories are made (0700); to ask what a namespace would have makes none. */
   toEnv(runtime: Runtime, whose: Whose, sessionEnv?: Readonly<Record<string, string>>): Promise<RuntimeEnv>
 }
 
-/**
- * Directories and variables of the agents: one set for each credential namespace and isolation level, and one for each
- * ephemeral session. What ephemeral sessions of a daemon that was killed left behind is removed.
- */
-export function createNamespaces({ dataDir, environment, executable, offlineUrl }: NamespaceOptions): Namespaces {
-  const directory = join(dataDir, 'namespaces')
-  const removeEphemeral = () => rmSync(join(directory, 'ephemeral'), { recursive: true, force: true, maxRetries: 5 })
+/** Disposing it removes the directories of the ephemeral sessions. */
+export interface Namespaces extends Environments, Disposable {}
+
+/** The namespaces of a daemon, which has the data directory for itself: what ephemeral sessions of one that was killed left behind is removed. */
+export function createNamespaces(options: NamespaceOptions): Namespaces {
+  const removeEphemeral = () => rmSync(join(options.dataDir, 'namespaces', 'ephemeral'), { recursive: true, force: true, maxRetries: 5 })
   removeEphemeral()
+  return { ...createEnvironments(options), [Symbol.dispose]: removeEphemeral }
+}
+
+/** Directories and variables of the agents: one set for each credential namespace and isolation level, and one for each ephemeral session. */
+export function createEnvironments({ dataDir, environment, executable, offlineUrl }: NamespaceOptions): Environments {
+  const directory = join(dataDir, 'namespaces')
 
   async function toEnv(runtime: Runtime, whose: Whose, sessionEnv: Readonly<Record<string, string>> = {}): Promise<RuntimeEnv> {
     const shared = whose.isolationLevel === 'shared'
@@ -45,7 +49,11 @@ export function createNamespaces({ dataDir, environment, executable, offlineUrl 
       executable: await executable(runtime),
       home,
       shared,
-      variables: withSafePath({ ...inherited(runtime, shared), ...(shared ? userHome(environment, runtime.homeVariables) : own), ...sessionEnv }, whose.cwd),
+      credentialNamespace: whose.credentialNamespace,
+      variables: withSafePath(
+        { ...inherited(runtime, shared), ...(shared ? userHome(environment, runtime.homeVariables) : own), ...sessionEnv },
+        whose.cwd,
+      ),
       offlineUrl,
     }
   }
@@ -56,7 +64,13 @@ export function createNamespaces({ dataDir, environment, executable, offlineUrl 
     return Object.fromEntries(found.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])))
   }
 
-  return { toEnv, [Symbol.dispose]: removeEphemeral }
+  return { toEnv }
+}
+
+/** Whose directories a request means that names no isolation level. */
+export function toWhose(namespace: string | null, sharedAllowed: boolean): Whose {
+  const credentialNamespace = namespace ?? 'default'
+  return { credentialNamespace, isolationLevel: sharedAllowed && credentialNamespace === 'default' ? 'shared' : 'namespaced' }
 }
 
 /** Injective and the same on file systems that ignore case: names differ exactly where namespaces differ. */

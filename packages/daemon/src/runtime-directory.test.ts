@@ -2,9 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { runtimeAliases } from './config.ts'
+import type { Verification } from '@codesdkd/protocol'
 import type { RuntimeEnv } from './core/ports.ts'
 import { createRuntimeDirectory } from './runtime-directory.ts'
+import { runtimeAliases } from './runtime-names.ts'
 import { createCodexRuntime } from './runtimes/codex/codex.ts'
 
 const codex = createCodexRuntime({ ledger: { started: () => undefined, ended: () => undefined }, newId: () => 'id' })
@@ -24,8 +25,17 @@ function script(lines: string, mode = 0o700): string {
 
 const runs = () => readFileSync(join(folder, 'runs'), 'utf8').split('\n').length - 1
 
+/** What the tests do not look at. */
+const world = {
+  aliases: runtimeAliases,
+  defaultName: codex.name,
+  source: () => Promise.resolve('configured' as const),
+  verified: { get: (): Verification | null => null },
+  verifier: { verify: () => Promise.reject(new Error('nobody asks for this here')) },
+}
+
 /** A directory over the real runtime and this executable, with a clock that stands until it is moved. */
-function create(executable: string | null) {
+function create(executable: string | null, last: Verification | null = null) {
   const clock = { now: () => '2026-11-22T00:00:00.000Z', monotonic: () => clock.at, at: 0 }
   const asked: (string | null)[] = []
   const environment = async (_runtime: unknown, namespace: string | null): Promise<RuntimeEnv> => {
@@ -36,7 +46,7 @@ function create(executable: string | null) {
   return {
     clock,
     asked,
-    directory: createRuntimeDirectory({ runtimes, aliases: runtimeAliases, defaultName: codex.name, environment, clock }),
+    directory: createRuntimeDirectory({ ...world, runtimes, environment, clock, verified: { get: () => last } }),
   }
 }
 
@@ -69,8 +79,7 @@ describe('health', () => {
   test('an environment that cannot be made is an answer, too', async () => {
     const directory = createRuntimeDirectory({
       runtimes: new Map([[codex.name, codex]]),
-      aliases: runtimeAliases,
-      defaultName: codex.name,
+      ...world,
       environment: () => Promise.reject(new Error('the disk is full')),
       clock: { now: () => 'now', monotonic: () => 0 },
     })
@@ -92,7 +101,7 @@ test('an unknown runtime is refused with the ones there are', async () => {
     const refused = { code: 'unknown_runtime', members: { runtime: name.slice(0, 64), allowed: ['codex-sdk'] } }
     await expect(directory.health(name)).rejects.toMatchObject(refused)
     await expect(directory.authStatus(name, null)).rejects.toMatchObject(refused)
-    expect(() => directory.capabilities(name)).toThrow(expect.objectContaining(refused))
+    await expect(directory.capabilities(name)).rejects.toMatchObject(refused)
   }
 })
 
@@ -102,4 +111,59 @@ test('the login is that of the namespace which was asked for', async () => {
   writeFileSync(join(folder, 'auth.json'), '{}')
   expect(await directory.authStatus(null, null)).toMatchObject({ ok: true, logged_in: true })
   expect(asked).toEqual(['team', null])
+})
+
+describe('what was measured', () => {
+  const differences = [{ capability: 'supports_stop', declared: true, measured: false }]
+  const last = { runtime: codex.name, agent_version: '1.2.3', verified_at: '2026-11-21T00:00:00.000Z', probes: [], differences }
+
+  test('stands beside what is declared', async () => {
+    const { directory } = create(script('echo codex-cli 1.2.3'), last)
+    expect(await directory.capabilities(null)).toEqual({
+      ...codex.capabilities,
+      agent_version: '1.2.3',
+      verified_at: last.verified_at,
+      stale: false,
+      differences,
+    })
+    expect(await directory.list()).toMatchObject([{ runtime: 'codex-sdk', verified_at: last.verified_at, stale: false }])
+  })
+
+  test.each(['echo codex-cli 1.2.4', 'exit 1'])('is stale where it may not hold any more: %s', async (lines) => {
+    const { directory } = create(script(lines), last)
+    expect(await directory.capabilities(null)).toMatchObject({ agent_version: '1.2.3', stale: true, differences })
+    expect(await directory.list()).toMatchObject([{ stale: true }])
+  })
+
+  test('is nothing before the first time, and costs nothing to tell', async () => {
+    const { directory, asked } = create(script('echo codex-cli 1.2.3'))
+    expect(await directory.capabilities(null)).toEqual({
+      ...codex.capabilities,
+      agent_version: null,
+      verified_at: null,
+      stale: false,
+      differences: [],
+    })
+    expect(asked).toEqual([])
+  })
+})
+
+test('the list has each runtime once, the default one first, as well as they are', async () => {
+  const other = { ...codex, name: 'aaa', health: () => Promise.reject(new Error('it is broken')) }
+  const directory = createRuntimeDirectory({
+    ...world,
+    runtimes: new Map([
+      ['aaa', other],
+      [codex.name, codex],
+    ]),
+    environment: async () => ({ executable: null, home: folder, shared: false, variables: {}, offlineUrl: null }),
+    source: ({ name }) => (name === 'aaa' ? Promise.reject(new Error('it is broken')) : Promise.resolve(null)),
+    clock: { now: () => 'now', monotonic: () => 0 },
+  })
+  const auth = { logged_in: false, auth_model: 'login_or_api_key' }
+  const unverified = { verified_at: null, stale: false, executable_source: null, healthy: false, installed: false, version: null }
+  expect(await directory.list()).toMatchObject([
+    { ...unverified, runtime: 'codex-sdk', aliases: ['codex'], default: true, auth, error: { reason: 'not_installed' } },
+    { ...unverified, runtime: 'aaa', aliases: [], default: false, auth, error: { reason: 'probe_failed' } },
+  ])
 })

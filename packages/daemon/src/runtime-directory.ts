@@ -1,6 +1,16 @@
-import { Problem, type AuthStatus, type Capabilities, type Health } from '@codesdkd/protocol'
+import {
+  Problem,
+  type AuthStatus,
+  type ExecutableSource,
+  type Health,
+  type MeasuredCapabilities,
+  type RuntimeSummary,
+  type Verification,
+} from '@codesdkd/protocol'
 import type { RuntimeOperations } from './core/operations.ts'
 import type { Clock, Runtime, RuntimeEnv } from './core/ports.ts'
+import type { Verified } from './verification/verified.ts'
+import type { Verifier } from './verification/verifier.ts'
 
 /** Milliseconds; the answer to the client comes within 5 s. */
 const PROBE_LIMIT = 4_000
@@ -12,12 +22,18 @@ export interface RuntimeDirectoryOptions {
   readonly defaultName: string
   /** Environment of a credential namespace, null = the default one. */
   readonly environment: (runtime: Runtime, credentialNamespace: string | null) => Promise<RuntimeEnv>
+  /** Why the executable is the one it is; null where there is none. */
+  readonly source: (runtime: Runtime) => Promise<ExecutableSource | null>
+  readonly verified: Pick<Verified, 'get'>
+  readonly verifier: Pick<Verifier, 'verify'>
   readonly clock: Clock
 }
 
 /** What can be asked of the runtimes without a session. */
-export function createRuntimeDirectory({ runtimes, aliases, defaultName, environment, clock }: RuntimeDirectoryOptions): RuntimeOperations {
+export function createRuntimeDirectory(options: RuntimeDirectoryOptions): RuntimeOperations {
+  const { runtimes, aliases, defaultName, environment, source, verified, verifier, clock } = options
   const probes = new Map<string, { readonly at: number; readonly result: Promise<Health> }>()
+  const names = [defaultName, ...runtimes.keys()].filter((name, index, all) => runtimes.has(name) && all.indexOf(name) === index)
 
   function named(name: string | null): Runtime {
     const runtime = runtimes.get(aliases.get(name ?? defaultName) ?? name ?? defaultName)
@@ -48,21 +64,55 @@ export function createRuntimeDirectory({ runtimes, aliases, defaultName, environ
     }
   }
 
+  function healthOf(runtime: Runtime): Promise<Health> {
+    const known = probes.get(runtime.name)
+    if (known !== undefined && clock.monotonic() - known.at < PROBE_LIFE) return known.result
+    const result = probe(runtime)
+    probes.set(runtime.name, { at: clock.monotonic(), result })
+    return result
+  }
+
+  async function summary(runtime: Runtime): Promise<RuntimeSummary> {
+    const { ok, ...health } = await healthOf(runtime)
+    const last = verified.get(runtime.name)
+    return {
+      ...health,
+      aliases: [...aliases].flatMap(([alias, name]) => (name === runtime.name ? [alias] : [])),
+      default: runtime.name === defaultName,
+      healthy: ok,
+      executable_source: await source(runtime).catch(() => null),
+      verified_at: last?.verified_at ?? null,
+      stale: isStale(last, health.version),
+    }
+  }
+
   return {
     names: [...runtimes.keys()],
     defaultName,
-    async health(name) {
+    list: () => Promise.all(names.map((name) => summary(named(name)))),
+    health: async (name) => healthOf(named(name)),
+    async capabilities(name): Promise<MeasuredCapabilities> {
       const runtime = named(name)
-      const known = probes.get(runtime.name)
-      if (known !== undefined && clock.monotonic() - known.at < PROBE_LIFE) return known.result
-      const result = probe(runtime)
-      probes.set(runtime.name, { at: clock.monotonic(), result })
-      return result
+      const last = verified.get(runtime.name)
+      // Without a measurement nobody needs to know the version.
+      const version = last === null ? null : (await healthOf(runtime)).version
+      return {
+        ...runtime.capabilities,
+        agent_version: last?.agent_version ?? null,
+        verified_at: last?.verified_at ?? null,
+        stale: isStale(last, version),
+        differences: last?.differences ?? [],
+      }
     },
-    capabilities: (name): Capabilities => named(name).capabilities,
     async authStatus(name, credentialNamespace): Promise<AuthStatus> {
       const runtime = named(name)
       return runtime.authStatus(await environment(runtime, credentialNamespace))
     },
+    verify: async (name, signal) => verifier.verify(named(name), signal),
   }
+}
+
+/** A version that cannot be told, of either, may be any other. */
+function isStale(last: Verification | null, version: string | null): boolean {
+  return last !== null && last.agent_version !== version
 }

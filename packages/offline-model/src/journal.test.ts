@@ -8,9 +8,10 @@ const request = (leg = 0, headers: Record<string, string> = {}): Parameters<Jour
   path: '/v1/responses',
   headers,
   scenario: 'go',
+  side: false,
   leg,
   attempt: 1,
-  conversation: { id: null, model: 'm', items: [] },
+  conversation: { id: null, model: 'm', wants: 'stream', tools: [], cwd: null, answerSchema: null, items: [] },
   body: {},
 })
 const seqs = (journal: JournalRecorder): number[] => journal.entries.map(({ seq }) => seq)

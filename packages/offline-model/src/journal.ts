@@ -14,8 +14,10 @@ export interface JournalEntry {
   readonly path: string
   /** Lower case names. A credential is replaced by its fingerprint, e.g. `Bearer sha256:1f2e3d4c5b6a7988`. */
   readonly headers: Readonly<Record<string, string>>
-  /** The scenario that answers; null for the fallback. */
+  /** The scenario that answers; null for the fallback, and for a side call. */
   readonly scenario: string | null
+  /** Whether the agent asked for something beside the conversation (see side-call.ts). It then has no part in scenarios. */
+  readonly side: boolean
   readonly leg: number
   /** How often this conversation asked for this leg, from 1. */
   readonly attempt: number

@@ -42,7 +42,7 @@ test('a text streams and the journal remembers the request', async () => {
     attempt: 1,
     body: { input: 'Go' },
   })
-  expect(entry.conversation).toEqual({ id: 't1', model: 'm', items: [{ kind: 'user', text: 'Go' }] })
+  expect(entry.conversation).toMatchObject({ id: 't1', model: 'm', items: [{ kind: 'user', text: 'Go' }] })
   expect(model.journal.carries(entry, 'secret')).toBe(true)
   const served: unknown = await (await fetch(`${model.url}/journal`)).json()
   expect(served).toEqual({ entries: [{ ...entry }] })

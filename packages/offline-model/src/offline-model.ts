@@ -19,7 +19,7 @@ export interface OfflineModelOptions extends ScenarioFileInput {
 
 /** A running model server. Disposing it ends every connection, also those that hang on purpose. */
 export interface OfflineModel extends AsyncDisposable {
-  /** Without a path and without a trailing slash. Codex wants `${url}/v1` as its base_url. */
+  /** Without a path and without a trailing slash. OpenAI's APIs are at `${url}/v1`, Anthropic's and Gemini's at `${url}`. */
   readonly url: string
   readonly port: number
   readonly journal: Journal

@@ -1,19 +1,20 @@
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { chatCompletions } from './chat-completions.ts'
 import { RequestError } from './dialect.ts'
 import type { Dialect } from './dialect.ts'
+import { generateContent } from './generate-content.ts'
 import { HttpError, parseJson, readBody, sendJson, toUrl } from './http.ts'
 import { toRecordedHeaders, toRecordedPath } from './journal.ts'
 import type { JournalRecorder } from './journal.ts'
-import { play } from './playback.ts'
-import type { Outcome } from './playback.ts'
+import { messages } from './messages.ts'
+import { perform } from './performance.ts'
 import { toReply } from './reply.ts'
-import type { Reply } from './reply.ts'
 import { responses } from './responses.ts'
-import type { Fault, Leg, ScenarioFile } from './scenario.ts'
+import type { ScenarioFile } from './scenario.ts'
 import { select } from './selection.ts'
+import { isSideCall, toSideSelection } from './side-call.ts'
 
-const dialects: readonly Dialect[] = [responses]
+const dialects: readonly Dialect[] = [responses, messages, chatCompletions, generateContent]
 const BODY_LIMIT = 64 * 1024 * 1024
 const ATTEMPTS_LIMIT = 10_000
 
@@ -54,27 +55,18 @@ export class Player {
     const bytes = await readBody(request, BODY_LIMIT)
     const body = parseJson(bytes)
     const conversation = dialect.read(body, request.headers, url.pathname)
-    const selection = select(conversation, this.#file)
+    const side = isSideCall(conversation)
+    const selection = side ? toSideSelection(conversation) : select(conversation, this.#file)
     const { scenario, legIndex, leg, promptIndex } = selection
-    const attempt = this.#nextAttempt(JSON.stringify([conversation.id, scenario, promptIndex, legIndex]))
-    const seq = this.#journal.record(
-      {
-        at: this.#now(),
-        dialect: dialect.name,
-        method,
-        path: toRecordedPath(url),
-        headers: toRecordedHeaders(request.headers),
-        scenario,
-        leg: legIndex,
-        attempt,
-        conversation,
-        body,
-      },
-      bytes.length,
-    )
-    const fault = leg.fault && attempt <= (leg.fault.times ?? Infinity) ? leg.fault : null
+    // Agents that do not name the conversation are told apart by where they work.
+    const asked = JSON.stringify([conversation.id ?? conversation.cwd, scenario, promptIndex, legIndex])
+    const attempt = side ? 1 : this.#nextAttempt(asked)
+    const entry = { at: this.#now(), dialect: dialect.name, method, path: toRecordedPath(url), headers: toRecordedHeaders(request.headers) }
+    const seq = this.#journal.record({ ...entry, scenario, side, leg: legIndex, attempt, conversation, body }, bytes.length)
     try {
-      this.#journal.settle(seq, await perform(dialect, toReply(conversation, selection, attempt), leg, fault, response))
+      const reply = toReply(conversation, selection, attempt, dialect.mainAgent)
+      const fault = leg.fault && attempt <= (leg.fault.times ?? Infinity) ? leg.fault : null
+      this.#journal.settle(seq, await perform({ dialect, conversation, reply, delayMs: leg.delay_ms ?? 0, fault }, response))
     } catch (error) {
       this.#journal.settle(seq, 'aborted')
       if (!response.destroyed) throw error
@@ -88,52 +80,6 @@ export class Player {
     const [oldest] = this.#attempts.keys()
     if (this.#attempts.size > ATTEMPTS_LIMIT && oldest !== undefined) this.#attempts.delete(oldest)
     return attempt
-  }
-}
-
-/** Rejects if the agent goes away. */
-async function perform(dialect: Dialect, reply: Reply, leg: Leg, fault: Fault | null, response: ServerResponse): Promise<Outcome> {
-  if (fault?.kind === 'refuse') {
-    response.destroy()
-    return 'faulted'
-  }
-  if (fault?.kind === 'status') {
-    sendJson(response, fault.status, fault.body ?? dialect.errorBody(fault.status, `scenario fault ${fault.status}`), fault.headers)
-    return 'faulted'
-  }
-  const abort = new AbortController()
-  response.once('close', () => abort.abort())
-  const { signal } = abort
-  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
-  response.flushHeaders()
-  const options = { delayMs: leg.delay_ms ?? 0, stopAfter: fault?.after_chunks ?? null, signal }
-  const sent = await play(dialect.render(reply), response, options)
-  if (fault) return fail(dialect, reply, fault, sent > 0, response, signal)
-  response.end()
-  return 'completed'
-}
-
-async function fail(
-  dialect: Dialect,
-  reply: Reply,
-  fault: Exclude<Fault, { kind: 'refuse' | 'status' }>,
-  started: boolean,
-  response: ServerResponse,
-  signal: AbortSignal,
-): Promise<Outcome> {
-  switch (fault.kind) {
-    case 'drop':
-      response.destroy()
-      return 'faulted'
-    case 'hang':
-      if (!signal.aborted) await once(signal, 'abort')
-      return 'faulted'
-    case 'failed':
-      await play(dialect.renderFailure(reply, fault, started), response, { delayMs: 0, stopAfter: null, signal })
-      response.end()
-      return 'faulted'
-    default:
-      return fault satisfies never
   }
 }
 

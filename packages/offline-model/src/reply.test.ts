@@ -9,6 +9,10 @@ import { select } from './selection.ts'
 const conversation: Conversation = {
   id: 't',
   model: 'm',
+  wants: 'stream',
+  tools: [],
+  cwd: null,
+  answerSchema: null,
   items: [
     { kind: 'system', text: 'a long instruction' },
     { kind: 'user', text: '<environment>/somewhere</environment>' },
@@ -21,7 +25,7 @@ const conversation: Conversation = {
 type LegInput = ScenarioFileInput['scenarios'][number]['legs'][number]
 const reply = (leg: LegInput, attempt = 1): Reply => {
   const file = parseScenarios({ scenarios: [{ name: 'go', prompt: 'go', legs: [{ text: 'unused' }, leg] }] })
-  return toReply(conversation, select(conversation, file), attempt)
+  return toReply(conversation, select(conversation, file), attempt, 'codex')
 }
 
 test('ids come from scenario, prompt, leg and attempt', () => {

@@ -1,9 +1,12 @@
+import type { AgentName } from './agent-tools.ts'
 import { isPrompt, lastToolOutput } from './conversation.ts'
 import type { Conversation, ConversationItem } from './conversation.ts'
-import type { Leg, Tool, Usage } from './scenario.ts'
+import type { NativeCall } from './native-call.ts'
+import type { Leg, Usage } from './scenario.ts'
 import type { Selection } from './selection.ts'
+import { toNativeCall } from './tool-words.ts'
 
-/** A leg made ready for a dialect: templates filled in, ids and usage decided, texts cut into deltas. */
+/** A leg made ready for a dialect: templates filled in, tools said in the agent's own words, ids and usage decided, texts cut into deltas. */
 export interface Reply {
   /** The same for the same leg of the same prompt on the same attempt; every id in the stream is derived from it. */
   readonly id: string
@@ -16,7 +19,7 @@ export interface Reply {
 
 export interface ReplyTool {
   readonly callId: string
-  readonly tool: Tool
+  readonly call: NativeCall
 }
 
 /** A text that is `unit` repeated `times` times. It is never built as a whole, so it may be larger than memory. */
@@ -30,15 +33,19 @@ export interface ReplyText {
 const DEFAULT_CHUNK_SIZE = 32
 const CHARACTERS_PER_TOKEN = 4
 
-/** `attempt` counts from 1. */
-export function toReply(conversation: Conversation, selection: Selection, attempt: number): Reply {
+/** `attempt` counts from 1. `mainAgent` is the dialect's. */
+export function toReply(conversation: Conversation, selection: Selection, attempt: number, mainAgent: AgentName): Reply {
   const { leg } = selection
   const id = [selection.scenario ?? 'fallback', selection.promptIndex, selection.legIndex, attempt].join('_')
   const fill = (text: string): string => fillTemplate(text, { prompt: selection.prompt, last_tool_output: lastToolOutput(conversation) })
   const reasoning = leg.reasoning === undefined ? null : toText(fill(leg.reasoning), leg.chunk_size)
   const text = toLegText(leg, fill)
-  const tools = (leg.tools ?? []).map((tool, index) => ({ callId: tool.call_id ?? `call_${id}_${index}`, tool }))
-  return { id, model: conversation.model, reasoning, text, tools, usage: leg.usage ?? estimateUsage(conversation, reasoning, text, tools) }
+  const tools = (leg.tools ?? []).map((tool, index) => ({
+    callId: tool.call_id ?? `call_${id}_${index}`,
+    call: toNativeCall(tool, conversation, mainAgent),
+  }))
+  const usage = leg.usage ?? estimateUsage(conversation, reasoning, text, leg)
+  return { id, model: conversation.model, reasoning, text, tools, usage }
 }
 
 function toLegText(leg: Leg, fill: (text: string) => string): ReplyText | null {
@@ -71,21 +78,25 @@ function counts(item: ConversationItem): boolean {
   return isPrompt(item) || item.kind === 'assistant' || item.kind === 'reasoning'
 }
 
+/** What a request would cost: a quarter of the characters said so far. */
+export function countInput(conversation: Conversation): number {
+  return tokens(conversation.items.reduce((sum, item) => sum + ('text' in item && counts(item) ? item.text.length : 0), 0))
+}
+
+/** The whole text, for answers that are not streamed. */
+export function toWhole(text: ReplyText): string {
+  return text.unit.repeat(text.times)
+}
+
 /**
  * Token counts that depend on the scenario alone. What the agent adds (instructions, environment, tool outputs with
  * their wall times) differs from machine to machine and does not count.
  */
-function estimateUsage(
-  conversation: Conversation,
-  reasoning: ReplyText | null,
-  text: ReplyText | null,
-  tools: readonly ReplyTool[],
-): Usage {
-  const input = conversation.items.reduce((sum, item) => sum + ('text' in item && counts(item) ? item.text.length : 0), 0)
-  const calls = tools.reduce((sum, { tool }) => sum + JSON.stringify(tool).length, 0)
+function estimateUsage(conversation: Conversation, reasoning: ReplyText | null, text: ReplyText | null, leg: Leg): Usage {
+  const calls = (leg.tools ?? []).reduce((sum, tool) => sum + JSON.stringify(tool).length, 0)
   const reasoningTokens = tokens(length(reasoning))
   return {
-    input_tokens: tokens(input),
+    input_tokens: countInput(conversation),
     cached_input_tokens: 0,
     output_tokens: reasoningTokens + tokens(length(text)) + tokens(calls),
     reasoning_tokens: reasoningTokens,

@@ -45,7 +45,7 @@ test('a request becomes a conversation', () => {
 })
 
 test('a plain string is a prompt, and the thread names the conversation', () => {
-  expect(read('Go')).toEqual({ id: 'cache', model: 'm', items: [{ kind: 'user', text: 'Go' }] })
+  expect(read('Go')).toMatchObject({ id: 'cache', model: 'm', items: [{ kind: 'user', text: 'Go' }] })
   expect(read('Go', { 'thread-id': 'thread' }).id).toBe('thread')
 })
 
@@ -57,7 +57,7 @@ type LegInput = ScenarioFileInput['scenarios'][number]['legs'][number]
 const render = (leg: LegInput): Frame[] => {
   const file = parseScenarios({ scenarios: [{ name: 'go', prompt: 'Go', legs: [leg] }] })
   const conversation = read('Go')
-  return [...responses.render(toReply(conversation, select(conversation, file), 1))]
+  return [...responses.render(toReply(conversation, select(conversation, file), 1, responses.mainAgent))]
 }
 const wire = (frame: Frame): string => (typeof frame.wire === 'string' ? frame.wire : [...frame.wire].join(''))
 const data = (frame: Frame): unknown => JSON.parse(/^event: \S+\ndata: (.*)\n\n$/.exec(wire(frame))?.[1] ?? '')

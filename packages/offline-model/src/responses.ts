@@ -3,15 +3,19 @@ import * as z from 'zod'
 import type { Conversation, ConversationItem } from './conversation.ts'
 import { RequestError } from './dialect.ts'
 import type { Dialect, Frame } from './dialect.ts'
+import { toArguments } from './native-call.ts'
 import type { Reply, ReplyText, ReplyTool } from './reply.ts'
-import type { Tool } from './scenario.ts'
+import { findWorkingDirectory } from './working-directory.ts'
 
 /** OpenAI Responses, as the Codex CLI speaks it. */
 export const responses: Dialect = {
   name: 'responses',
+  mainAgent: 'codex',
   accepts: (method, path) => method === 'POST' && path.endsWith('/responses'),
   read,
   render,
+  renderWhole: null,
+  renderTokenCount: null,
   *renderFailure(reply, { code, message }, started) {
     if (!started) yield frame('response.created', { response: toResponse(reply, 'in_progress') })
     yield frame('response.failed', { response: { ...toResponse(reply, 'failed'), error: { code, message } } })
@@ -42,18 +46,26 @@ const request = z.looseObject({
   input: z.union([z.string(), z.array(inputItem)]),
   instructions: z.string().nullish(),
   prompt_cache_key: z.string().nullish(),
+  tools: z.array(z.looseObject({ type: z.string(), name: z.string().optional() })).nullish(),
+  text: z.looseObject({ format: z.looseObject({ schema: z.unknown().optional() }).nullish() }).nullish(),
 })
 
 function read(body: unknown, headers: IncomingHttpHeaders): Conversation {
   const parsed = request.safeParse(body)
   if (!parsed.success) throw new RequestError(z.prettifyError(parsed.error))
-  const { model, input, instructions, prompt_cache_key } = parsed.data
+  const { model, input, instructions, prompt_cache_key, tools, text } = parsed.data
   const threadId = headers['thread-id']
-  const items = typeof input === 'string' ? [{ kind: 'user' as const, text: input }] : input.flatMap(toItems)
+  const said: readonly ConversationItem[] = typeof input === 'string' ? [{ kind: 'user', text: input }] : input.flatMap(toItems)
+  const items: readonly ConversationItem[] = instructions ? [{ kind: 'system', text: instructions }, ...said] : said
   return {
     id: (typeof threadId === 'string' ? threadId : prompt_cache_key) ?? null,
     model,
-    items: instructions ? [{ kind: 'system', text: instructions }, ...items] : items,
+    wants: 'stream',
+    // What the API itself runs has a type and no name.
+    tools: (tools ?? []).map(({ type, name }) => name ?? type),
+    cwd: findWorkingDirectory(items),
+    answerSchema: text?.format?.schema ?? null,
+    items,
   }
 }
 
@@ -136,45 +148,17 @@ function* renderMessage(id: string, text: ReplyText, output_index: number): Gene
   yield textFrame('response.output_item.done', done, text)
 }
 
-function* renderTool({ callId, tool }: ReplyTool, output_index: number): Generator<Frame> {
-  const call = toNativeCall(tool)
+function* renderTool({ callId, call }: ReplyTool, output_index: number): Generator<Frame> {
   const item = { id: `item_${callId}`, call_id: callId, name: call.name, ...(call.namespace ? { namespace: call.namespace } : {}) }
-  const [type, field, event] = call.freeform
-    ? (['custom_tool_call', 'input', 'response.custom_tool_call_input.delta'] as const)
-    : (['function_call', 'arguments', 'response.function_call_arguments.delta'] as const)
+  const [type, field, event] =
+    typeof call.input === 'string'
+      ? (['custom_tool_call', 'input', 'response.custom_tool_call_input.delta'] as const)
+      : (['function_call', 'arguments', 'response.function_call_arguments.delta'] as const)
+  const input = toArguments(call)
   yield frame('response.output_item.added', { output_index, item: { type, ...item, status: 'in_progress', [field]: '' } })
-  yield frame(event, { item_id: item.id, call_id: callId, output_index, delta: call.input }, 'delta')
-  yield frame('response.output_item.done', { output_index, item: { type, ...item, status: 'completed', [field]: call.input } })
+  yield frame(event, { item_id: item.id, call_id: callId, output_index, delta: input }, 'delta')
+  yield frame('response.output_item.done', { output_index, item: { type, ...item, status: 'completed', [field]: input } })
 }
-
-interface NativeCall {
-  readonly name: string
-  readonly namespace?: string | undefined
-  readonly freeform: boolean
-  readonly input: string
-}
-
-function toNativeCall(tool: Tool): NativeCall {
-  switch (tool.tool) {
-    case 'shell': {
-      const { command: cmd, workdir, yield_time_ms, justification } = tool
-      const sandbox_permissions = tool.escalate ? 'require_escalated' : undefined
-      return toFunction('exec_command', { cmd, workdir, yield_time_ms, sandbox_permissions, justification })
-    }
-    case 'patch':
-      return { name: 'apply_patch', freeform: true, input: tool.patch }
-    case 'plan':
-      return toFunction('update_plan', { plan: tool.entries.map(({ text, status }) => ({ step: text, status })) })
-    case 'native': {
-      const { name, namespace } = tool
-      return { name, namespace, freeform: tool.input_text !== undefined, input: tool.input_text ?? JSON.stringify(tool.input) }
-    }
-    default:
-      return tool satisfies never
-  }
-}
-
-const toFunction = (name: string, input: object): NativeCall => ({ name, freeform: false, input: JSON.stringify(input) })
 
 function toResponse(reply: Reply, status: 'in_progress' | 'completed' | 'failed'): object {
   const { usage } = reply

@@ -1,26 +1,54 @@
 import { readFile } from 'node:fs/promises'
 import * as z from 'zod'
 
+const callId = z.string().min(1).optional().describe('default: made from the names of scenario and leg')
+const filePath = z.string().min(1).describe("absolute, or relative to the agent's working directory")
+
 const shellTool = z.strictObject({
   tool: z.literal('shell'),
   command: z.string().min(1),
-  call_id: z.string().min(1).optional(),
+  call_id: callId,
   workdir: z.string().optional(),
   yield_time_ms: z.int().nonnegative().optional().describe('how long the agent waits before it leaves the command running'),
   escalate: z.boolean().optional().describe('ask to run outside the sandbox'),
   justification: z.string().optional(),
 })
 
-const patchTool = z.strictObject({
-  tool: z.literal('patch'),
-  patch: z.string().startsWith('*** Begin Patch'),
-  call_id: z.string().min(1).optional(),
+const readTool = z.strictObject({ tool: z.literal('read'), path: filePath, call_id: callId })
+
+const editTool = z.strictObject({
+  tool: z.literal('edit'),
+  path: filePath,
+  old_text: z.string().min(1).describe('whole lines: the tool of some agents is a patch'),
+  new_text: z.string(),
+  call_id: callId,
 })
+
+const writeTool = z.strictObject({ tool: z.literal('write'), path: filePath, text: z.string(), call_id: callId })
+
+const patchTool = z.strictObject({ tool: z.literal('patch'), patch: z.string().startsWith('*** Begin Patch'), call_id: callId })
 
 const planTool = z.strictObject({
   tool: z.literal('plan'),
   entries: z.array(z.strictObject({ text: z.string(), status: z.enum(['pending', 'in_progress', 'completed']) })),
-  call_id: z.string().min(1).optional(),
+  call_id: callId,
+})
+
+const questionTool = z.strictObject({
+  tool: z.literal('question'),
+  question: z.string().min(1),
+  header: z.string().min(1).optional(),
+  options: z.array(z.strictObject({ label: z.string().min(1), description: z.string().optional() })).min(1),
+  multiple: z.boolean().optional().describe('more than one option may be chosen'),
+  call_id: callId,
+})
+
+const mcpTool = z.strictObject({
+  tool: z.literal('mcp'),
+  server: z.string().min(1).describe("the server's name in the agent's configuration"),
+  name: z.string().min(1),
+  input: z.record(z.string(), z.unknown()).optional(),
+  call_id: callId,
 })
 
 const nativeTool = z
@@ -30,13 +58,25 @@ const nativeTool = z
     namespace: z.string().min(1).optional(),
     input: z.record(z.string(), z.unknown()).optional(),
     input_text: z.string().optional(),
-    call_id: z.string().min(1).optional(),
+    call_id: callId,
   })
   .refine((tool) => (tool.input === undefined) !== (tool.input_text === undefined), 'needs either input or input_text')
 
 /** A call of a tool, in words every agent shares; `native` names an agent's own tool. */
-const tool = z.discriminatedUnion('tool', [shellTool, patchTool, planTool, nativeTool])
+const tool = z.discriminatedUnion('tool', [
+  shellTool,
+  readTool,
+  editTool,
+  writeTool,
+  patchTool,
+  planTool,
+  questionTool,
+  mcpTool,
+  nativeTool,
+])
 export type Tool = z.infer<typeof tool>
+/** One of the shared words, e.g. `ToolOf<'edit'>`. */
+export type ToolOf<Word extends Tool['tool']> = Extract<Tool, { tool: Word }>
 
 const times = z.int().positive().optional().describe('only the first n attempts of this leg fail; without it all do')
 const afterChunks = z.int().nonnegative().default(0)

@@ -16,7 +16,15 @@ const thought: ConversationItem = { kind: 'reasoning', text: '' }
 const call: ConversationItem = { kind: 'tool_call', id: 'c', name: 'x', input: null }
 const output: ConversationItem = { kind: 'tool_output', id: 'c', text: 'out' }
 const environment = user('<environment_context>fix it</environment_context>')
-const conversation = (...items: ConversationItem[]): Conversation => ({ id: null, model: 'm', items })
+const conversation = (...items: ConversationItem[]): Conversation => ({
+  id: null,
+  model: 'm',
+  wants: 'stream',
+  tools: [],
+  cwd: null,
+  answerSchema: null,
+  items,
+})
 const chosen = (...items: ConversationItem[]): unknown[] => {
   const { scenario, legIndex, leg } = select(conversation(...items), file)
   return [scenario, legIndex, leg.text]

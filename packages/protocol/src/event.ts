@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { message } from './message.ts'
+import { answeredBy, answerOutcome } from './question.ts'
 import { confinement, isolationLevel, isolationMode } from './session.ts'
 import { receipt, taskError } from './task.ts'
 import { callIdentity, decidedBy, permissionMode, policySnapshot, toolCall } from './tool-call.ts'
@@ -149,11 +150,22 @@ export const payloads = {
     })
     .describe('A file changed, as the agent tells. `diff` where it is short, `diff_ref` where it is long.'),
   'question.asked': z
-    .object({ question_id: z.string(), title: z.string(), schema: z.unknown() })
-    .describe('The agent asks the person something.'),
+    .object({
+      question_id: z.string(),
+      title: z.string(),
+      schema: z.unknown().describe('JSON Schema of the content of an answer'),
+      expires_at: z.string().optional().describe('when the question is declined by itself'),
+    })
+    .describe('The agent asks the person something; it waits for the answer.'),
   'question.answered': z
-    .object({ question_id: z.string(), outcome: z.enum(['accept', 'decline', 'cancel']), reason: z.string().optional() })
-    .describe('The question is settled.'),
+    .object({
+      question_id: z.string(),
+      outcome: answerOutcome,
+      answered_by: answeredBy,
+      content: z.record(z.string(), z.unknown()).optional().describe('the answer, where it was given'),
+      reason: z.string().optional(),
+    })
+    .describe('The question is settled. Exactly one for each question, before the end of its task.'),
   'usage.reported': usage
     .extend({ scope: z.enum(['call', 'task']), context_window: z.int().nullable().optional() })
     .describe('Tokens and cost. What is not known is null, never 0.'),

@@ -1,6 +1,7 @@
 export * from './event.ts'
 export * from './message.ts'
 export * from './problem.ts'
+export * from './question.ts'
 export * from './runtime.ts'
 export * from './session.ts'
 export * from './state.ts'

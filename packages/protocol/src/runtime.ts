@@ -65,3 +65,74 @@ export const health = z
   })
   .meta({ id: 'Health' })
 export type Health = z.infer<typeof health>
+
+/** What a capability may say. */
+const capabilityValue = z.union([z.boolean(), z.number(), z.string(), z.null()])
+export type CapabilityValue = z.infer<typeof capabilityValue>
+
+export const capabilityDifference = z
+  .object({ capability: z.string(), declared: capabilityValue, measured: capabilityValue })
+  .meta({ id: 'CapabilityDifference' })
+export type CapabilityDifference = z.infer<typeof capabilityDifference>
+
+/** One short experiment on the installed agent. */
+export const probe = z
+  .object({
+    name: z.string(),
+    capability: z.string().nullable().describe('the flag that it measures; null where no flag says anything about it'),
+    declared: capabilityValue,
+    measured: capabilityValue.describe('null: it could not be told'),
+    ok: z.boolean().describe('it could be told, and is what was declared'),
+    detail: z.string(),
+    duration_ms: z.int().nonnegative(),
+  })
+  .meta({ id: 'Probe' })
+export type Probe = z.infer<typeof probe>
+
+/** What short experiments on the installed agent have shown. */
+export const verification = z
+  .object({
+    runtime: z.string(),
+    agent_version: z.string().nullable(),
+    verified_at: z.string(),
+    probes: z.array(probe),
+    differences: z.array(capabilityDifference),
+  })
+  .meta({ id: 'Verification' })
+export type Verification = z.infer<typeof verification>
+
+/** What is remembered of the last verification. */
+const verified = {
+  verified_at: z.string().nullable().describe('when the capabilities were last measured; null: never'),
+  stale: z.boolean().describe('another version of the agent is installed by now than the one that was measured'),
+}
+
+/** What a runtime declares, and what was measured. */
+export const measuredCapabilities = capabilities
+  .extend({
+    agent_version: z.string().nullable().describe('the version that was measured'),
+    ...verified,
+    differences: z.array(capabilityDifference).describe('where measurement and declaration differ'),
+  })
+  .meta({ id: 'MeasuredCapabilities' })
+export type MeasuredCapabilities = z.infer<typeof measuredCapabilities>
+
+/** Why this executable: it was named, `codesdkd agents install` put it there, it came beside the daemon, it is on the PATH. */
+export const executableSource = z.enum(['configured', 'installed', 'packaged', 'path'])
+export type ExecutableSource = z.infer<typeof executableSource>
+
+/** One line of the list of runtimes: never a path. */
+export const runtimeSummary = health
+  .pick({ runtime: true, version: true, installed: true, checked_at: true, auth: true, error: true })
+  .extend({
+    aliases: z.array(z.string()),
+    default: z.boolean(),
+    healthy: z.boolean(),
+    executable_source: executableSource.nullable(),
+    ...verified,
+  })
+  .meta({ id: 'RuntimeSummary' })
+export type RuntimeSummary = z.infer<typeof runtimeSummary>
+
+export const runtimeList = z.object({ runtimes: z.array(runtimeSummary) }).meta({ id: 'RuntimeList' })
+export type RuntimeList = z.infer<typeof runtimeList>

@@ -75,7 +75,7 @@ const samples: Readonly<Record<EventType, (id: string) => unknown>> = {
   }),
   'file.changed': (id) => ({ path: id, change: 'edit' }),
   'question.asked': (id) => ({ question_id: id, title: 'q', schema: {} }),
-  'question.answered': (id) => ({ question_id: id, outcome: 'decline' }),
+  'question.answered': (id) => ({ question_id: id, outcome: 'decline', answered_by: 'user' }),
   'usage.reported': () => ({ input_tokens: 3, output_tokens: null, scope: 'call' }),
   'runtime.notice': () => ({ level: 'info', kind: 'k', message: 'm' }),
   'task.completed': () => ({ reason: 'end_turn', receipt }),

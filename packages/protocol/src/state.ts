@@ -1,4 +1,4 @@
-import type { Event, EventOf } from './event.ts'
+import type { Event, EventOf, Payload } from './event.ts'
 import { addReceiptEvent, closeTime, emptyLedger, type Ledger } from './ledger.ts'
 import type { SessionPhase } from './session.ts'
 import type { Receipt, TaskError, TaskPhase, TaskStatus } from './task.ts'
@@ -22,6 +22,15 @@ export interface ToolCallState extends CallIdentity {
   readonly started_at: string | null
 }
 
+/** A question of the agent that waits for an answer. */
+export interface QuestionState {
+  readonly question_id: string
+  readonly title: string
+  readonly schema: unknown
+  readonly asked_at: string
+  readonly expires_at: string | null
+}
+
 export interface TaskState {
   readonly task_id: string
   readonly status: TaskStatus
@@ -41,7 +50,10 @@ export interface TaskState {
   readonly closed_calls: ReadonlyMap<string, ToolCallState>
   /** Output blocks that have deltas and no end yet: block id -> its kind and the seq of its first delta. */
   readonly blocks: ReadonlyMap<string, { readonly kind: string; readonly first_seq: number }>
-  readonly questions: ReadonlySet<string>
+  /** Questions that wait for an answer. */
+  readonly questions: ReadonlyMap<string, QuestionState>
+  /** Questions that are settled, and how. */
+  readonly answers: ReadonlyMap<string, Payload<'question.answered'>>
   readonly ledger: Ledger
 }
 
@@ -122,6 +134,13 @@ export function pendingCalls(state: SessionState): readonly { task: TaskState; c
   return pending
 }
 
+/** Questions of open tasks that wait for a person, oldest first. */
+export function pendingQuestions(state: SessionState): readonly { task: TaskState; question: QuestionState }[] {
+  return [...state.tasks.values()].flatMap((task) =>
+    task.status === 'running' ? [...task.questions.values()].map((question) => ({ task, question })) : [],
+  )
+}
+
 /** A call of the task by its id, whether it has ended or not. */
 export function findCall(task: TaskState, toolCallId: string): ToolCallState | undefined {
   return task.calls.get(toolCallId) ?? task.closed_calls.get(toolCallId)
@@ -145,7 +164,8 @@ function newTask(taskId: string, event: Event): TaskState {
     calls: new Map(),
     closed_calls: new Map(),
     blocks: new Map(),
-    questions: new Set(),
+    questions: new Map(),
+    answers: new Map(),
     ledger: emptyLedger(event.time),
   }
 }
@@ -181,9 +201,12 @@ function taskChanges(task: TaskState, event: Event): Partial<TaskState> {
     case 'model.output.completed':
       return { ...awake(task), ...(event.payload.block_id === undefined ? {} : { blocks: without(task.blocks, event.payload.block_id) }) }
     case 'question.asked':
-      return { questions: new Set(task.questions).add(event.payload.question_id) }
+      return { ...awake(task), questions: new Map(task.questions).set(event.payload.question_id, openQuestion(event)) }
     case 'question.answered':
-      return { questions: new Set([...task.questions].filter((id) => id !== event.payload.question_id)) }
+      return {
+        questions: without(task.questions, event.payload.question_id),
+        answers: new Map(task.answers).set(event.payload.question_id, event.payload),
+      }
     case 'tool.call.requested':
       return {
         ...awake(task),
@@ -250,6 +273,10 @@ function ended(task: TaskState, event: EventOf<'task.completed' | 'task.failed' 
 
 function openBlock(task: TaskState, event: EventOf<'model.output.delta'>): TaskState['blocks'] {
   return new Map(task.blocks).set(event.payload.block_id, { kind: event.payload.kind, first_seq: event.seq })
+}
+
+function openQuestion({ time, payload: { question_id, title, schema, expires_at } }: EventOf<'question.asked'>): QuestionState {
+  return { question_id, title, schema, asked_at: time, expires_at: expires_at ?? null }
 }
 
 function requestedCall(event: EventOf<'tool.call.requested'>): ToolCallState {

@@ -1,9 +1,12 @@
 import { expect } from 'vitest'
+import type { TestClient } from '../../harness/client.ts'
 import type { Cell } from '../cell.ts'
 import { heard } from '../heard.ts'
-import { ofType, only, said } from '../events.ts'
-import { play } from '../round.ts'
-import { mendGreeting, shell } from '../script.ts'
+import { deeds, ofType, only, said } from '../events.ts'
+import { play, type Round } from '../round.ts'
+import { mend, shell, type LegInput } from '../script.ts'
+import type { Stage } from '../stage.ts'
+import type { Subject } from '../subject.ts'
 
 /** The smallest picture there is: one red point. */
 const picture = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC'
@@ -28,6 +31,8 @@ export const answers: readonly Cell[] = [
   },
   {
     name: 'reasoning is a block of its own before the answer',
+    needs: { tells_reasoning: true },
+    proves: { tells_reasoning: true },
     async run(stage) {
       stage.script({ think: [{ reasoning: 'The greeting looks wrong to me.', text: 'It is wrong.', chunk_size: 8 }] })
       await using daemon = await stage.open()
@@ -43,6 +48,8 @@ export const answers: readonly Cell[] = [
   },
   {
     name: 'the plan comes whole each time it changes',
+    needs: { tells_plans: true },
+    proves: { tells_plans: true },
     async run(stage) {
       const plan = (first: 'in_progress' | 'completed', second: 'pending' | 'in_progress') => [
         { text: 'Look', status: first },
@@ -66,27 +73,26 @@ export const answers: readonly Cell[] = [
   },
   {
     name: 'usage is told for each call of the model and summed in the receipt',
-    proves: { supports_usage_reporting: true },
+    needs: { tells_usage_per_call: true },
+    proves: { supports_usage_reporting: true, tells_usage_per_call: true },
+    remark: untold,
     async run(stage) {
-      const calls = [
-        { input_tokens: 1200, output_tokens: 30, cached_input_tokens: 1000, reasoning_tokens: 20 },
-        { input_tokens: 1300, output_tokens: 7, cached_input_tokens: 1200, reasoning_tokens: 0 },
-      ]
-      stage.script({
-        count: [
-          { tools: [shell('ls')], ...usage(calls[0]) },
-          { text: 'One file.', ...usage(calls[1]) },
-        ],
-      })
       await using daemon = await stage.open()
-      const { end, events, task } = await play(daemon.client, stage.session(), 'count')
-      const reported = ofType(events, 'usage.reported').map(({ payload }) => payload)
-      expect(reported).toMatchObject(calls.map((call) => ({ ...call, scope: 'call' })))
-      const sum = { input_tokens: 2500, output_tokens: 37, cached_input_tokens: 2200, reasoning_tokens: 20 }
-      expect(end.payload.receipt.usage).toMatchObject(sum)
-      expect((await daemon.client.task(task)).usage).toMatchObject(sum)
-      // What the calls cost nobody told: that is not nothing.
-      expect([...reported.map(({ cost_usd }) => cost_usd), end.payload.receipt.cost_usd]).toEqual([null, null, null])
+      const { calls, events } = await count(stage, daemon.client)
+      // Some agents sum them up as well.
+      const told = ofType(events, 'usage.reported').filter(({ payload }) => payload.scope === 'call')
+      expect(told.map(({ payload }) => payload)).toMatchObject(calls.map((call) => ({ ...call, scope: 'call' })))
+    },
+  },
+  {
+    name: 'usage is told for the whole task, and for no call of its own',
+    needs: { tells_usage_per_call: false },
+    proves: { supports_usage_reporting: true, tells_usage_per_call: false },
+    remark: untold,
+    async run(stage) {
+      await using daemon = await stage.open()
+      const { sum, events } = await count(stage, daemon.client)
+      expect(only(events, 'usage.reported').payload).toMatchObject({ ...sum, scope: 'task' })
     },
   },
   {
@@ -100,26 +106,51 @@ export const answers: readonly Cell[] = [
     },
   },
   {
-    name: 'the receipt names the files that changed and the commands with their exit codes',
+    name: 'the receipt names the files that changed and the commands that ran',
     async run(stage) {
-      const { names } = stage.subject
-      stage.script({ work: [{ tools: [shell('exit 3')] }, { tools: [mendGreeting] }, { text: 'Done.' }] })
+      const { tools } = stage.subject
+      stage.script({ work: [{ tools: [shell('exit 3')] }, ...mend(stage.subject), { text: 'Done.' }] })
       await using daemon = await stage.open()
       const { end, events, task } = await play(daemon.client, stage.session(), 'work', { decide: () => null })
       const { receipt } = end.payload
       expect(receipt.files_changed).toEqual([{ path: 'greet.js', change: 'edit' }])
-      expect(receipt.commands).toMatchObject([{ title: 'exit 3', exit_code: 3, is_error: true }])
-      expect(receipt.approvals).toMatchObject({ approved: 2, denied: 0, by_user: 2 })
+      expect(receipt.commands).toMatchObject([{ title: 'exit 3', exit_code: stage.subject.traits.tells_exit_codes ? 3 : null }])
+      expect(receipt.approvals).toMatchObject({ denied: 0, by_user: 2 })
       expect((await daemon.client.task(task)).receipt).toEqual(receipt)
       expect(only(events, 'file.changed').payload).toMatchObject({
         path: 'greet.js',
         change: 'edit',
         diff: expect.stringContaining('+export const greet = (name) => `Hello'),
       })
-      expect(ofType(events, 'tool.call.completed').map(({ payload }) => [payload.name, payload.executed_by])).toEqual([
-        [names.shell, 'runtime'],
-        [names.edit, 'runtime'],
+      expect(ofType(deeds(events), 'tool.call.completed').map(({ payload }) => [payload.name, payload.executed_by])).toEqual([
+        [tools.shell.name, 'runtime'],
+        [tools.edit.name, 'runtime'],
       ])
+    },
+  },
+  {
+    name: 'a command ends with its exit code',
+    needs: { tells_exit_codes: true },
+    proves: { tells_exit_codes: true },
+    async run(stage) {
+      stage.script({ work: [{ tools: [shell('exit 3')] }, { tools: [shell('true')] }, { text: 'Done.' }] })
+      await using daemon = await stage.open()
+      const { events } = await play(daemon.client, stage.session({ permissionMode: 'yolo' }), 'work')
+      expect(ofType(events, 'tool.call.completed').map(({ payload }) => [payload.exit_code, payload.is_error])).toEqual([
+        [3, true],
+        [0, false],
+      ])
+    },
+  },
+  {
+    name: 'the exit code of a command that is not told is null, not 0',
+    needs: { tells_exit_codes: false },
+    proves: { tells_exit_codes: false },
+    async run(stage) {
+      stage.script({ work: [{ tools: [shell('exit 3')] }, { tools: [shell('true')] }, { text: 'Done.' }] })
+      await using daemon = await stage.open()
+      const { events } = await play(daemon.client, stage.session({ permissionMode: 'yolo' }), 'work')
+      expect(ofType(events, 'tool.call.completed').map(({ payload }) => payload.exit_code ?? null)).toEqual([null, null])
     },
   },
   {
@@ -140,7 +171,29 @@ export const answers: readonly Cell[] = [
   },
 ]
 
-function usage<T>(of: T | undefined): { usage: T } {
-  if (of === undefined) throw new Error('there is no such call')
-  return { usage: of }
+type Told = Required<NonNullable<LegInput['usage']>>
+
+/** Two calls of the model, what is to be told of them, and what came of the task. Counts that the agent never tells are null, never 0. */
+async function count(stage: Stage, client: TestClient): Promise<Round & { readonly calls: readonly object[]; readonly sum: object }> {
+  const { unknown, cost } = stage.subject.usage
+  const tokens: Told = { input_tokens: 1200, output_tokens: 30, cached_input_tokens: 1000, reasoning_tokens: 20 }
+  const more: Told = { input_tokens: 1300, output_tokens: 7, cached_input_tokens: 1200, reasoning_tokens: 0 }
+  stage.script({
+    count: [
+      { tools: [shell('ls')], usage: tokens },
+      { text: 'One file.', usage: more },
+    ],
+  })
+  const round = await play(client, stage.session(), 'count')
+  const hide = (usage: Told) => ({ ...usage, ...Object.fromEntries(unknown.map((name) => [name, null])) })
+  const sum = hide({ input_tokens: 2500, output_tokens: 37, cached_input_tokens: 2200, reasoning_tokens: 20 })
+  expect(round.end.payload.receipt.usage).toMatchObject(sum)
+  expect((await client.task(round.task)).usage).toMatchObject(sum)
+  // What nobody told is not nothing.
+  expect(round.end.payload.receipt.cost_usd).toEqual(cost ? expect.any(Number) : null)
+  return { ...round, calls: [tokens, more].map(hide), sum }
+}
+
+function untold({ usage: { unknown } }: Subject): string | null {
+  return unknown.length === 0 ? null : `null: ${unknown.join(', ')}`
 }

@@ -2,12 +2,10 @@ import { symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
-import { decisions, first, ofType, only, said } from '../events.ts'
+import { decisions, deeds, first, ofType, only, said } from '../events.ts'
 import { finish, play, waitingCall, waitingCalls } from '../round.ts'
-import { mendGreeting, shell } from '../script.ts'
+import { mend, mended, shell } from '../script.ts'
 import { heard } from '../heard.ts'
-
-const mended = 'export const greet = (name) => `Hello, ${name}!`;\n'
 
 /** Lines that begin like something harmless, and are not. */
 const disguised = [
@@ -26,17 +24,21 @@ export const approvals: readonly Cell[] = [
   {
     name: 'ask: an approved command runs',
     quick: true,
-    proves: { supports_tool_calls: true, permission_model: 'request', tool_execution_model: 'runtime' },
+    proves: ({ permission_model }) => ({
+      supports_tool_calls: true,
+      // The agent asks and waits, whichever way it is answered.
+      permission_model: permission_model === 'callback' ? 'callback' : 'request',
+      tool_execution_model: 'runtime',
+    }),
     async run(stage) {
       stage.script({ touch: [{ tools: [shell('touch made.txt')] }, { text: 'Made it.' }] })
       await using daemon = await stage.open()
       const { end, events } = await play(daemon.client, stage.session(), 'touch', {
         decide(call) {
           expect(call.payload).toMatchObject({
-            name: stage.subject.names.shell,
-            kind: 'execute',
+            ...stage.subject.tools.shell,
             title: 'touch made.txt',
-            input: { command: 'touch made.txt' },
+            input: stage.subject.tools.shellInput('touch made.txt', stage.folder.workspace),
           })
           expect(call.payload.escalated).toBeUndefined()
           return null
@@ -44,7 +46,7 @@ export const approvals: readonly Cell[] = [
       })
       expect(end.type).toBe('task.completed')
       expect(decisions(events)).toEqual(['touch made.txt: approved by user (person)'])
-      expect(only(events, 'tool.call.completed').payload).toMatchObject({ executed_by: 'runtime', is_error: false, exit_code: 0 })
+      expect(only(events, 'tool.call.completed').payload).toMatchObject({ executed_by: 'runtime', is_error: false })
       expect(await stage.folder.read('made.txt')).toBe('')
       expect(said(events)).toEqual(['Made it.'])
     },
@@ -96,6 +98,22 @@ export const approvals: readonly Cell[] = [
     },
   },
   {
+    name: 'ask: a denied command does not run, the task goes on, and the capabilities say that the model does not hear why',
+    needs: { supports_deny_reason: false },
+    proves: { supports_deny_reason: false },
+    async run(stage) {
+      stage.script({ touch: [{ tools: [shell('touch made.txt')] }, { text: 'Then I will not.' }] })
+      await using daemon = await stage.open()
+      const reason = 'This file belongs to somebody else.'
+      const { end, events } = await play(daemon.client, stage.session(), 'touch', { decide: () => reason })
+      expect(end.type).toBe('task.completed')
+      expect(only(events, 'tool.call.denied').payload).toMatchObject({ decided_by: 'user', reason })
+      expect(ofType(events, 'tool.call.started')).toEqual([])
+      expect(await stage.folder.read('made.txt')).toBeNull()
+      expect(heard(stage.model, reason)).toBe(false)
+    },
+  },
+  {
     name: 'ask: what only reads in the workspace runs unasked',
     quick: true,
     async run(stage) {
@@ -105,7 +123,7 @@ export const approvals: readonly Cell[] = [
       const { end, events } = await play(daemon.client, stage.session(), 'look')
       expect(end.type).toBe('task.completed')
       expect(decisions(events)).toEqual(lines.map((line) => `${line}: approved by policy (read_only)`))
-      expect(ofType(events, 'tool.call.completed').map(({ payload }) => payload.exit_code)).toEqual([0, 0, 0, 0])
+      expect(ofType(events, 'tool.call.completed').map(({ payload }) => payload.is_error)).toEqual([false, false, false, false])
       expect(ofType(events, 'tool.call.completed')[0]?.payload.result_preview).toContain('Helo')
     },
   },
@@ -127,26 +145,23 @@ export const approvals: readonly Cell[] = [
     name: 'ask: an approved edit is in the file, and its diff was in the request',
     quick: true,
     async run(stage) {
-      stage.script({ edit: [{ tools: [mendGreeting] }, { text: 'Mended.' }] })
+      stage.script({ edit: [...mend(stage.subject), { text: 'Mended.' }] })
       await using daemon = await stage.open()
       const { end, events } = await play(daemon.client, stage.session(), 'edit', {
         decide({ payload }) {
           expect(payload).toMatchObject({
-            name: stage.subject.names.edit,
-            kind: 'edit',
+            ...stage.subject.tools.edit,
             locations: [{ path: join(stage.folder.workspace, 'greet.js') }],
           })
-          expect(payload.diff).toContain(
-            '-export const greet = (name) => `Helo, ${name}!`;\n+export const greet = (name) => `Hello, ${name}!`;',
-          )
+          expect(payload.diff).toContain(`-export const greet = (name) => \`Helo, \${name}!\`;\n+${mended}`)
           return null
         },
       })
       expect(end.type).toBe('task.completed')
-      expect(await stage.folder.read('greet.js')).toBe(mended)
+      expect(await stage.folder.read('greet.js')).toBe(`${mended}\n`)
       expect(only(events, 'file.changed').payload).toMatchObject({
         path: 'greet.js',
-        tool_call_id: only(events, 'tool.call.requested').payload.tool_call_id,
+        tool_call_id: only(deeds(events), 'tool.call.requested').payload.tool_call_id,
       })
     },
   },
@@ -154,19 +169,21 @@ export const approvals: readonly Cell[] = [
     name: 'ask: a denied edit leaves the file as it was',
     async run(stage) {
       const before = await stage.folder.read('greet.js')
-      stage.script({ edit: [{ tools: [mendGreeting] }, { text: 'Left alone.' }] })
+      const legs = mend(stage.subject)
+      stage.script({ edit: [...legs, { text: 'Left alone.' }] })
       await using daemon = await stage.open()
       const { end, events } = await play(daemon.client, stage.session(), 'edit', { decide: () => 'It is meant to be so.' })
       expect(end.type).toBe('task.completed')
       expect(end.payload.receipt.files_changed).toEqual([])
       expect(ofType(events, 'file.changed')).toEqual([])
       expect(await stage.folder.read('greet.js')).toBe(before)
-      expect(heard(stage.model, 'It is meant to be so.', { leg: 1 })).toBe(true)
+      expect(heard(stage.model, 'It is meant to be so.', { leg: legs.length })).toBe(stage.subject.capabilities.supports_deny_reason)
     },
   },
   {
     name: 'ask: two parallel calls wait at once and are decided one by one, the later one first',
     quick: true,
+    needs: { supports_parallel_tool_calls: true },
     proves: { supports_parallel_tool_calls: true },
     async run(stage) {
       stage.script({ both: [{ tools: [shell('touch one.txt'), shell('touch two.txt')] }, { text: 'Half of it.' }] })
@@ -182,11 +199,30 @@ export const approvals: readonly Cell[] = [
       expect(end.type).toBe('task.completed')
       expect(decisions(events).toSorted()).toEqual(['touch one.txt: approved by user (person)', 'touch two.txt: denied by user (person)'])
       expect([await stage.folder.read('one.txt'), await stage.folder.read('two.txt')]).toEqual(['', null])
-      expect(heard(stage.model, 'One is enough.', { leg: 1 })).toBe(true)
+      expect(heard(stage.model, 'One is enough.', { leg: 1 })).toBe(stage.subject.capabilities.supports_deny_reason)
+    },
+  },
+  {
+    name: 'ask: the calls of one answer of the model wait one after the other, and each gets its own decision',
+    needs: { supports_parallel_tool_calls: false },
+    proves: { supports_parallel_tool_calls: false, max_outstanding_tool_calls: 1 },
+    async run(stage) {
+      stage.script({ both: [{ tools: [shell('touch one.txt'), shell('touch two.txt')] }, { text: 'Half of it.' }] })
+      await using daemon = await stage.open()
+      const { client } = daemon
+      const { end, events } = await play(client, stage.session(), 'both', {
+        decide: ({ payload }) => (payload.title === 'touch one.txt' ? null : 'One is enough.'),
+      })
+      expect(end.type).toBe('task.completed')
+      expect(decisions(events)).toEqual(['touch one.txt: approved by user (person)', 'touch two.txt: denied by user (person)'])
+      const [, second] = ofType(events, 'tool.call.requested')
+      expect(second?.seq).toBeGreaterThan(only(events, 'tool.call.approved').seq)
+      expect([await stage.folder.read('one.txt'), await stage.folder.read('two.txt')]).toEqual(['', null])
     },
   },
   {
     name: 'ask: eight parallel calls with mixed decisions in reverse order each get their own',
+    needs: { max_outstanding_tool_calls: null },
     proves: { max_outstanding_tool_calls: null },
     async run(stage) {
       const names = Array.from({ length: 8 }, (_, index) => `file-${index}.txt`)
@@ -207,6 +243,7 @@ export const approvals: readonly Cell[] = [
   },
   {
     name: 'ask: a command that wants out of its sandbox is asked as such, and approved it gets out',
+    needs: { confinement: 'sandbox' },
     async run(stage) {
       stage.script({
         leave: [{ tools: [shell('echo out > ../outside.txt', { leave: 'The file is needed beside the workspace.' })] }, { text: 'Out.' }],
@@ -247,14 +284,14 @@ export const approvals: readonly Cell[] = [
     async run(stage) {
       const home = join(stage.folder.path, 'home')
       await stage.subject.allowEverything(home, stage.folder.workspace)
-      stage.script({ touch: [{ tools: [shell('touch made.txt')] }, { tools: [mendGreeting] }, { text: 'Neither.' }] })
+      stage.script({ touch: [{ tools: [shell('touch made.txt')] }, ...mend(stage.subject), { text: 'Neither.' }] })
       await using daemon = await stage.open([], { HOME: home })
       const session = stage.session({ credentialNamespace: 'default', isolationLevel: 'shared' })
       const { end, events } = await play(daemon.client, session, 'touch', { decide: () => 'no' })
       expect(end.type).toBe('task.completed')
       expect(ofType(events, 'tool.call.denied').map(({ payload }) => payload.decided_by)).toEqual(['user', 'user'])
       expect(await stage.folder.read('made.txt')).toBeNull()
-      expect(await stage.folder.read('greet.js')).not.toBe(mended)
+      expect(await stage.folder.read('greet.js')).not.toContain(mended)
       // What the user's configuration would have run by itself did not run either.
       expect(await stage.folder.read('../home/notified')).toBeNull()
     },

@@ -1,11 +1,13 @@
 import type { JournalEntry } from '@codesdkd/offline-model'
 import { rm } from 'node:fs/promises'
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
 import { ofType, only } from '../events.ts'
 import { finish, play, waitingCall, type Round } from '../round.ts'
+import { turns } from '../heard.ts'
 import { shell } from '../script.ts'
 import type { Stage } from '../stage.ts'
+import { until } from '../until.ts'
 
 const script = {
   first: [{ text: 'The answer to the first.' }],
@@ -15,7 +17,7 @@ const script = {
 
 /** What was said between person and model, as the model was sent it with its last request. */
 function conversation({ model }: Stage): readonly string[] {
-  const entry = model.journal.entries.at(-1)
+  const entry = turns(model).at(-1)
   return entry === undefined ? [] : spoken(entry)
 }
 
@@ -84,7 +86,7 @@ export const conversations: readonly Cell[] = [
       await waitingCall(client, session)
       const second = await client.startTask(session.session_id, 'second')
       for (const task of [first, second]) await finish(client, session, task, () => null)
-      const told = stage.model.journal.entries.map((entry) => spoken(entry).includes('user: second'))
+      const told = turns(stage.model).map((entry) => spoken(entry).includes('user: second'))
       expect(told).toEqual([false, false, true])
       expect((await client.post(`/sessions/${session.session_id}/tasks/${first.task_id}/steer`, {})).status).toBe(404)
     },
@@ -103,6 +105,7 @@ export const conversations: readonly Cell[] = [
   },
   {
     name: 'a session goes on after the daemon was killed',
+    needs: { resume_model: 'native' },
     async run(stage) {
       stage.script(script)
       const first = await startAndEnd(stage, 'SIGKILL')
@@ -112,13 +115,25 @@ export const conversations: readonly Cell[] = [
   },
   {
     name: 'a session goes on after its agent was closed for being idle',
+    needs: { resume_model: 'native' },
     async run(stage) {
       stage.script(script)
       await using daemon = await stage.open(['--agent-idle-timeout', '0.2'])
       const first = await play(daemon.client, stage.session(), 'first')
-      await vi.waitUntil(async () => (await stage.processes()).length === 0, { timeout: 20_000 })
+      await until(async () => (await stage.processes()).length === 0)
       expect((await daemon.client.get(`/sessions/${first.session.session_id}`)).body).toMatchObject({ phase: 'idle' })
       expectResumed(stage, first, await play(daemon.client, first.session, 'second'))
+    },
+  },
+  {
+    name: 'a session whose agent keeps no memory is told its transcript after the daemon was killed',
+    needs: { resume_model: 'transcript' },
+    proves: { supports_session_resume: true, resume_model: 'transcript' },
+    async run(stage) {
+      stage.script(script)
+      const first = await startAndEnd(stage, 'SIGKILL')
+      await using daemon = await stage.start()
+      expectTold(stage, await play(daemon.client, first.session, 'second'))
     },
   },
   {
@@ -127,22 +142,26 @@ export const conversations: readonly Cell[] = [
       stage.script(script)
       await using daemon = await stage.open(['--agent-idle-timeout', '0.2'])
       const first = await play(daemon.client, stage.session(), 'first')
-      await vi.waitUntil(async () => (await stage.processes()).length === 0, { timeout: 20_000 })
+      await until(async () => (await stage.processes()).length === 0)
       await rm(`${stage.folder.dataDir}/namespaces`, { recursive: true })
-      const second = await play(daemon.client, first.session, 'second')
-      expect(second.end.type).toBe('task.completed')
-      expect(only(second.events, 'session.context_restored').payload).toMatchObject({
-        source: 'transcript',
-        messages_carried: 2,
-        messages_omitted: 0,
-        truncated: false,
-      })
-      const told = JSON.stringify(stage.model.journal.entries.at(-1)?.body)
-      expect(told).toContain('The answer to the first.')
-      expect(told.indexOf('first')).toBeLessThan(told.indexOf('second'))
+      expectTold(stage, await play(daemon.client, first.session, 'second'))
     },
   },
 ]
+
+/** The agent was told what was said before, and the log says how much of it. */
+function expectTold(stage: Stage, second: Round): void {
+  expect(second.end.type).toBe('task.completed')
+  expect(only(second.events, 'session.context_restored').payload).toMatchObject({
+    source: 'transcript',
+    messages_carried: 2,
+    messages_omitted: 0,
+    truncated: false,
+  })
+  const told = JSON.stringify(turns(stage.model).at(-1)?.body)
+  expect(told).toContain('The answer to the first.')
+  expect(told.indexOf('The answer to the first.')).toBeLessThan(told.lastIndexOf('second'))
+}
 
 async function startAndEnd(stage: Stage, signal: NodeJS.Signals): Promise<Round> {
   await using daemon = await stage.start()

@@ -3,17 +3,20 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
 import { only, said } from '../events.ts'
+import { turns } from '../heard.ts'
 import { play } from '../round.ts'
 import { shell, type Script } from '../script.ts'
 
 export const isolation: readonly Cell[] = [
   {
     name: 'twenty sessions at once: every event is in its own log, every effect in its own workspace',
+    limitMs: 240_000,
     async run(stage) {
       const numbers = Array.from({ length: 20 }, (_, index) => index)
+      const command = (n: number) => `pwd > session-${n}.txt`
       stage.script(
         Object.fromEntries(
-          numbers.map((n) => [`session-${n}`, [{ tools: [shell(`pwd > session-${n}.txt`)] }, { text: `This was session ${n}.` }]]),
+          numbers.map((n) => [`session-${n}`, [{ tools: [shell(command(n))] }, { text: `This was session ${n}.` }]]),
         ) satisfies Script,
       )
       await using daemon = await stage.open()
@@ -28,7 +31,7 @@ export const isolation: readonly Cell[] = [
         expect(end.type).toBe('task.completed')
         expect(new Set(events.map(({ trace }) => trace.session_id))).toEqual(new Set([session.session_id]))
         expect(said(events)).toEqual([`This was session ${n}.`])
-        expect(only(events, 'tool.call.requested').payload.input).toMatchObject({ cwd })
+        expect(only(events, 'tool.call.requested').payload.input).toMatchObject(stage.subject.tools.shellInput(command(n), cwd))
         expect(await readdir(cwd)).toEqual([`session-${n}.txt`])
         expect(await readFile(join(cwd, `session-${n}.txt`), 'utf8')).toBe(`${cwd}\n`)
       }
@@ -61,7 +64,7 @@ export const isolation: readonly Cell[] = [
       )
       expect(rounds.map(({ end }) => end.type)).toEqual(['task.completed', 'task.completed'])
       for (const who of people) {
-        const requests = model.journal.entries.filter((entry) => model.journal.carries(entry, `the-key-of-${who}`))
+        const requests = turns(model).filter((entry) => model.journal.carries(entry, `the-key-of-${who}`))
         expect(requests.map(({ scenario }) => scenario)).toEqual([who, who])
       }
       const homes = await Promise.all(people.map(async (who) => (await folder.read(`${who}.txt`))?.trim() ?? ''))

@@ -5,10 +5,10 @@ import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
 import { decisions, first, ofType, only } from '../events.ts'
-import { play } from '../round.ts'
+import { finish, play } from '../round.ts'
 import type { LegInput } from '../script.ts'
 import type { Stage } from '../stage.ts'
-import type { McpServer, SessionBody } from '../subjects.ts'
+import type { McpServer, SessionBody } from '../subject.ts'
 
 const program = join(import.meta.dirname, '../../fixtures/mcp/notes.ts')
 
@@ -23,7 +23,9 @@ function withNotes(stage: Stage, notes: McpServer, more: SessionBody = {}): Sess
   return stage.session({ ...more, runtimeConfig: stage.subject.mcpServers({ notes }) })
 }
 
-const calls = (stage: Stage, tool: string, text: string): LegInput => ({ tools: [stage.subject.mcpTool('notes', tool, { text })] })
+const calls = (tool: string, text: string, server = 'notes'): LegInput => ({
+  tools: [{ tool: 'mcp', server, name: tool, input: { text } }],
+})
 
 /** The same server on its own, over streamable HTTP. */
 async function overHttp(stage: Stage): Promise<{ readonly server: McpServer } & AsyncDisposable> {
@@ -45,11 +47,11 @@ export const mcp: readonly Cell[] = [
     needs: { mcp_support: 'native' },
     proves: { mcp_support: 'native' },
     async run(stage) {
-      stage.script({ note: [calls(stage, 'add', 'first'), calls(stage, 'add', 'second'), { text: 'One of two.' }] })
+      stage.script({ note: [calls('add', 'first'), calls('add', 'second'), { text: 'One of two.' }] })
       await using daemon = await stage.open()
       const { end, events } = await play(daemon.client, withNotes(stage, overStdio(stage)), 'note', {
         decide({ payload }) {
-          expect(payload).toMatchObject({ name: stage.subject.names.mcp('notes', 'add'), kind: 'other' })
+          expect(payload).toMatchObject(stage.subject.tools.mcp('notes', 'add'))
           return JSON.stringify(payload.input).includes('first') ? null : 'One note is enough.'
         },
       })
@@ -58,7 +60,7 @@ export const mcp: readonly Cell[] = [
       expect(only(events, 'tool.call.completed').payload).toMatchObject({
         is_error: false,
         execution_env: 'host',
-        result_preview: 'noted: first',
+        result_preview: expect.stringContaining('noted: first'),
       })
       expect(await readNotes(stage)).toBe('first\n')
     },
@@ -68,30 +70,24 @@ export const mcp: readonly Cell[] = [
     needs: { mcp_transports: ['stdio', 'streamable_http'] },
     proves: { mcp_transports: ['stdio', 'streamable_http'] },
     async run(stage) {
-      const { mcpServers, mcpTool } = stage.subject
-      stage.script({
-        note: [
-          { tools: [mcpTool('wire', 'add', { text: 'over the wire' })] },
-          { tools: [mcpTool('pipe', 'add', { text: 'over a pipe' })] },
-          { text: 'Noted.' },
-        ],
-      })
+      stage.script({ note: [calls('add', 'over the wire', 'wire'), calls('add', 'over a pipe', 'pipe'), { text: 'Noted.' }] })
       await using http = await overHttp(stage)
       await using daemon = await stage.open()
-      const session = stage.session({ runtimeConfig: mcpServers({ wire: http.server, pipe: overStdio(stage) }) })
+      const session = stage.session({ runtimeConfig: stage.subject.mcpServers({ wire: http.server, pipe: overStdio(stage) }) })
       const { events } = await play(daemon.client, session, 'note', { decide: () => null })
       expect(ofType(events, 'tool.call.completed').map(({ payload }) => payload.result_preview)).toEqual([
-        'noted: over the wire',
-        'noted: over a pipe',
+        expect.stringContaining('noted: over the wire'),
+        expect.stringContaining('noted: over a pipe'),
       ])
       expect(await readNotes(stage)).toBe('over the wire\nover a pipe\n')
     },
   },
   {
     name: 'a tool of an MCP server that calls itself read-only runs unasked, and the capabilities say so',
-    needs: { mcp_support: 'native' },
+    needs: { mcp_support: 'native', asks_read_only_mcp_tools: false },
+    proves: { asks_read_only_mcp_tools: false },
     async run(stage) {
-      stage.script({ look: [calls(stage, 'peek', 'nothing'), { text: 'Seen.' }] })
+      stage.script({ look: [calls('peek', 'nothing'), { text: 'Seen.' }] })
       await using daemon = await stage.open()
       const { events } = await play(daemon.client, withNotes(stage, overStdio(stage)), 'look')
       expect(first(ofType(events, 'tool.call.approved')).payload.decided_by).toBe('runtime')
@@ -100,10 +96,23 @@ export const mcp: readonly Cell[] = [
     },
   },
   {
+    name: 'ask: a tool of an MCP server that calls itself read-only is asked as any other',
+    needs: { mcp_support: 'native', asks_read_only_mcp_tools: true },
+    proves: { asks_read_only_mcp_tools: true },
+    async run(stage) {
+      stage.script({ look: [calls('peek', 'nothing'), { text: 'Not seen.' }] })
+      await using daemon = await stage.open()
+      const { end, events } = await play(daemon.client, withNotes(stage, overStdio(stage)), 'look', { decide: () => 'Do not look.' })
+      expect(end.type).toBe('task.completed')
+      expect(only(events, 'tool.call.denied').payload.decided_by).toBe('user')
+      expect(ofType(events, 'tool.call.completed')).toEqual([])
+    },
+  },
+  {
     name: 'auto: a tool of an MCP server runs beside the sandbox, and is denied',
     needs: { mcp_support: 'native', confinement: 'sandbox' },
     async run(stage) {
-      stage.script({ note: [calls(stage, 'add', 'first'), { text: 'Not noted.' }] })
+      stage.script({ note: [calls('add', 'first'), { text: 'Not noted.' }] })
       await using daemon = await stage.open()
       const { end, events } = await play(daemon.client, withNotes(stage, overStdio(stage), { permissionMode: 'auto' }), 'note')
       expect(end.type).toBe('task.completed')
@@ -115,19 +124,46 @@ export const mcp: readonly Cell[] = [
     },
   },
   {
-    name: 'a question of an MCP server to the person is declined while nobody can be shown it',
-    needs: { mcp_support: 'native', supports_questions: false },
-    proves: { supports_questions: false },
+    name: 'auto: a tool of an MCP server is confined by nothing, and runs',
+    needs: { mcp_support: 'native', confinement: 'tool_paths' },
     async run(stage) {
-      stage.script({ consult: [calls(stage, 'consult', 'Which colour?'), { text: 'Nobody knows.' }] })
+      stage.script({ note: [calls('add', 'first'), { text: 'Noted.' }] })
       await using daemon = await stage.open()
-      const { end, events } = await play(daemon.client, withNotes(stage, overStdio(stage)), 'consult')
+      const { end } = await play(daemon.client, withNotes(stage, overStdio(stage), { permissionMode: 'auto' }), 'note')
+      expect(end.type).toBe('task.completed')
+      expect(await readNotes(stage)).toBe('first\n')
+    },
+  },
+  {
+    name: 'a question of an MCP server reaches the person, and her answer the server',
+    needs: { mcp_support: 'native', passes_on_elicitations: true },
+    proves: { passes_on_elicitations: true },
+    async run(stage) {
+      stage.script({ consult: [calls('consult', 'Which colour?'), { text: 'Blue.' }] })
+      await using daemon = await stage.open()
+      const { client } = daemon
+      const session = await client.createSession(withNotes(stage, overStdio(stage)))
+      const task = await client.startTask(session.session_id, 'consult')
+      const ended = finish(client, session, task, () => null)
+      const { payload } = await client.event(session.session_id, 'question.asked')
+      expect(payload.title).toContain('Which colour?')
+      const url = `/sessions/${session.session_id}/questions/${payload.question_id}/answer`
+      expect((await client.post(url, { outcome: 'accept', content: { answer: 'blue' } })).status).toBe(200)
+      expect((await ended).end.type).toBe('task.completed')
+      expect(JSON.parse((await readNotes(stage)) ?? '')).toMatchObject({ action: 'accept', content: { answer: 'blue' } })
+    },
+  },
+  {
+    name: 'a question of an MCP server that the agent does not pass on holds nothing up',
+    needs: { mcp_support: 'native', passes_on_elicitations: false },
+    proves: { passes_on_elicitations: false },
+    async run(stage) {
+      stage.script({ consult: [calls('consult', 'Which colour?'), { text: 'Nobody knows.' }] })
+      await using daemon = await stage.open()
+      const { end, events } = await play(daemon.client, withNotes(stage, overStdio(stage)), 'consult', { decide: () => null })
       expect(end.type).toBe('task.completed')
       expect(ofType(events, 'question.asked')).toEqual([])
-      expect(ofType(events, 'runtime.notice').map(({ payload }) => payload)).toContainEqual(
-        expect.objectContaining({ kind: 'elicitation_declined', message: expect.stringContaining('Which colour?') }),
-      )
-      expect(await readNotes(stage)).toContain('decline')
+      expect((await readNotes(stage)) ?? '').not.toContain('accept')
     },
   },
 ]

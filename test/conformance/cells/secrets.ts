@@ -1,15 +1,18 @@
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { expect } from 'vitest'
 import { TestClient, type Answer } from '../../harness/client.ts'
 import type { Cell } from '../cell.ts'
-import { heard } from '../heard.ts'
+import { heard, turns } from '../heard.ts'
 import { first, only } from '../events.ts'
-import { play } from '../round.ts'
+import { finish, play } from '../round.ts'
 import { shell } from '../script.ts'
+import type { Stage } from '../stage.ts'
+import { until } from '../until.ts'
 
 const token = 'the-token-of-the-daemon-7771'
 const key = 'the-key-of-the-provider-7771'
+const own = 'the-key-of-the-session-7771'
 const word = 'the-secret-of-the-session-7771'
 
 /** A client that shows the daemon's token with every request. */
@@ -23,6 +26,45 @@ class TokenClient extends TestClient {
   }
 }
 
+interface Held {
+  readonly secret: string
+  /** What holds it: the name of a program. */
+  readonly program: string
+}
+
+/** Which secrets the processes of an agent hold while a command of it runs. */
+async function heldSecrets(stage: Stage): Promise<readonly Held[]> {
+  const { subject, folder, model } = stage
+  stage.script({ wait: [{ tools: [shell('echo begun > begun.txt; tail -s 7771 -f /dev/null')] }] })
+  const file = join(folder.path, 'token')
+  await writeFile(file, token, { mode: 0o600 })
+  await using daemon = await stage.start(['--token-file', file], { HOME: join(folder.path, 'home'), [subject.credentialVariable]: key })
+  const client = new TokenClient(daemon.client.url)
+  const session = await client.createSession(
+    stage.session({
+      credentialNamespace: 'default',
+      isolationLevel: 'shared',
+      permissionMode: 'yolo',
+      env: { MODEL_KEY: own },
+      runtimeConfig: subject.providerKey('MODEL_KEY'),
+    }),
+  )
+  const task = await client.startTask(session.session_id, 'wait')
+  await until(async () => (await folder.read('begun.txt')) !== null)
+  // The key is in use: it is not missed because nobody has it.
+  expect(turns(model).map((entry) => model.journal.carries(entry, own))).toContain(true)
+  const tree = (await stage.processes()).filter(({ pid }) => pid !== daemon.pid)
+  expect(tree.map(({ args }) => basename(args[0] ?? ''))).toContain('tail')
+  const held = tree.flatMap(({ args, environment }) =>
+    [key, own, token].flatMap((secret) =>
+      [...args, ...environment].some((text) => text.includes(secret)) ? [{ secret, program: basename(args[0] ?? '') }] : [],
+    ),
+  )
+  await client.post(`/sessions/${session.session_id}/tasks/${task.task_id}/stop`)
+  await finish(client, session, task)
+  return held
+}
+
 export const secrets: readonly Cell[] = [
   {
     name: "the agent's commands hold no key of the provider and no token of the daemon, and what is secret in the session is masked",
@@ -33,18 +75,40 @@ export const secrets: readonly Cell[] = [
       await writeFile(file, token, { mode: 0o600 })
       await using daemon = await stage.open(['--token-file', file], { HOME: join(folder.path, 'home'), [subject.credentialVariable]: key })
       const client = new TokenClient(daemon.client.url)
-      const shared = stage.session({ credentialNamespace: 'default', isolationLevel: 'shared', env: { SESSION_WORD: word } })
+      const shared = stage.session({
+        credentialNamespace: 'default',
+        isolationLevel: 'shared',
+        env: { SESSION_WORD: word, MODEL_KEY: own },
+        runtimeConfig: subject.providerKey('MODEL_KEY'),
+      })
       const { end, events, session } = await play(client, shared, 'show', { decide: () => null })
       expect(end.type).toBe('task.completed')
       const output = only(events, 'tool.output.completed').payload.result_preview
       expect(output).toMatch(/^SESSION_WORD=\[REDACTED:[^\]]+\]$/m)
-      // The agent may use the key; what it runs may not. The token is for neither.
-      const agent = first(await stage.agents())
-      expect(agent.environment).toContain(`${subject.credentialVariable}=${key}`)
-      expect(agent.environment.join()).not.toContain(token)
-      expect([heard(stage.model, key), heard(stage.model, token)]).toEqual([false, false])
+      // What the command printed went to the model as it was. The agent may use the keys; what it runs may not. The token is for neither.
+      expect([key, own, token].filter((secret) => heard(stage.model, secret))).toEqual([])
       const log = JSON.stringify(await client.events(session.session_id))
-      expect([key, token, word].filter((secret) => log.includes(secret))).toEqual([])
+      expect([key, own, token, word].filter((secret) => log.includes(secret))).toEqual([])
+    },
+  },
+  {
+    name: 'no process of the agent holds a key of the provider in its environment or on its command line, nor the token of the daemon',
+    needs: { hides_keys: true },
+    proves: { hides_keys: true },
+    async run(stage) {
+      const held = await heldSecrets(stage)
+      expect(held).toEqual([])
+    },
+  },
+  {
+    name: 'the agent itself holds the key of the provider in its environment, what it runs does not, and nobody holds the token of the daemon',
+    needs: { hides_keys: false },
+    proves: { hides_keys: false },
+    async run(stage) {
+      const held = await heldSecrets(stage)
+      expect(held.map(({ secret }) => secret)).not.toContain(token)
+      expect(held.map(({ secret }) => secret)).toContain(own)
+      expect(held.filter(({ program }) => program === 'tail')).toEqual([])
     },
   },
   {

@@ -1,4 +1,4 @@
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
 import { heard } from '../heard.ts'
 import type { LiveProcess } from '../processes.ts'
@@ -6,9 +6,10 @@ import { decisions, first, ofType, only } from '../events.ts'
 import { finish, play, waitingCall } from '../round.ts'
 import { endlessTalk, shell } from '../script.ts'
 import type { Stage } from '../stage.ts'
+import { until } from '../until.ts'
 
-/** Longer than any test may take: whatever ended it, time did not. */
-const endless = 'sleep 7771'
+/** Nothing ends it but a signal. Not `sleep`: some agents refuse to wait. */
+const endless = 'tail -s 7771 -f /dev/null'
 
 /** The endless commands that run. */
 async function sleepers(stage: Stage): Promise<readonly LiveProcess[]> {
@@ -68,7 +69,7 @@ export const stops: readonly Cell[] = [
       const session = await client.createSession(stage.session({ permissionMode: 'yolo' }))
       const task = await client.startTask(session.session_id, 'wait')
       await client.event(session.session_id, 'tool.call.started')
-      await vi.waitUntil(async () => (await sleepers(stage)).length === 1, { timeout: 20_000 })
+      await until(async () => (await sleepers(stage)).length === 1)
       // Outside a sandbox the command sees its own number as everyone does.
       expect(await stage.folder.read('pid.txt')).toBe(`${first(await sleepers(stage)).pid}\n`)
       await client.post(stopUrl(task))
@@ -79,7 +80,7 @@ export const stops: readonly Cell[] = [
     },
   },
   {
-    name: 'stop while a confined command runs that has put others into the background: all are gone',
+    name: 'stop while a command runs that has put others into the background: all are gone',
     async run(stage) {
       stage.script({ wait: [{ tools: [shell(`setsid ${endless} & nohup ${endless} & ${endless}`)] }] })
       await using daemon = await stage.open()
@@ -87,7 +88,7 @@ export const stops: readonly Cell[] = [
       const session = await client.createSession(stage.session({ permissionMode: 'auto' }))
       const task = await client.startTask(session.session_id, 'wait')
       await client.event(session.session_id, 'tool.call.started')
-      await vi.waitUntil(async () => (await sleepers(stage)).length === 3, { timeout: 20_000 })
+      await until(async () => (await sleepers(stage)).length === 3)
       await client.post(stopUrl(task))
       expect((await finish(client, session, task)).end.type).toBe('task.stopped')
       expect(await sleepers(stage)).toEqual([])
@@ -167,7 +168,9 @@ export const stops: readonly Cell[] = [
       await using daemon = await stage.open()
       const { client } = daemon
       const session = await client.createSession(stage.session({ permissionMode: 'auto' }))
-      const { end } = await play(client, session, 'wait', { task: { timeoutMs: 2_000 } })
+      // The deadline is that of the command, not of an agent that is slow to start.
+      await play(client, session, 'after')
+      const { end } = await play(client, session, 'wait', { task: { timeoutMs: 3_000 } })
       expect(end.type).toBe('task.failed')
       expect(end.payload.error).toMatchObject({ code: 'deadline_exceeded', retryable: true })
       expect(await sleepers(stage)).toEqual([])

@@ -42,6 +42,16 @@ export interface Row {
   check(target: Target): Promise<void>
 }
 
+const databaseQuestion = {
+  id: 'db',
+  header: 'Database',
+  question: 'Which database?',
+  options: [
+    { label: 'SQLite', description: 'One file.' },
+    { label: 'Postgres', description: 'A server.' },
+  ],
+}
+
 const scenarios = [
   agentScenario,
   {
@@ -63,6 +73,14 @@ const scenarios = [
         ],
       },
       { text: 'Seen.' },
+    ],
+  },
+  {
+    name: 'question',
+    prompt: 'ask me something',
+    legs: [
+      { tools: [{ tool: 'native' as const, name: 'request_user_input', input: { questions: [databaseQuestion] } }] },
+      { text: 'So be it.' },
     ],
   },
   { name: 'hang', prompt: 'hang', legs: [{ fault: { kind: 'hang' as const } }] },

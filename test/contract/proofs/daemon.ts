@@ -118,6 +118,8 @@ async function provesSnakeCase({ client, received, bigRun }: World): Promise<voi
       '/status',
       '/sessions',
       '/approvals',
+      '/questions',
+      '/runtimes',
       `/sessions/${sessionId}`,
       `/sessions/${sessionId}/events`,
       `/sessions/${sessionId}/tasks`,

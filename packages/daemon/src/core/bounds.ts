@@ -1,7 +1,7 @@
 import type { NewEvent, OutputBlock } from '@codesdkd/protocol'
 import type { PreparedResult } from './call-events.ts'
 import type { PreparedObservation } from './decide.ts'
-import type { ArtifactStore, CallResult, NativeCall, Observation } from './ports.ts'
+import type { ArtifactStore, Asked, CallResult, NativeCall, Observation } from './ports.ts'
 
 /** A result larger than this goes to an artifact and the event keeps a preview. Characters. */
 export const PREVIEW_LIMIT = 8 * 1024
@@ -19,7 +19,7 @@ export function storeTextIn(artifacts: ArtifactStore, sessionId: string, mask: (
 }
 
 /** Moves what is too large for an event into artifacts. One observation may become several: a huge delta is cut into pieces. */
-export function bound(observation: Exclude<Observation, { kind: 'call.asked' }>, store: StoreText): readonly PreparedObservation[] {
+export function bound(observation: Exclude<Observation, Asked>, store: StoreText): readonly PreparedObservation[] {
   switch (observation.kind) {
     case 'call.completed':
       return [{ ...observation, result: boundResult(observation.result, store) }]

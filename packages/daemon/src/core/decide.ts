@@ -12,14 +12,15 @@ import {
   type PreparedResult,
   type Verdict,
 } from './call-events.ts'
-import type { NativeCall, Observation, Outcome } from './ports.ts'
+import type { Asked, NativeCall, Observation, Outcome } from './ports.ts'
+import { cancelQuestions } from './question.ts'
 
 /** At most so many calls of one session may wait for a person; more are denied at once. */
 export const PENDING_LIMIT = 64
 
 /** An observation whose large parts are already stored. */
 export type PreparedObservation =
-  | Exclude<Observation, { kind: 'call.completed' | 'call.asked' }>
+  | Exclude<Observation, { kind: 'call.completed' } | Asked>
   | { readonly kind: 'call.completed'; readonly id: string; readonly result: PreparedResult }
 
 /** The task if it may still have events; everything that comes for an ended or unknown task changes nothing. */
@@ -147,7 +148,12 @@ export function closeOpen(task: TaskState, reason: string, texts: ReadonlyMap<st
   // A call that was approved and never began has nothing to complete.
   const running = [...task.calls.values()].filter((call) => call.phase === 'started')
   const cut = toCut(`ended with the task: ${reason}`)
-  return [...blocks, ...denyPending(task, reason, inputs), ...running.flatMap((call) => completed(task, call, cut, inputs))]
+  return [
+    ...blocks,
+    ...denyPending(task, reason, inputs),
+    ...cancelQuestions(task, reason),
+    ...running.flatMap((call) => completed(task, call, cut, inputs)),
+  ]
 }
 
 /** The last event of a task. */

@@ -66,6 +66,7 @@ export function createDeltaGuard(heldBack: (text: string) => number): DeltaGuard
           outputs.delete(observation.id)
           return [observation]
         case 'call.asked':
+        case 'question.asked':
         case 'call.unasked':
         case 'call.started':
         case 'runtime_session':

@@ -1,15 +1,19 @@
 import type {
+  AnswerRequest,
   Approval,
   AuthStatus,
-  Capabilities,
   CreateSession,
   CreateTask,
   Health,
+  MeasuredCapabilities,
+  OpenQuestion,
+  RuntimeSummary,
   Session,
   SessionPhase,
   StopResponse,
   Task,
   TaskStarted,
+  Verification,
 } from '@codesdkd/protocol'
 
 /** A page of a list; `next_after` is null at the end. */
@@ -55,7 +59,10 @@ export interface SessionOperations {
     request: DecisionRequest,
     options: { requestId: string },
   ): Promise<{ decision: 'approved' | 'denied' }>
+  /** Checks the content against the question's schema; first writer wins. */
+  answer(sessionId: string, questionId: string, request: AnswerRequest, options: { requestId: string }): Promise<void>
   approvals(page: PageRequest): Page<Approval>
+  questions(page: PageRequest): Page<OpenQuestion>
   /** True when no task of the session is open (all sessions without an id). */
   idle(sessionId?: string): boolean
   counts(): SessionCounts
@@ -75,8 +82,16 @@ export interface RuntimeOperations {
   readonly defaultName: string
   /** Never rejects but for an unknown name; at most 5 s, one probe per runtime at a time, cached 10 s. */
   health(name: string | null): Promise<Health>
-  capabilities(name: string | null): Capabilities
+  /** All of them, the default one first; as quick as their health, and as recent. */
+  list(): Promise<readonly RuntimeSummary[]>
+  /** What is declared, and where a measurement differs. */
+  capabilities(name: string | null): Promise<MeasuredCapabilities>
   authStatus(name: string | null, credentialNamespace: string | null): Promise<AuthStatus>
+  /**
+   * Measures the installed agent; at most 120 s, one at a time for each runtime. Throws `Problem`: agent_not_installed, rate_limited,
+   * shutting_down when the signal ended it.
+   */
+  verify(name: string, signal: AbortSignal): Promise<Verification>
 }
 
 /** A finished support bundle, spooled inside the data directory. Disposing removes the file. */

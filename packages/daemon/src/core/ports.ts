@@ -39,6 +39,8 @@ export interface RuntimeEnv {
   readonly home: string
   /** True in isolation level `shared`: the user's own login is used, never the user's rules. */
   readonly shared: boolean
+  /** The credential namespace, for what people are told to do. */
+  readonly credentialNamespace?: string
   /** The complete environment for the agent's process, already filtered by the allow list. */
   readonly variables: Readonly<Record<string, string>>
   /** Base URL of the offline model, when the daemon runs with `--offline`; else null. */
@@ -91,21 +93,39 @@ export interface NativeCall extends ToolCall {
   readonly id: string
 }
 
+/** What the agent wants to know of the person. */
+export interface Question {
+  /** The question itself, in plain text. */
+  readonly title: string
+  /** JSON Schema that the content of an answer fits: an object whose properties are strings, numbers, booleans, or lists of choices. */
+  readonly schema: Readonly<Record<string, unknown>>
+}
+
 /**
  * What a mapper makes of the agent's messages. Pure data, so that golden fixtures cover all of it.
  * - `event`: something that needs no decision. `file.changed`/deltas may carry the NATIVE tool call id in `tool_call_id`; the daemon replaces it.
- * - `call.asked`: the agent waits for `reply`; the driver passes it to `TaskHost.ask`.
+ * - `call.asked`, `question.asked`: the agent waits for `reply`; the driver passes it to `TaskHost.ask` or `TaskHost.answer`.
  * - `call.unasked`: the agent runs the call by its own rules and asks nobody.
  * - `call.completed`: the result. Exactly one per call.
  */
 export type Observation =
   | { readonly kind: 'event'; readonly event: Extract<NewEvent, { type: PassThroughType }> }
-  | { readonly kind: 'call.asked'; readonly call: NativeCall; readonly reply: string | number }
+  | Asked
   | { readonly kind: 'call.unasked'; readonly call: NativeCall; readonly rule: string }
   | { readonly kind: 'call.started'; readonly id: string }
   | { readonly kind: 'call.output'; readonly id: string; readonly stream: 'stdout' | 'stderr' | 'output'; readonly delta: string }
   | { readonly kind: 'call.completed'; readonly id: string; readonly result: CallResult }
   | { readonly kind: 'runtime_session'; readonly id: string }
+
+/** What waits for somebody's answer. */
+export type Asked =
+  | { readonly kind: 'call.asked'; readonly call: NativeCall; readonly reply: string | number }
+  | { readonly kind: 'question.asked'; readonly question: Question; readonly reply: string | number }
+
+/** True for what the driver passes on by itself; it is no part of what is observed. */
+export function isAsked(observation: Observation): observation is Asked {
+  return observation.kind === 'call.asked' || observation.kind === 'question.asked'
+}
 
 export interface CallResult {
   /** The whole output as text; the daemon cuts the preview and stores the rest as an artifact. */
@@ -117,14 +137,6 @@ export interface CallResult {
 }
 
 export type Decision = { readonly decision: 'approved' } | { readonly decision: 'denied'; readonly reason: string }
-
-/** What the agent wants to know of the person. */
-export interface Question {
-  /** The question itself, in plain text. */
-  readonly title: string
-  /** JSON Schema that the content of an answer fits: an object whose properties are strings, numbers, booleans, or lists of choices. */
-  readonly schema: Readonly<Record<string, unknown>>
-}
 
 /** `decline`: the person, or the policy in her place, does not answer; the agent hears the reason where it can. `cancel`: the task ends. */
 export type Answer =

@@ -38,7 +38,7 @@ test('an approval that is not on disk yet is not acted on, whatever else is comm
   const before = stage.session.journal.state.last_seq
   while (stage.session.journal.state.last_seq === before) await Promise.resolve()
   disk.hold = true
-  const decided = stage.session.decide(tool_call_id, { decision: 'approved', attempt, input_hash }, 'r')
+  const decided = stage.session.inbox.decide(tool_call_id, { decision: 'approved', attempt, input_hash }, 'r')
   let heard = false
   void first.promise.then(() => (heard = true))
   await stage.until((event) => event.type === 'tool.call.requested' && event.payload.title === 'b')
@@ -71,7 +71,7 @@ test('an earlier attempt that policy is slow about does not take the place of th
   const { tool_call_id, attempt, input_hash } = await asked(stage, 2)
   late.resolve()
   expect(await first.promise).toMatchObject({ decision: 'denied' })
-  await stage.session.decide(tool_call_id, { decision: 'approved', attempt, input_hash }, 'r')
+  await stage.session.inbox.decide(tool_call_id, { decision: 'approved', attempt, input_hash }, 'r')
   expect(await second.promise).toEqual({ decision: 'approved' })
 })
 

@@ -1,9 +1,6 @@
 import {
-  findCall,
-  pendingCalls,
   Problem,
   sessionPhase,
-  type Approval,
   type CreateTask,
   type Event,
   type Message,
@@ -12,15 +9,13 @@ import {
   type StopResponse,
   type Task,
   type TaskStarted,
-  type TaskState,
 } from '@codesdkd/protocol'
 import { Agent } from './agent.ts'
 import type { Inputs, Verdict } from './call-events.ts'
-import { decideByPerson } from './decision.ts'
 import { storeTextIn } from './bounds.ts'
+import { Inbox } from './inbox.ts'
 import { Journal } from './journal.ts'
 import { toOpenBlockTexts } from './open-blocks.ts'
-import type { DecisionRequest } from './operations.ts'
 import type {
   ArtifactStore,
   Clock,
@@ -35,6 +30,8 @@ import type {
   SessionSnapshot,
 } from './ports.ts'
 import { toSecrets } from './redaction/secret-settings.ts'
+import type { CheckAnswer } from './question.ts'
+import type { Seats } from './seats.ts'
 import type { Slots } from './slots.ts'
 import { toSession } from './session-resource.ts'
 import { newMessages } from './transcript.ts'
@@ -48,12 +45,14 @@ export interface SessionWorld {
   readonly clock: Clock
   readonly newId: NewId
   readonly slots: Slots
+  readonly seats: Seats
   readonly hash: Pick<Inputs, 'inputHash' | 'contentHash'>
   readonly queueLimit: number
   readonly idleTimeoutMs: number
   readonly approvalTimeoutMs: number | null
   readonly judge: (call: NativeCall, record: SessionRecord, mode: PermissionMode) => Promise<Verdict>
   readonly checkCwd: (cwd: string) => Promise<string>
+  readonly checkAnswer: CheckAnswer
   readonly observer: (event: Event) => void
   readonly onChange: (session: Session) => void
   readonly report: (error: unknown, about: Readonly<Record<string, string>>) => void
@@ -78,19 +77,34 @@ interface Queued {
 export class Session {
   readonly record: SessionRecord
   readonly #world: SessionWorld
+  /** What of it waits for a person. */
+  readonly inbox: Inbox
   readonly #journal: Journal
   readonly #agent: Agent
   readonly #masker: Masker
   readonly #queue: Queued[] = []
   #turn: { readonly turn: Turn; readonly done: Promise<void> } | null = null
   #withdraw: (() => void) | null = null
+  #toldUnconfined = false
 
   constructor({ record, runtime, environment, masker, snapshot }: SessionParts, world: SessionWorld) {
     this.record = record
     this.#world = world
     this.#masker = masker
     this.#journal = new Journal(record, { ...world, hash: world.hash.contentHash, masker }, snapshot)
-    this.#agent = new Agent({ runtime, environment, idleTimeoutMs: world.idleTimeoutMs, onChange: () => world.onChange(this) })
+    this.inbox = new Inbox({
+      journal: this.#journal,
+      inputs: this.#inputs(record.permissionMode),
+      checkAnswer: world.checkAnswer,
+      turn: () => this.#turn?.turn ?? null,
+    })
+    this.#agent = new Agent({
+      runtime,
+      environment,
+      idleTimeoutMs: world.idleTimeoutMs,
+      seats: world.seats,
+      onChange: () => world.onChange(this),
+    })
   }
 
   get journal(): Journal {
@@ -122,21 +136,6 @@ export class Session {
   task(taskId: string): Task | undefined {
     const task = this.#journal.task(taskId, this.#journal.shown)
     return task !== undefined && this.#turn?.turn.taskId === taskId ? { ...task, phase: this.#stopping(task.phase) } : task
-  }
-
-  get approvals(): readonly Approval[] {
-    const { record } = this
-    return pendingCalls(this.#journal.shown).map(({ task, call }) => ({
-      tool_call_id: call.tool_call_id,
-      attempt: call.attempt,
-      input_hash: call.input_hash,
-      session_id: record.sessionId,
-      task_id: task.task_id,
-      runtime: record.runtime,
-      ...call.call,
-      asked_at: call.requested_at,
-      expires_at: call.expires_at,
-    }))
   }
 
   /** Accepts a task: it starts now or waits its turn. The same id with the same body is the same task. */
@@ -194,24 +193,6 @@ export class Session {
     return { ok: true, task_id: taskId, status: task.status }
   }
 
-  /** True for a call of an open task. */
-  knows(toolCallId: string): boolean {
-    return this.#taskOf(toolCallId) !== undefined
-  }
-
-  /** One conditional write, first writer wins; resolves after the decision is on disk. Throws the problems of the contract. */
-  async decide(toolCallId: string, wish: DecisionRequest, requestId: string): Promise<{ decision: 'approved' | 'denied' }> {
-    const task = this.#taskOf(toolCallId)
-    const call = task === undefined ? undefined : findCall(task, toolCallId)
-    if (task === undefined || call === undefined) throw new Problem('tool_call_not_pending', 'No call with this id waits for a decision.')
-    await this.#journal.commit(decideByPerson(task, call, wish, this.#inputs(this.record.permissionMode)), {
-      durability: 'synced',
-      requestId,
-    })
-    this.#turn?.turn.settle()
-    return { decision: wish.decision }
-  }
-
   /** Ends what a killed daemon left open: nothing is run again by itself. */
   async recover(): Promise<void> {
     this.#journal.replay()
@@ -234,10 +215,6 @@ export class Session {
   #stopping<Phase extends SessionResource['phase'] | Task['phase']>(phase: Phase): Phase | 'stopping' {
     const open = phase !== 'idle' && phase !== 'completed' && phase !== 'failed' && phase !== 'stopped'
     return open && this.#turn?.turn.stopping === true ? 'stopping' : phase
-  }
-
-  #taskOf(toolCallId: string): TaskState | undefined {
-    return [...this.#journal.state.tasks.values()].find((task) => findCall(task, toolCallId) !== undefined)
   }
 
   #earlier(taskId: string): { readonly task: Task; readonly bodyHash: string } | null {
@@ -288,6 +265,12 @@ export class Session {
       approvalTimeoutMs: request.approval_timeout_ms ?? record.approvalTimeoutMs ?? world.approvalTimeoutMs,
       judge: (call, mode) => world.judge(call, record, mode),
       checkCwd: async () => void (await world.checkCwd(record.cwd)),
+      checkAnswer: world.checkAnswer,
+      tellUnconfined: () => {
+        const first = !this.#toldUnconfined
+        this.#toldUnconfined = true
+        return first
+      },
       store: storeTextIn(world.artifacts, record.sessionId, (text) => this.#masker.maskText(text)),
       heldBack: (text) => this.#masker.heldBack(text),
       report: (error) => world.report(error, { session_id: record.sessionId, task_id: taskId }),

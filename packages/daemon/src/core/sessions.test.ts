@@ -6,6 +6,7 @@ import { openStorage } from '../storage/storage.ts'
 import { canonicalHash, inputHash } from './input-hash.ts'
 import { createMasker } from './redaction/redact.ts'
 import { Sessions } from './sessions.ts'
+import { Seats } from './seats.ts'
 import { Slots } from './slots.ts'
 import { hesitant } from './testing/hesitant-log.ts'
 import { silentRuntime } from './testing/stage.ts'
@@ -26,6 +27,8 @@ test('a creation that nobody waits for any more still holds its Idempotency-Key'
     clock,
     newId,
     slots: new Slots(1),
+    seats: new Seats({ live: 1, starting: 1 }),
+    checkAnswer: () => [],
     hash: { inputHash, contentHash: canonicalHash },
     queueLimit: 1,
     idleTimeoutMs: 1000,

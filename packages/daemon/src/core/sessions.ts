@@ -1,8 +1,10 @@
 import {
   Problem,
+  type AnswerRequest,
   type Approval,
   type CreateSession,
   type CreateTask,
+  type OpenQuestion,
   type Session as SessionResource,
   type StopResponse,
   type Task,
@@ -11,8 +13,10 @@ import {
 import { checkDecision } from './decision.ts'
 import type { DecisionRequest, Page, PageRequest, SessionCounts, SessionOperations, SessionQuery } from './operations.ts'
 import { toPage } from './page.ts'
+import { findPastAnswer } from './past-answer.ts'
 import { findPastDecision } from './past-decision.ts'
 import type { Masker, Runtime, RuntimeEnv, SessionRecord, SessionSnapshot } from './ports.ts'
+import { checkRepeated } from './question.ts'
 import { checkPermissionMode, toCreated, toRecord, type SessionRules } from './session-record.ts'
 import { toSecrets } from './redaction/secret-settings.ts'
 import { Session, type SessionWorld } from './session.ts'
@@ -153,19 +157,27 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     { requestId }: { requestId: string },
   ): Promise<{ decision: 'approved' | 'denied' }> {
     const session = this.#loaded.get(sessionId)
-    if (session?.knows(toolCallId) === true) return acknowledge(session.decide(toolCallId, request, requestId))
+    if (session?.inbox.hasCall(toolCallId) === true) return acknowledge(session.inbox.decide(toolCallId, request, requestId))
     this.get(sessionId)
     checkDecision(findPastDecision(this.#options.log, sessionId, toolCallId), request)
     return { decision: request.decision }
   }
 
-  approvals({ after, limit }: PageRequest): Page<Approval> {
-    const all = [...this.#loaded.values()].flatMap((session) => session.approvals)
-    all.sort((a, b) => (a.asked_at < b.asked_at ? -1 : a.asked_at > b.asked_at ? 1 : a.tool_call_id < b.tool_call_id ? -1 : 1))
-    const from = after === null ? 0 : all.findIndex((one) => one.tool_call_id === after) + 1
-    if (after !== null && from === 0) throw unknownCursor('pending approval', after)
-    const items = all.slice(from, from + limit)
-    return { items, next_after: from + limit < all.length ? (items.at(-1)?.tool_call_id ?? null) : null }
+  async answer(sessionId: string, questionId: string, request: AnswerRequest, { requestId }: { requestId: string }): Promise<void> {
+    const session = this.#loaded.get(sessionId)
+    if (session?.inbox.hasQuestion(questionId) === true) return acknowledge(session.inbox.answer(questionId, request, requestId))
+    this.get(sessionId)
+    checkRepeated(findPastAnswer(this.#options.log, sessionId, questionId), request, this.#options.hash.contentHash)
+  }
+
+  questions(page: PageRequest): Page<OpenQuestion> {
+    const all = [...this.#loaded.values()].flatMap((session) => session.inbox.questions)
+    return toWaitingPage(all, page, 'open question', ({ question_id }) => question_id)
+  }
+
+  approvals(page: PageRequest): Page<Approval> {
+    const all = [...this.#loaded.values()].flatMap((session) => session.inbox.approvals)
+    return toWaitingPage(all, page, 'pending approval', ({ tool_call_id }) => tool_call_id)
   }
 
   idle(sessionId?: string): boolean {
@@ -180,7 +192,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
       sessions_loaded: sessions.length,
       tasks_running: sum((session) => session.openTasks.running),
       tasks_queued: sum((session) => session.openTasks.queued),
-      approvals_pending: sum((session) => session.approvals.length),
+      approvals_pending: sum((session) => session.inbox.approvals.length),
       agents_live: sum((session) => (session.agentLive ? 1 : 0)),
     }
   }
@@ -314,6 +326,21 @@ async function acknowledge<T>(work: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** A page of what waits for a person, oldest first. */
+function toWaitingPage<T extends { readonly asked_at: string }>(
+  waiting: readonly T[],
+  { after, limit }: PageRequest,
+  what: string,
+  idOf: (item: T) => string,
+): Page<T> {
+  const all = waiting.toSorted((a, b) => (a.asked_at < b.asked_at ? -1 : a.asked_at > b.asked_at ? 1 : idOf(a) < idOf(b) ? -1 : 1))
+  const from = after === null ? 0 : all.findIndex((one) => idOf(one) === after) + 1
+  if (after !== null && from === 0) throw unknownCursor(what, after)
+  const items = all.slice(from, from + limit)
+  const last = items.at(-1)
+  return { items, next_after: from + limit < all.length && last !== undefined ? idOf(last) : null }
 }
 
 function unknownCursor(what: string, cursor: string | null): Problem {

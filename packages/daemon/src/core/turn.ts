@@ -1,14 +1,15 @@
-import { findCall, type CallIdentity, type Message, type PermissionMode, type TaskError, type TaskState } from '@codesdkd/protocol'
+import { type Message, type PermissionMode, type TaskError, type TaskState } from '@codesdkd/protocol'
 import type { Agent } from './agent.ts'
-import { bound, boundCall, storeNothing, type StoreText } from './bounds.ts'
+import { bound, storeNothing, type StoreText } from './bounds.ts'
 import type { Inputs, Verdict } from './call-events.ts'
 import { createDeltaGuard, type DeltaGuard } from './delta-guard.ts'
-import { denyPending, evaluate, observe, openTask, request, type PreparedObservation } from './decide.ts'
+import { denyPending, observe, openTask, type PreparedObservation } from './decide.ts'
 import type { Draft, Journal } from './journal.ts'
 import { toOpenBlockTexts } from './open-blocks.ts'
 import { createPatientStore, type PatientStore } from './patient-store.ts'
 import { endOf } from './task-end.ts'
 import {
+  isAsked,
   RuntimeFailure,
   type Answer,
   type Clock,
@@ -17,10 +18,14 @@ import {
   type NativeCall,
   type Observation,
   type Outcome,
+  type Question,
   type RuntimeSession,
   type TaskHost,
 } from './ports.ts'
 import { toBriefing, type Briefing } from './briefing.ts'
+import { OpenCalls } from './open-calls.ts'
+import { OpenQuestions } from './open-questions.ts'
+import { cancelQuestions, type CheckAnswer } from './question.ts'
 
 /** How long an agent may take to obey a stop before its process group is killed. Milliseconds. */
 export const STOP_GRACE = 8_000
@@ -47,6 +52,9 @@ export interface TurnOptions {
   readonly judge: (call: NativeCall, mode: PermissionMode) => Promise<Verdict>
   /** Throws `Problem` when the working directory is not what it was. */
   readonly checkCwd: () => Promise<void>
+  readonly checkAnswer: CheckAnswer
+  /** True once in a session: to be told that nothing confines its commands. */
+  readonly tellUnconfined: () => boolean
   readonly store: StoreText
   /** How much of the end of a text may be the beginning of a secret. */
   readonly heldBack: (text: string) => number
@@ -62,11 +70,8 @@ export class Turn implements TaskHost {
   readonly #abort = new AbortController()
   readonly #guard: DeltaGuard
   readonly #stored: PatientStore
-  readonly #waiting = new Set<{
-    readonly call: CallIdentity
-    readonly resolve: (decision: Decision) => void
-    readonly timer: NodeJS.Timeout | undefined
-  }>()
+  readonly #calls: OpenCalls
+  readonly #questions: OpenQuestions
   #cause: Cause | null = null
 
   constructor(options: TurnOptions) {
@@ -74,6 +79,17 @@ export class Turn implements TaskHost {
     this.taskId = options.taskId
     this.#guard = createDeltaGuard(options.heldBack)
     this.#stored = createPatientStore({ ...options, signal: this.signal })
+    const common = { ...options, timeoutMs: options.approvalTimeoutMs }
+    this.#calls = new OpenCalls({
+      ...common,
+      stored: this.#stored,
+      record: (drafts, durability) => this.#record(drafts, durability),
+    })
+    this.#questions = new OpenQuestions({
+      ...common,
+      newId: options.inputs.newId,
+      record: (drafts) => this.#record(drafts, 'synced'),
+    })
   }
 
   get signal(): AbortSignal {
@@ -100,29 +116,25 @@ export class Turn implements TaskHost {
     this.#cause = cause
     const { journal, inputs } = this.#options
     const task = openTask(journal.state, this.taskId)
-    if (task !== undefined) void this.#record(denyPending(task, reasonOf(cause), inputs), 'synced')
+    if (task !== undefined) {
+      const reason = reasonOf(cause)
+      void this.#record([...denyPending(task, reason, inputs), ...cancelQuestions(task, reason)], 'synced')
+    }
     this.#abort.abort(new Error(reasonOf(cause)))
   }
 
   /** Lets what waits for a decision go on; called after any commit that may have decided something. Looks at nothing that is not committed. */
   settle(): void {
     const task = this.#options.journal.shown.tasks.get(this.taskId)
-    for (const waiting of this.#waiting) {
-      const { call, resolve, timer } = waiting
-      const found = task === undefined ? undefined : findCall(task, call.tool_call_id)
-      if (found !== undefined && found.attempt === call.attempt && (found.phase === 'requested' || found.phase === 'pending')) continue
-      this.#waiting.delete(waiting)
-      clearTimeout(timer)
-      const approved = found?.attempt === call.attempt && found.phase !== 'denied'
-      resolve(approved ? { decision: 'approved' } : { decision: 'denied', reason: found?.denied_reason ?? 'the task has ended' })
-    }
+    this.#calls.settle(task)
+    this.#questions.settle(task)
   }
 
   async observe(observations: readonly Observation[]): Promise<void> {
     const { journal } = this.#options
     for (const observation of observations.flatMap((one) => this.#guard.pass(one))) {
       if (observation.kind === 'runtime_session') journal.runtimeSessionId = observation.id
-      else if (observation.kind !== 'call.asked') {
+      else if (!isAsked(observation)) {
         const made = this.#stored((store) => bound(observation, store))
         this.#append(made instanceof Promise ? await made : made)
       }
@@ -135,44 +147,17 @@ export class Turn implements TaskHost {
     for (const one of observations) void journal.commit(observe(journal.state, this.taskId, one, inputs), { durability: 'lazy' })
   }
 
-  async ask(native: NativeCall): Promise<Decision> {
-    const { journal, inputs, judge, permissionMode } = this.#options
-    const made = this.#stored((store) => boundCall(native, store))
-    const shown = made instanceof Promise ? await made : made
-    // From here to the commit nothing is awaited: the attempt that is counted is the attempt that is written.
-    const asked = request(journal.state, this.taskId, native, inputs)
-    if (asked === null || this.stopping) return { decision: 'denied', reason: 'the task is ending' }
-    const events = asked.events.map((event) =>
-      event.type === 'tool.call.requested'
-        ? { ...event, payload: { ...event.payload, input: shown.input, ...(shown.diff === undefined ? {} : { diff: shown.diff }) } }
-        : event,
-    )
-    await this.#record(events, 'lazy')
-    const verdict = await judge(native, permissionMode)
-    return this.#decided(asked.call, verdict)
+  ask(native: NativeCall): Promise<Decision> {
+    return this.#calls.ask(native, () => this.stopping)
   }
 
-  // Filled in with the questions of the protocol.
-  async answer(): Promise<Answer> {
-    return { outcome: 'decline', reason: 'nobody can be asked' }
+  answer(question: Question): Promise<Answer> {
+    return this.stopping ? Promise.resolve({ outcome: 'cancel', reason: 'the task is ending' }) : this.#questions.ask(question)
   }
 
-  /** Commits the verdict and resolves when policy, a person, a time limit or the end of the task has decided. */
-  #decided(call: CallIdentity, verdict: Verdict): Promise<Decision> {
-    const { journal, inputs, clock, approvalTimeoutMs } = this.#options
-    const limit = verdict.result === 'ask' ? approvalTimeoutMs : null
-    const expiresAt = limit === null ? null : new Date(Date.parse(clock.now()) + limit).toISOString()
-    return new Promise((resolve) => {
-      const timer = limit === null ? undefined : setTimeout(() => this.#expire(call), limit)
-      this.#waiting.add({ call, resolve, timer })
-      void this.#record(evaluate(journal.state, this.taskId, call, verdict, inputs, expiresAt), 'synced').then(() => this.settle())
-    })
-  }
-
-  #expire(call: CallIdentity): void {
-    const { journal, inputs } = this.#options
-    const task = openTask(journal.state, this.taskId)
-    if (task !== undefined) void this.#record(denyPending(task, 'approval_timeout', inputs, call), 'synced')
+  /** What a person answered, until the answer is committed. */
+  provide(questionId: string, content: Readonly<Record<string, unknown>>): void {
+    this.#questions.provide(questionId, content)
   }
 
   async #record(drafts: readonly Draft[], durability: 'lazy' | 'synced'): Promise<void> {
@@ -230,7 +215,23 @@ export class Turn implements TaskHost {
       input_ref === null
         ? []
         : [{ type: 'model.input', task_id, payload: { input_ref, input_hash, context_window: null, implicit_sources_ref: null } }]
-    return restored === null ? given : [{ type: 'session.context_restored', task_id, payload: restored }, ...given]
+    return [
+      ...(restored === null ? [] : [{ type: 'session.context_restored', task_id, payload: restored } as const]),
+      ...given,
+      ...this.#unconfined(),
+    ]
+  }
+
+  /** Where `auto` is not what its name says, the log says so. */
+  #unconfined(): readonly Draft[] {
+    const { journal, permissionMode, tellUnconfined } = this.#options
+    const { confinement } = journal.record
+    if (permissionMode !== 'auto' || confinement === 'sandbox' || !tellUnconfined()) return []
+    const message =
+      confinement === 'tool_paths'
+        ? "No sandbox confines this agent: its file tools are held to the workspace, its shell commands run with the user's rights."
+        : "Nothing confines this agent: what it does, it does with the user's rights."
+    return [{ type: 'runtime.notice', task_id: this.taskId, payload: { level: 'warning', kind: 'unconfined', message } }]
   }
 
   /** An agent that does not obey a stop is killed with its process group. */
@@ -268,7 +269,7 @@ export class Turn implements TaskHost {
 
   async #end(outcome: Outcome): Promise<void> {
     const { journal, inputs } = this.#options
-    this.#append(this.#guard.rest().flatMap((held) => (held.kind === 'call.asked' ? [] : bound(held, storeNothing))))
+    this.#append(this.#guard.rest().flatMap((held) => (isAsked(held) ? [] : bound(held, storeNothing))))
     // What was shown of an open block is read back from the log: all of it has to be there.
     while (journal.shown.last_seq < journal.state.last_seq) await journal.flushed
     const task = openTask(journal.state, this.taskId)

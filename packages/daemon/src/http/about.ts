@@ -18,6 +18,7 @@ const alive = z.object({ ok: z.literal(true) }).meta({ id: 'Alive' })
 
 const links = {
   status: '/status',
+  runtimes: '/runtimes',
   health: '/health',
   capabilities: '/capabilities',
   auth_status: '/auth/status',

@@ -1,5 +1,6 @@
 import { aboutRoutes } from './about.ts'
 import { approvalRoutes } from './approvals.ts'
+import { questionRoutes } from './questions.ts'
 import { artifactRoutes } from './artifacts.ts'
 import { documentRoutes } from './documents.ts'
 import { eventRoutes } from './events.ts'
@@ -15,6 +16,7 @@ export const routes: readonly Route[] = [
   ...eventRoutes,
   ...taskRoutes,
   ...approvalRoutes,
+  ...questionRoutes,
   ...artifactRoutes,
   ...aboutRoutes,
   ...documentRoutes(() => routes),

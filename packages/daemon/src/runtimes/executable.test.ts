@@ -7,7 +7,14 @@ import { findExecutable } from './executable.ts'
 import type { ExecutablePlaces } from './executable.ts'
 
 const find = (places: Partial<ExecutablePlaces>) =>
-  findExecutable({ configured: null, installed: null, searchPath: '', packaged: (resolve) => resolve('sample/main.js'), command: 'sample', ...places })
+  findExecutable({
+    configured: null,
+    installed: null,
+    searchPath: '',
+    packaged: (resolve) => resolve('sample/main.js'),
+    command: 'sample',
+    ...places,
+  })
 
 test('a configured path wins, and nothing stands in for a wrong one', async () => {
   await using directory = await mkdtempDisposable(path.join(tmpdir(), 'executable-'))

@@ -12,12 +12,13 @@ interface Peer {
   readonly end: () => void
 }
 
-function createPeer(receive: (message: Incoming) => Promise<void> = async () => {}): Peer {
+function createPeer(receive: (message: Incoming) => Promise<void> = async () => {}, versioned?: boolean): Peer {
   const sent: unknown[] = []
   const received: Incoming[] = []
   const { readable, writable } = new TransformStream<Line, Line>({}, { highWaterMark: 1000 })
   const writer = writable.getWriter()
   const rpc = createJsonRpc({
+    ...(versioned === undefined ? {} : { versioned }),
     lines: readable,
     send: (line) => sent.push(JSON.parse(line)),
     receive: async (message) => {
@@ -51,6 +52,27 @@ test('an error is an answer too', async () => {
   say({ id: 2, error: {} })
   await expect(one).rejects.toEqual(new RpcError(-32600, 'no'))
   await expect(two).rejects.toBeInstanceOf(RpcError)
+})
+
+test('an error keeps what the peer added', async () => {
+  const { rpc, say } = createPeer()
+  const asked = rpc.request('one', {}, never)
+  say({ id: 1, error: { code: -32000, message: 'no', data: { details: 'why' } } })
+  await expect(asked).rejects.toMatchObject({ code: -32000, data: { details: 'why' } })
+})
+
+test('for those who insist on it, every message names the version', () => {
+  const { rpc, sent } = createPeer(undefined, true)
+  void rpc.request('one', {}, never)
+  rpc.notify('two')
+  rpc.respond(7, {})
+  rpc.refuse(8, -32601, 'no')
+  expect(sent).toEqual([
+    { jsonrpc: '2.0', id: 1, method: 'one', params: {} },
+    { jsonrpc: '2.0', method: 'two' },
+    { jsonrpc: '2.0', id: 7, result: {} },
+    { jsonrpc: '2.0', id: 8, error: { code: -32601, message: 'no' } },
+  ])
 })
 
 test('an aborted request rejects, and its late answer is ignored', async () => {

@@ -13,10 +13,13 @@ export type Incoming =
 export class RpcError extends Error {
   override readonly name = 'RpcError'
   readonly code: number
+  /** What the peer added; often the real reason. */
+  readonly data: unknown
 
-  constructor(code: number, message: string) {
+  constructor(code: number, message: string, data?: unknown) {
     super(message)
     this.code = code
+    this.data = data
   }
 }
 
@@ -30,6 +33,8 @@ export interface RpcOptions {
   readonly send: (line: string) => void
   /** Called one after the other; the next line is read when it has resolved. It must not await an answer of the peer, which would come on a later line. */
   readonly receive: (message: Incoming) => Promise<void>
+  /** Whether messages carry `"jsonrpc":"2.0"`; default false. It is never needed in what the peer sends. */
+  readonly versioned?: boolean
 }
 
 export interface JsonRpc {
@@ -38,6 +43,8 @@ export interface JsonRpc {
   notify(method: string, params?: unknown): void
   respond(id: RpcId, result: unknown): void
   refuse(id: RpcId, code: number, message: string): void
+  /** Refuses with an error in the peer's own form, for peers that hand it on as it is. */
+  fail(id: RpcId, error: unknown): void
   /** Resolves when the lines have ended and all of them are handled; rejects with what `receive` threw. */
   readonly done: Promise<void>
 }
@@ -48,7 +55,7 @@ const response = z.object({
   id: rpcId,
   method: z.undefined().optional(),
   result: z.unknown().optional(),
-  error: z.object({ code: z.number().catch(0), message: z.string().catch('no reason was given') }).nullish(),
+  error: z.object({ code: z.number().catch(0), message: z.string().catch('no reason was given'), data: z.unknown().optional() }).nullish(),
 })
 type Response = z.infer<typeof response>
 
@@ -57,16 +64,18 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
-/** Speaks JSON-RPC over lines. The `jsonrpc` member is neither sent nor needed. */
-export function createJsonRpc({ lines, send, receive }: RpcOptions): JsonRpc {
+/** Speaks JSON-RPC over lines. */
+export function createJsonRpc({ lines, send: sendLine, receive, versioned = false }: RpcOptions): JsonRpc {
   const pending = new Map<RpcId, Pending>()
   let lastId = 0
   let closed = false
 
+  const send = (message: object): void => sendLine(JSON.stringify(versioned ? { jsonrpc: '2.0', ...message } : message))
+
   const settle = ({ id, result, error }: Response): void => {
     const waiting = pending.get(id)
     pending.delete(id)
-    if (error) waiting?.reject(new RpcError(error.code, error.message))
+    if (error) waiting?.reject(new RpcError(error.code, error.message, error.data))
     else waiting?.resolve(result)
   }
 
@@ -93,7 +102,7 @@ export function createJsonRpc({ lines, send, receive }: RpcOptions): JsonRpc {
       const abort = (): void => reject(signal.reason)
       pending.set(own, { resolve, reject })
       signal.addEventListener('abort', abort, { once: true })
-      send(JSON.stringify({ id: own, method, params }))
+      send({ id: own, method, params })
       try {
         return await promise
       } finally {
@@ -101,9 +110,10 @@ export function createJsonRpc({ lines, send, receive }: RpcOptions): JsonRpc {
         pending.delete(own)
       }
     },
-    notify: (method, params) => send(JSON.stringify({ method, params })),
-    respond: (to, result) => send(JSON.stringify({ id: to, result })),
-    refuse: (to, code, message) => send(JSON.stringify({ id: to, error: { code, message } })),
+    notify: (method, params) => send({ method, params }),
+    respond: (to, result) => send({ id: to, result }),
+    refuse: (to, code, message) => send({ id: to, error: { code, message } }),
+    fail: (to, error) => send({ id: to, error }),
     done: read(),
   }
 }

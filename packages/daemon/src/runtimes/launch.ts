@@ -20,7 +20,8 @@ export function toCommand(executable: string): readonly [program: string, ...arg
 
 /** Starts an agent. Rejects with `RuntimeFailure` when there is none, or when the system does not start it. */
 export async function launch({ agent, executable, args, ...options }: LaunchOptions): Promise<AgentProcess> {
-  if (executable === null) throw new RuntimeFailure({ code: 'agent_not_installed', message: `${agent} is not installed.`, retryable: false })
+  if (executable === null)
+    throw new RuntimeFailure({ code: 'agent_not_installed', message: `${agent} is not installed.`, retryable: false })
   const [program, ...first] = toCommand(executable)
   try {
     return await openProcess({ ...options, executable: program, args: [...first, ...args] })

@@ -56,6 +56,19 @@ test('carries the mark, leads its own group, and is in the ledger while it lives
   expect(ledger).toEqual([`started ${agent.pid} mark`, `ended ${agent.pid}`])
 })
 
+test('hands over a secret that neither arguments nor environment show', async () => {
+  await using agent = await run('console.log(require("node:fs").readFileSync(3, "utf8")); process.stdin.resume()', { secret: 'a-secret-7' })
+  const shown = ['cmdline', 'environ'].map((file) => readFileSync(`/proc/${agent.pid}/${file}`, 'utf8'))
+  expect(await next(agent.lines)).toBe('a-secret-7')
+  expect(shown.join()).toContain('CODESDKD_PROCESS=mark')
+  expect(shown.join()).not.toContain('a-secret-7')
+})
+
+test('a process that leaves its secret unread ends as any other', async () => {
+  await using agent = await run('', { secret: 'x'.repeat(1_000_000) })
+  expect(await agent.ended).toMatchObject({ exitCode: 0 })
+})
+
 test('half a line before the exit is delivered, and so is one that comes in parts', async () => {
   await using agent = await run('process.stdout.write("wh"); setTimeout(() => process.stdout.write("ole\\nhalf"), 50)')
   expect(await Array.fromAsync(agent.lines)).toEqual([

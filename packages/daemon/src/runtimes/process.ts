@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
-import type { ChildProcessWithoutNullStreams } from 'node:child_process'
+import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
+import { Duplex } from 'node:stream'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { stripVTControlCharacters } from 'node:util'
@@ -23,6 +24,8 @@ export interface ProcessOptions {
   readonly env: Readonly<Record<string, string>>
   /** Value of `CODESDKD_PROCESS`. */
   readonly mark: string
+  /** What the process can read once, to its end, from file descriptor 3: neither its arguments nor its environment show it. */
+  readonly secret?: string
   readonly ledger: ProcessLedger
   /** Milliseconds between SIGTERM and SIGKILL; default 5000. */
   readonly stopGraceMs?: number
@@ -55,14 +58,25 @@ export async function openProcess(options: ProcessOptions): Promise<AgentProcess
       cwd: options.cwd,
       env: { ...options.env, [processMark]: options.mark },
       detached: true,
-      stdio: 'pipe',
+      stdio: options.secret === undefined ? 'pipe' : ['pipe', 'pipe', 'pipe', 'pipe'],
     })
     await once(child, 'spawn')
+    if (options.secret !== undefined) handOver(child, options.secret)
     return new AgentProcess(child, options)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN'
     throw new SpawnFailure(code, { cause: error })
   }
+}
+
+function handOver(child: ChildProcess, secret: string): void {
+  const pipe = child.stdio[3]
+  if (!(pipe instanceof Duplex)) return
+  // A process that ends without reading it is no failure of this pipe.
+  pipe.on('error', () => {})
+  pipe.end(secret)
+  // Only a pipe that is read to its end is closed.
+  pipe.resume()
 }
 
 /** A running agent. Disposing it ends the whole process group and resolves when that is gone. */

@@ -33,7 +33,9 @@ export function parseRuntimeConfig<Shape extends z.ZodRawShape>(
 ): z.infer<z.ZodObject<Shape>> {
   const parsed = schema.safeParse(Object.fromEntries(Object.entries(config).map(([key, value]) => [toSnakeCase(key), value])))
   if (parsed.success) return parsed.data
-  throw new Problem('invalid_request', `runtimeConfig: ${z.prettifyError(parsed.error)}`, { members: { allowed: Object.keys(schema.shape) } })
+  throw new Problem('invalid_request', `runtimeConfig: ${z.prettifyError(parsed.error)}`, {
+    members: { allowed: Object.keys(schema.shape) },
+  })
 }
 
 const toSnakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

@@ -13,12 +13,20 @@ export interface DataDir extends Disposable {
   readonly temp: string
 }
 
-/** Makes the directory if need be, makes it private (0700) and locks it. Throws `StartFailure`: data_dir_unusable, data_dir_locked. */
-export function openDataDir(path: string): DataDir {
+/** Makes the directory if need be and makes it private (0700), but takes no lock. Its absolute path. Throws `StartFailure`: data_dir_unusable. */
+export function makeDataDir(path: string): string {
   const directory = resolve(path)
   return usable(directory, () => {
     makeDirectory(directory)
     makePrivate(directory)
+    return directory
+  })
+}
+
+/** Makes the directory ours: private, and locked. Throws `StartFailure`: data_dir_unusable, data_dir_locked. */
+export function openDataDir(path: string): DataDir {
+  const directory = makeDataDir(path)
+  return usable(directory, () => {
     const lock = takeLock(directory)
     try {
       return { path: directory, temp: emptyDirectory(join(directory, 'tmp')), [Symbol.dispose]: () => lock[Symbol.dispose]() }

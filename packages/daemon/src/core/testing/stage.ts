@@ -5,10 +5,11 @@ import type { Event } from '@codesdkd/protocol'
 import { openStorage, type Storage } from '../../storage/storage.ts'
 import type { Verdict } from '../call-events.ts'
 import { canonicalHash, inputHash } from '../input-hash.ts'
-import type { ArtifactStore, EventLog, NativeCall, Outcome, Runtime, RuntimeSession, TaskHost } from '../ports.ts'
+import type { ArtifactStore, EventLog, NativeCall, Outcome, Runtime, RuntimeSession, TaskHost, SessionRecord } from '../ports.ts'
 import { createMasker } from '../redaction/redact.ts'
 import { toCreated } from '../session-record.ts'
 import { Session, type SessionWorld } from '../session.ts'
+import { Seats } from '../seats.ts'
 import { Slots } from '../slots.ts'
 import { sampleRecord } from './record.ts'
 
@@ -36,6 +37,11 @@ export interface StageOptions {
   readonly artifacts?: (artifacts: ArtifactStore) => ArtifactStore
   readonly secrets?: readonly string[]
   readonly idleTimeoutMs?: number
+  /** Default: that of the exported record. */
+  readonly permissionMode?: SessionRecord['permissionMode']
+  readonly approvalTimeoutMs?: number
+  /** Default: everything fits. */
+  readonly checkAnswer?: SessionWorld['checkAnswer']
 }
 
 export async function createStage(options: StageOptions): Promise<Stage> {
@@ -53,12 +59,14 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     clock,
     newId,
     slots: new Slots(4),
+    seats: new Seats({ live: 4, starting: 4 }),
     hash: { inputHash, contentHash: canonicalHash },
     queueLimit: 10,
     idleTimeoutMs,
-    approvalTimeoutMs: null,
+    approvalTimeoutMs: options.approvalTimeoutMs ?? null,
     judge: judge ?? (() => Promise.resolve({ result: 'ask', rule: 'test' })),
     checkCwd: (cwd) => Promise.resolve(cwd),
+    checkAnswer: options.checkAnswer ?? (() => []),
     observer: (event) => {
       events.push(event)
       for (const wake of waiting) wake()
@@ -66,9 +74,10 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     onChange: () => {},
     report: () => {},
   }
+  const { permissionMode = record.permissionMode } = options
   const session = new Session(
     {
-      record,
+      record: { ...record, permissionMode },
       runtime: toRuntime(run, dispose),
       environment: () => Promise.resolve({ executable: null, home: '/', shared: false, variables: {}, offlineUrl: null }),
       masker: createMasker(secrets),

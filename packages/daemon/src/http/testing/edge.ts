@@ -157,6 +157,12 @@ function scriptedSessions(calls: Calls): SessionOperations {
       return { decision: request.decision }
     },
     approvals: () => ({ items: [], next_after: null }),
+    async answer(sessionId, questionId, request, options) {
+      known(sessionId)
+      note('answer', sessionId, questionId, request, options)
+      if (questionId !== 'q1') throw new Problem('question_not_pending', 'There is no such question.')
+    },
+    questions: () => ({ items: [], next_after: null }),
     idle: () => true,
     counts: () => ({ sessions_loaded: 1, tasks_running: 1, tasks_queued: 0, approvals_pending: 0, agents_live: 0 }),
   }
@@ -174,6 +180,11 @@ function named(name: string | null): void {
 const scriptedRuntimes: RuntimeOperations = {
   names: ['codex-sdk'],
   defaultName: 'codex-sdk',
+  list: async () => [],
+  async verify(name) {
+    named(name)
+    throw new Error('nobody asks for this here')
+  },
   async health(name) {
     named(name)
     return {
@@ -185,7 +196,7 @@ const scriptedRuntimes: RuntimeOperations = {
       auth: { logged_in: true, auth_model: 'login' },
     }
   },
-  capabilities(name) {
+  async capabilities(name) {
     named(name)
     throw new Error('nobody asks for this here')
   },

@@ -13,6 +13,7 @@ import {
   toShellResult,
   toStdinCall,
 } from './calls.ts'
+import { askForServer } from './questions.ts'
 import type { CommandItem, McpItem, NativeOf, OtherItem, PatchItem } from './native.ts'
 import { withCall, withoutCall, without } from './state.ts'
 import type { CallItem, CallState, CodexState, Mapped } from './state.ts'
@@ -196,14 +197,9 @@ export function askPermissions(state: CodexState, request: RpcId, params: Native
   return ask(state, request, { ...toPermissionsCall(params), ...toReason(params.reason) }, null)
 }
 
-export function askMcp(
-  state: CodexState,
-  request: RpcId,
-  { serverName, message, _meta }: NativeOf<'mcpServer/elicitation/request'>,
-): Mapped {
-  if (_meta?.codex_approval_kind !== 'mcp_tool_call') {
-    return [state, [notice('warning', 'elicitation_declined', `${serverName} asked: ${message}`)]]
-  }
+export function askMcp(state: CodexState, request: RpcId, params: NativeOf<'mcpServer/elicitation/request'>): Mapped {
+  const { serverName, _meta } = params
+  if (_meta?.codex_approval_kind !== 'mcp_tool_call') return [state, askForServer(request, params)]
   const tool = _meta.tool_name ?? ''
   const item = findHeld(state, serverName, tool, _meta.tool_params)
   return ask(state, request, toMcpCall(item?.id ?? `elicitation/${request}`, serverName, tool, _meta.tool_params ?? item?.arguments), item)

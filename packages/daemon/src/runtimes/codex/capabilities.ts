@@ -12,7 +12,7 @@ export const codexCapabilities: Capabilities = {
   supports_usage_reporting: true,
   supports_non_interactive: true,
   supports_steer: false,
-  supports_questions: false,
+  supports_questions: true,
   supports_host_tools: false,
   supports_attachments: true,
   supports_deny_reason: true,

@@ -15,6 +15,10 @@ const shell = (command: string, more: object = {}) => ({ tool: 'shell' as const,
 const add = (file: string) => ({ tool: 'patch' as const, patch: `*** Begin Patch\n*** Add File: ${file}\n+one\n*** End Patch\n` })
 const play = (...legs: Scenario['legs']): { scenarios: readonly Scenario[] } => ({ scenarios: [{ name: 'play', prompt: 'Please', legs }] })
 const done = { text: 'Done.' }
+const options = [
+  { label: 'SQLite', description: 'One file.' },
+  { label: 'Postgres', description: 'A server.' },
+]
 
 const kinds = ({ observations }: Turn) => observations.map(({ kind }) => kind).filter((kind) => kind !== 'event' && kind !== 'call.output')
 const inWorkspace = ({ workspace }: Stage, file: string) => path.join(workspace, file)
@@ -202,6 +206,19 @@ test('a stop ends the command that runs', async () => {
   expect(turn.observations.at(-1)).toMatchObject({ kind: 'call.completed', result: { isError: true } })
 })
 
+test('the model may ask the person at any time: the answer is in its next request, and so is the reason for none', async () => {
+  const ask = { name: 'request_user_input', input: { questions: [{ id: 'db', header: 'Database', question: 'Which database?', options }] } }
+  await using stage = await openStage(play({ tools: [{ tool: 'native', ...ask }] }, done))
+  await using session = await stage.open()
+  const turn = await runTurn(session, 'Please', { answer: () => ({ outcome: 'accept', content: { db: 'SQLite' } }) })
+  expect(turn.outcome).toMatchObject({ status: 'completed' })
+  expect(turn.questions).toMatchObject([{ title: 'Which database?', schema: { type: 'object', required: ['db'] } }])
+  expect(lastRequest(stage)).toContain('SQLite\\"]')
+  const other = await runTurn(session, 'Please once more', { answer: () => decline('Ask Ada.') })
+  expect(other.outcome.status).toBe('completed')
+  expect(lastRequest(stage)).toContain('Ask Ada.')
+})
+
 test('a stop ends a turn that waits for a decision', async () => {
   await using stage = await openStage(play({ tools: [shell('touch one')] }, done))
   await using session = await stage.open()
@@ -386,7 +403,12 @@ test('earlier messages and images reach the model', async () => {
       ],
     },
   ]
-  const host = { signal: new AbortController().signal, observe: async () => {}, ask: async () => approve, answer: async () => decline('not now') }
+  const host = {
+    signal: new AbortController().signal,
+    observe: async () => {},
+    ask: async () => approve,
+    answer: async () => decline('not now'),
+  }
   await session.run({ taskId: 'task', permissionMode: 'ask', messages, runtimeConfig: { reasoning_effort: 'low' } }, host)
   const request = lastRequest(stage)
   expect(request).toContain(pixel)

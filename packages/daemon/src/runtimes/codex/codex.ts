@@ -13,6 +13,7 @@ import { RpcClosed, RpcError, createJsonRpc } from '../json-rpc.ts'
 import type { Incoming, JsonRpc } from '../json-rpc.ts'
 import { launch, readVersion, toStartFailure } from '../launch.ts'
 import { anyExists } from '../login-file.ts'
+import { toLoginHint } from '../login-hint.ts'
 import type { AgentProcess } from '../process.ts'
 import type { RuntimeOptions } from '../runtime-options.ts'
 import { toSafeMessage } from '../safe-message.ts'
@@ -70,7 +71,16 @@ async function openCodex(
     await launch({
       agent: 'Codex',
       executable: env.executable,
-      args: toArguments({ env, cwd: spec.cwd, trustWorkspace: spec.trustWorkspace, model: spec.model, config, loggedIn: await hasLogin(env), mark, scratch }),
+      args: toArguments({
+        env,
+        cwd: spec.cwd,
+        trustWorkspace: spec.trustWorkspace,
+        model: spec.model,
+        config,
+        loggedIn: await hasLogin(env),
+        mark,
+        scratch,
+      }),
       cwd: spec.cwd,
       env: { ...env.variables, CODEX_HOME: env.home },
       mark,
@@ -173,10 +183,7 @@ async function readAuthStatus(runtime: string, env: RuntimeEnv): Promise<AuthSta
   if (await hasLogin(env)) return { ...status, logged_in: true, account_label: 'Codex login' }
   if (credentialVariables.some((name) => (env.variables[name] ?? '') !== ''))
     return { ...status, logged_in: true, account_label: 'API key' }
-  const login_hint = env.shared
-    ? 'Run "codex login" as the user of the daemon, or set OPENAI_API_KEY in its environment.'
-    : 'Give the session OPENAI_API_KEY in its env.'
-  return { ...status, logged_in: false, login_hint }
+  return { ...status, logged_in: false, login_hint: toLoginHint({ alias: 'codex', env, variable: 'OPENAI_API_KEY' }) }
 }
 
 /** Whether a login file is there for this home; its content is not looked at. */

@@ -81,7 +81,8 @@ export async function prepareHome(env: RuntimeEnv, mark: string): Promise<string
   await writeFile(draft, settingsFile, { mode: 0o600 })
   await rename(draft, path.join(env.home, 'config.toml'))
   const userHome = toUserHome(env)
-  if (env.shared && userHome !== null && path.resolve(userHome) !== path.resolve(env.home)) await linkLogin(path.join(userHome, 'auth.json'), path.join(env.home, 'auth.json'))
+  if (env.shared && userHome !== null && path.resolve(userHome) !== path.resolve(env.home))
+    await linkLogin(path.join(userHome, 'auth.json'), path.join(env.home, 'auth.json'))
   const scratch = path.join(env.home, 'scratch', mark)
   await mkdir(scratch, { recursive: true, mode: 0o700 })
   return scratch
@@ -107,6 +108,8 @@ memories = false
 skill_mcp_dependency_install = false
 # What is typed into a running terminal is never asked about.
 unified_exec_tty = false
+# Otherwise the model may ask the person only while it plans.
+default_mode_request_user_input = true
 # Otherwise a refused connection is retried for ever.
 unbounded_connection_retries = false
 

@@ -12,6 +12,7 @@ import {
   streamOutput,
   typeInput,
 } from './call-flow.ts'
+import { askPerson } from './questions.ts'
 import { noise, toNative } from './native.ts'
 import type { Item, Native, NativeOf } from './native.ts'
 import { mapRaw } from './raw.ts'
@@ -47,6 +48,7 @@ function mapRequest(state: CodexState, native: Native, request: RpcId): Mapped {
   if (method === 'item/fileChange/requestApproval') return askPatch(state, request, params)
   if (method === 'item/permissions/requestApproval') return askPermissions(state, request, params)
   if (method === 'mcpServer/elicitation/request') return askMcp(state, request, params)
+  if (method === 'item/tool/requestUserInput') return [state, askPerson(request, params)]
   return [state, []]
 }
 
@@ -92,6 +94,7 @@ function mapNotification(state: CodexState, native: Native): Mapped {
     case 'item/fileChange/requestApproval':
     case 'item/permissions/requestApproval':
     case 'mcpServer/elicitation/request':
+    case 'item/tool/requestUserInput':
       return [state, []]
     default:
       return native satisfies never

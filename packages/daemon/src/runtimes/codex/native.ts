@@ -124,10 +124,28 @@ const native = z.discriminatedUnion('method', [
     turnId: maybe,
     serverName: text,
     message: text,
+    mode: maybe,
+    requestedSchema: z.record(z.string(), z.unknown()).nullish().catch(null),
     _meta: z
       .looseObject({ codex_approval_kind: maybe, tool_name: maybe, tool_description: maybe, tool_params: z.unknown().optional() })
       .nullish()
       .catch(null),
+  }),
+  on('item/tool/requestUserInput', {
+    ...turnId,
+    questions: z
+      .array(
+        z.object({
+          id: z.string(),
+          question: text,
+          isOther: z.boolean().nullish().catch(null),
+          options: z
+            .array(z.object({ label: z.string(), description: maybe }))
+            .nullish()
+            .catch(null),
+        }),
+      )
+      .catch([]),
   }),
 ])
 export type Native = z.infer<typeof native>

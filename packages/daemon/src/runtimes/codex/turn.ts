@@ -1,7 +1,9 @@
-import type { Decision, NativeCall, Observation, TaskHost } from '../../core/ports.ts'
+import { isAsked } from '../../core/ports.ts'
+import type { Decision, NativeCall, Observation, Question, TaskHost } from '../../core/ports.ts'
 import { toAnswer, toRefusal } from './answers.ts'
 import { answered } from './call-flow.ts'
 import { mapCodex } from './map.ts'
+import { toReply } from './questions.ts'
 import { createCodexState, hasRunningCalls } from './state.ts'
 import type { ApprovalPolicy, CodexState, TurnEnd } from './state.ts'
 import type { Incoming, JsonRpc } from '../json-rpc.ts'
@@ -45,11 +47,14 @@ export class CodexTurn {
   async receive(message: Incoming): Promise<void> {
     const [state, observations] = mapCodex(this.#state, message)
     this.#state = state
-    const asked = observations.find((observation) => observation.kind === 'call.asked')
+    const asked = observations.find(isAsked)
     if (message.kind === 'request' && asked === undefined) refuse(this.#options.rpc, message)
-    await this.#observe(observations.filter((observation) => observation.kind !== 'call.asked'))
+    await this.#observe(observations.filter((observation) => !isAsked(observation)))
     // Not awaited: other calls go on while this one waits.
-    if (message.kind === 'request' && asked !== undefined) this.#ask(message, asked.call).catch((error: unknown) => this.#end.reject(error))
+    if (message.kind === 'request' && asked !== undefined) {
+      const answered = asked.kind === 'call.asked' ? this.#ask(message, asked.call) : this.#answer(message, asked.question)
+      answered.catch((error: unknown) => this.#end.reject(error))
+    }
     if (state.turnId !== null) this.#start.resolve(state.turnId)
     if (state.end === null) return
     this.#end.resolve(state.end)
@@ -74,10 +79,22 @@ export class CodexTurn {
     if (approved) await this.#observe([{ kind: 'call.started', id: call.id }])
   }
 
+  async #answer(request: Request, question: Question): Promise<void> {
+    const { rpc, host } = this.#options
+    const answer = await host.answer(question)
+    if (host.signal.aborted || this.#state.end !== null) return
+    if (answer.outcome === 'decline') await this.#steer(`The user did not answer. ${answer.reason}`)
+    const reply = toReply(request.method, answer)
+    if (reply !== null) rpc.respond(request.id, reply)
+  }
+
   // Codex tells the model only that the call was rejected. What is steered in before the answer stands in the model's next request.
   async #tellReason(call: NativeCall, decision: Extract<Decision, { decision: 'denied' }>): Promise<void> {
+    await this.#steer(`Denied: \`${call.title.slice(0, 200)}\`. ${decision.reason}`)
+  }
+
+  async #steer(text: string): Promise<void> {
     const { rpc, threadId } = this.#options
-    const text = `Denied: \`${call.title.slice(0, 200)}\`. ${decision.reason}`
     const params = { threadId, expectedTurnId: this.#state.turnId, input: [{ type: 'text', text, text_elements: [] }] }
     await rpc.request('turn/steer', params, AbortSignal.timeout(steerTimeoutMs)).catch(() => {})
   }

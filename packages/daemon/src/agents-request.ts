@@ -1,0 +1,55 @@
+import * as z from 'zod'
+import { credentialNamespace } from '@codesdkd/protocol'
+import { StartFailure } from './core/start-failure.ts'
+import { toRuntimeName } from './runtime-names.ts'
+
+/** What `codesdkd agents` is to do. Names are those on the wire, or `all` where several make sense. */
+export type AgentsRequest =
+  | { readonly action: 'list' | 'doctor'; readonly json: boolean }
+  | { readonly action: 'install' | 'verify'; readonly name: string; readonly json: boolean }
+  | { readonly action: 'login'; readonly name: string; readonly namespace: string | null; readonly args: readonly string[] }
+
+const flags = z.object({ json: z.boolean().default(false), namespace: credentialNamespace.nullable().default(null) })
+
+/**
+ * What the words of the command line ask `codesdkd agents` to do; null: to serve. `given` are the flags that only `codesdkd agents` has.
+ * Throws `StartFailure`.
+ */
+export function toAgentsRequest(words: readonly string[], given: Readonly<Record<string, unknown>>): AgentsRequest | null {
+  const [command = 'serve', ...rest] = words
+  if (command !== 'serve' && command !== 'agents') fail(`unknown command ${JSON.stringify(command)}; try: codesdkd --help`)
+  const [action] = rest
+  const foreign = Object.keys(given).find((flag) => command !== 'agents' || (action === 'login' ? flag === 'json' : flag === 'namespace'))
+  if (foreign !== undefined) fail(`Unknown option '--${foreign}'; try: codesdkd --help`)
+  if (command === 'serve') return expectNoMore(rest)
+  const checked = flags.safeParse(given)
+  if (!checked.success) return fail(`flag namespace: ${checked.error.issues[0]?.message ?? 'is not valid'}`)
+  return toRequest(rest, checked.data)
+}
+
+function toRequest([action, name, ...rest]: readonly string[], { json, namespace }: z.infer<typeof flags>): AgentsRequest {
+  switch (action) {
+    case 'list':
+    case 'doctor':
+      expectNoMore(name === undefined ? [] : [name])
+      return { action, json }
+    case 'install':
+    case 'verify':
+      expectNoMore(rest)
+      return { action, json, name: toRuntimeName(name ?? fail(`which agent? try: codesdkd agents ${action} <name>|all`)) }
+    case 'login':
+      return { action, namespace, args: rest, name: toRuntimeName(name ?? fail('which agent? try: codesdkd agents login <name>')) }
+    case undefined:
+      return fail('codesdkd agents needs one of list, install, login, verify, doctor')
+    default:
+      return fail(`codesdkd agents needs one of list, install, login, verify, doctor, not ${JSON.stringify(action)}`)
+  }
+}
+
+function expectNoMore([word]: readonly string[]): null {
+  return word === undefined ? null : fail(`unexpected argument ${JSON.stringify(word)}; try: codesdkd --help`)
+}
+
+function fail(message: string): never {
+  throw new StartFailure('invalid_config', message)
+}

@@ -1,0 +1,87 @@
+import { findCall, type CallIdentity, type PermissionMode, type TaskState } from '@codesdkd/protocol'
+import { boundCall, type StoreText } from './bounds.ts'
+import type { Inputs, Verdict } from './call-events.ts'
+import { denyPending, evaluate, openTask, request } from './decide.ts'
+import type { Draft, Journal } from './journal.ts'
+import type { PatientStore } from './patient-store.ts'
+import type { Clock, Decision, NativeCall } from './ports.ts'
+
+export interface OpenCallsOptions {
+  readonly journal: Journal
+  readonly taskId: string
+  readonly permissionMode: PermissionMode
+  readonly clock: Clock
+  readonly inputs: Inputs
+  /** Milliseconds that a call waits for a person; null: for ever. */
+  readonly timeoutMs: number | null
+  /** Policy for one call; looks at the file system. Never rejects. */
+  readonly judge: (call: NativeCall, mode: PermissionMode) => Promise<Verdict>
+  readonly stored: PatientStore
+  /** Commits, and lets what waits look again. */
+  readonly record: (drafts: readonly Draft[], durability: 'lazy' | 'synced') => Promise<void>
+}
+
+interface Waiting {
+  readonly call: CallIdentity
+  readonly resolve: (decision: Decision) => void
+  readonly timer: NodeJS.Timeout | undefined
+}
+
+/** Calls of the agent of one task, while they wait for their decisions. */
+export class OpenCalls {
+  readonly #options: OpenCallsOptions
+  readonly #waiting = new Set<Waiting>()
+
+  constructor(options: OpenCallsOptions) {
+    this.#options = options
+  }
+
+  /** Asks policy and, if need be, a person; resolves when the decision is on disk. `ending` is looked at when the call is written down. */
+  async ask(native: NativeCall, ending: () => boolean): Promise<Decision> {
+    const { journal, inputs, judge, permissionMode, stored, taskId, record } = this.#options
+    const made = stored((store: StoreText) => boundCall(native, store))
+    const shown = made instanceof Promise ? await made : made
+    // From here to the commit nothing is awaited: the attempt that is counted is the attempt that is written.
+    const asked = request(journal.state, taskId, native, inputs)
+    if (asked === null || ending()) return { decision: 'denied', reason: 'the task is ending' }
+    const events = asked.events.map((event) =>
+      event.type === 'tool.call.requested'
+        ? { ...event, payload: { ...event.payload, input: shown.input, ...(shown.diff === undefined ? {} : { diff: shown.diff }) } }
+        : event,
+    )
+    await record(events, 'lazy')
+    const verdict = await judge(native, permissionMode)
+    return this.#decided(asked.call, verdict)
+  }
+
+  /** Lets what is decided go on. Looks at nothing that is not committed. */
+  settle(task: TaskState | undefined): void {
+    for (const waiting of this.#waiting) {
+      const { call, resolve, timer } = waiting
+      const found = task === undefined ? undefined : findCall(task, call.tool_call_id)
+      if (found !== undefined && found.attempt === call.attempt && (found.phase === 'requested' || found.phase === 'pending')) continue
+      this.#waiting.delete(waiting)
+      clearTimeout(timer)
+      const approved = found?.attempt === call.attempt && found.phase !== 'denied'
+      resolve(approved ? { decision: 'approved' } : { decision: 'denied', reason: found?.denied_reason ?? 'the task has ended' })
+    }
+  }
+
+  /** Commits the verdict and resolves when policy, a person, a time limit or the end of the task has decided. */
+  #decided(call: CallIdentity, verdict: Verdict): Promise<Decision> {
+    const { journal, inputs, clock, timeoutMs, taskId, record } = this.#options
+    const limit = verdict.result === 'ask' ? timeoutMs : null
+    const expiresAt = limit === null ? null : new Date(Date.parse(clock.now()) + limit).toISOString()
+    return new Promise((resolve) => {
+      const timer = limit === null ? undefined : setTimeout(() => this.#expire(call), limit)
+      this.#waiting.add({ call, resolve, timer })
+      void record(evaluate(journal.state, taskId, call, verdict, inputs, expiresAt), 'synced')
+    })
+  }
+
+  #expire(call: CallIdentity): void {
+    const { journal, inputs, taskId, record } = this.#options
+    const task = openTask(journal.state, taskId)
+    if (task !== undefined) void record(denyPending(task, 'approval_timeout', inputs, call), 'synced')
+  }
+}

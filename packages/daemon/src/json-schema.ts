@@ -1,0 +1,31 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+
+/** Bytes of a schema, as JSON. */
+const SCHEMA_LIMIT = 64 * 1024
+
+/**
+ * Finds what is wrong with a value by a JSON Schema (2020-12); empty when it fits. Schemas come from agents and their
+ * servers: nothing is fetched, and what could be made to run for ever is not taken. Throws for a schema that cannot be used.
+ */
+export function checkSchema(schema: unknown, value: unknown): readonly string[] {
+  if (typeof schema !== 'object' || schema === null) throw new Error('the schema is not an object')
+  if (JSON.stringify(schema).length > SCHEMA_LIMIT) throw new Error('the schema is too large')
+  const ajv = new Ajv2020({
+    strict: false,
+    validateFormats: false,
+    // The schema of schemas has patterns of its own; what is wrong with a schema shows when it is compiled.
+    meta: false,
+    validateSchema: false,
+    code: { regExp: Object.assign(refusePattern, { code: '' }) },
+  })
+  const validate = ajv.compile(schema)
+  if (validate(value)) return []
+  return (validate.errors ?? []).map(
+    ({ instancePath, message }) => `${instancePath === '' ? 'it' : instancePath.slice(1)} ${message ?? 'is not valid'}`,
+  )
+}
+
+/** A regular expression of somebody else can take for ever. */
+function refusePattern(): never {
+  throw new Error('patterns are not supported')
+}

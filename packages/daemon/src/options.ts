@@ -1,0 +1,120 @@
+import * as z from 'zod'
+import { permissionMode } from '@codesdkd/protocol'
+
+// Coercion would take an empty text for 0.
+const number = z.union(
+  [
+    z.number(),
+    z
+      .string()
+      .regex(/^\d+(\.\d+)?$/)
+      .transform(Number),
+  ],
+  { error: 'must be a number' },
+)
+const port = number.pipe(z.int().min(0).max(65_535))
+const seconds = number.pipe(z.number().positive().max(2_147_483))
+const count = number.pipe(z.int().min(1))
+const flag = z.union([z.boolean(), z.stringbool()], { error: 'must be true or false' })
+const list = z.union([
+  z.array(z.string().min(1)),
+  z
+    .string()
+    .min(1)
+    .transform((text) => text.split(',').map((part) => part.trim())),
+])
+
+// A command line may have commas.
+const lines = z.union([
+  z.array(z.string().min(1)),
+  z
+    .string()
+    .min(1)
+    .transform((text) => text.split('\n').filter((line) => line.trim() !== '')),
+])
+
+export interface Option {
+  readonly schema: z.ZodType
+  /** Shown in the usage text; `null` for a switch. */
+  readonly value: string | null
+  readonly help: string
+  readonly many?: true
+}
+
+function executable(agent: string) {
+  return { schema: z.string().min(1), value: '<file>', help: `the ${agent} executable` } as const
+}
+
+/**
+ * Every setting, once: flag `--name`, environment `CODESDKD_NAME`, key `name` of the config file (with _ for -).
+ * The usage text and the parser come from this table.
+ */
+export const options = {
+  host: { schema: z.string().min(1), value: '<address>', help: 'address to listen on (127.0.0.1)' },
+  port: { schema: port, value: '<n>', help: 'port to listen on; 0 lets the system choose (0)' },
+  listen: { schema: z.string().regex(/^unix:.+/, 'must be unix:<path>'), value: 'unix:<path>', help: 'listen on a Unix socket instead' },
+  'data-dir': { schema: z.string().min(1), value: '<dir>', help: 'where everything is kept ($XDG_STATE_HOME/codesdkd)' },
+  'workspace-root': { schema: list, value: '<dir>', help: 'confine sessions to this folder; repeatable', many: true },
+  runtimes: { schema: list, value: '<names>', help: 'runtimes to offer, separated by commas (all)', many: true },
+  'default-runtime': { schema: z.string().min(1), value: '<name>', help: 'runtime of sessions that name none (codex-sdk)' },
+  'default-permission-mode': { schema: permissionMode, value: '<mode>', help: 'auto, ask or yolo (auto)' },
+  'max-permission-mode': { schema: permissionMode, value: '<mode>', help: 'the most that a request may choose: ask < auto < yolo (yolo)' },
+  auth: { schema: z.enum(['same-user', 'token', 'none']), value: '<how>', help: 'who may connect: same-user, token or none' },
+  'token-file': { schema: z.string().min(1), value: '<file>', help: 'file (mode 0600) with the bearer token; switches token mode on' },
+  'allow-host': { schema: list, value: '<host>', help: 'further value of the Host header; repeatable', many: true },
+  'allow-origin': { schema: list, value: '<origin>', help: 'origin that may call from a browser; repeatable', many: true },
+  'base-path': {
+    schema: z.string().regex(/^(\/[A-Za-z0-9._~-]+)*\/?$/, 'must be a path such as /codesdkd'),
+    value: '<path>',
+    help: 'path prefix under which a proxy shows the daemon',
+  },
+  'approval-timeout': { schema: seconds, value: '<seconds>', help: 'deny what nobody decides for so long (never)' },
+  'agent-idle-timeout': { schema: seconds, value: '<seconds>', help: 'close an agent that has had no task for so long (300)' },
+  'max-running-tasks': { schema: count, value: '<n>', help: 'tasks that run at once; others wait (32)' },
+  'max-live-agents': { schema: count, value: '<n>', help: 'agents that are alive at once; the longest idle makes room (32)' },
+  'max-queued-tasks': { schema: count, value: '<n>', help: 'tasks that wait in one session; more are refused (64)' },
+  'max-sse-clients': { schema: count, value: '<n>', help: 'open event streams; more are refused (2000)' },
+  'max-body-bytes': { schema: count, value: '<n>', help: 'largest request body (1048576)' },
+  'max-task-body-bytes': { schema: count, value: '<n>', help: 'largest request body of a task (8388608)' },
+  'parent-watch': {
+    schema: z.enum(['auto', 'stdin', 'off']),
+    value: '<how>',
+    help: 'end with the process that started this one: auto, stdin or off (auto)',
+  },
+  metrics: { schema: flag, value: null, help: 'serve Prometheus metrics at /metrics' },
+  offline: { schema: flag, value: null, help: 'play the offline model to every agent: no login, no network' },
+  'offline-scenario': { schema: z.string().min(1), value: '<file>', help: 'scenario file for --offline (the demo)' },
+  'no-shared': { schema: flag, value: null, help: "never use the user's own logins: every namespace is private" },
+  'log-level': {
+    schema: z.enum(['debug', 'info', 'warn', 'error', 'silent']),
+    value: '<level>',
+    help: 'debug, info, warn, error or silent (info)',
+  },
+  agent: { schema: lines, value: '<name>=<command>', help: 'a further agent, which speaks ACP; repeatable', many: true },
+  'codex-bin': executable('Codex'),
+  'claude-bin': executable('Claude'),
+  'gemini-bin': executable('Gemini'),
+  'opencode-bin': executable('OpenCode'),
+} as const satisfies Record<string, Option>
+
+/** The settings of one source, or of all of them. */
+export type Settings = { readonly [N in keyof typeof options]?: z.infer<(typeof options)[N]['schema']> }
+
+export const usage = `usage: codesdkd [serve] [options]
+       codesdkd agents list|doctor [--json] [options]
+       codesdkd agents install|verify <name>|all [--json] [options]
+       codesdkd agents login <name> [--namespace <name>] [options] [-- what the agent's own login takes]
+
+One local HTTP daemon for coding agents. Prints {"url":"http://127.0.0.1:12345"} when it is ready; logs go to stderr.
+
+${Object.entries(options)
+  .map(([name, { value, help }]) => `  ${`--${name}${value === null ? '' : ` ${value}`}`.padEnd(38)} ${help}`)
+  .join('\n')}
+  --config <file>                        config file ($XDG_CONFIG_HOME/codesdkd/config.json)
+  --version                              print the version
+  --help                                 print this
+
+Each option is also an environment variable (--data-dir: CODESDKD_DATA_DIR) and a key of the config file ("data_dir").
+Further agents may also stand in the config file, as "agents": [{"name": "mine", "command": "my-agent", "args": ["--acp"]}].
+A flag wins over the environment, the environment over the file.
+`

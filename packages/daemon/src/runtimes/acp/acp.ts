@@ -1,0 +1,138 @@
+import type { AuthStatus, TaskError } from '@codesdkd/protocol'
+import { RuntimeFailure } from '../../core/ports.ts'
+import type { Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../core/ports.ts'
+import { openConversation } from './open.ts'
+import type { OpenedConversation } from './open.ts'
+import type { AcpConfig, AcpProfile, Launch } from './profile.ts'
+import { AcpSession } from './session.ts'
+import { refuse } from './turn.ts'
+import { RpcClosed, createJsonRpc } from '../json-rpc.ts'
+import type { JsonRpc } from '../json-rpc.ts'
+import { launch, readVersion, toStartFailure } from '../launch.ts'
+import { killMarked } from '../leftovers.ts'
+import { processMark } from '../process.ts'
+import type { AgentProcess } from '../process.ts'
+import type { RuntimeOptions } from '../runtime-options.ts'
+
+/** A runtime for any agent that speaks the Agent Client Protocol: one process for each live session. */
+export function createAcpRuntime<Config extends AcpConfig>(profile: AcpProfile<Config>, options: RuntimeOptions): Runtime {
+  const { name, displayName, versionPattern } = profile
+  return {
+    name,
+    capabilities: profile.capabilities,
+    credentialVariables: profile.credentialVariables,
+    homeVariables: profile.homeVariables,
+    parseConfig: (config) => toRecord(profile.parseConfig(config)),
+    async health(env, signal) {
+      const { executable, variables } = env
+      const auth = await profile.readAuth(env)
+      if (executable === null) {
+        const error = { reason: 'not_installed', message: `${displayName} is not installed.` }
+        return { ok: false, runtime: name, version: null, installed: false, auth, error }
+      }
+      if (versionPattern === null) return { ok: true, runtime: name, version: null, installed: true, auth }
+      const version = await readVersion(executable, versionPattern, { variables, signal })
+      if (version !== null) return { ok: true, runtime: name, version, installed: true, auth }
+      const error = { reason: 'not_working', message: `${displayName} did not tell its version.` }
+      return { ok: false, runtime: name, version, installed: true, auth, error }
+    },
+    async authStatus(env): Promise<AuthStatus> {
+      return { ok: true, runtime: name, ...(await profile.readAuth(env)) }
+    },
+    open: (spec, env, signal) => openSession(profile, { ...options, spec, env, signal }),
+  }
+}
+
+function toRecord(config: object): Record<string, unknown> {
+  return { ...config }
+}
+
+interface SessionOptions extends RuntimeOptions {
+  readonly spec: SessionSpec
+  readonly env: RuntimeEnv
+  readonly signal: AbortSignal
+}
+
+async function openSession<Config extends AcpConfig>(profile: AcpProfile<Config>, options: SessionOptions): Promise<RuntimeSession> {
+  const { spec, env, newId, startTimeoutMs = 30_000, signal, interruptGraceMs } = options
+  const config = profile.parseConfig(spec.runtimeConfig)
+  const mark = newId()
+  const deadline = AbortSignal.timeout(startTimeoutMs)
+  await using stack = new AsyncDisposableStack()
+  const launched = stack.use(await profile.prepare({ env, spec, config, mark }))
+  const process = stack.use(await start(profile, launched, mark, options))
+  let session: AcpSession | null = null
+  let heard = performance.now()
+  // What is said before the first turn is said to nobody: the agent introduces itself, or repeats an earlier conversation.
+  const rpc: JsonRpc = createJsonRpc({
+    lines: process.lines,
+    send: (line) => process.write(line),
+    versioned: true,
+    async receive(message) {
+      heard = performance.now()
+      if (session !== null) await session.receive(message)
+      else if (message.kind === 'request') refuse(rpc, message)
+    },
+  })
+  const conversation = await converse(rpc, profile, {
+    spec,
+    config,
+    launch: launched,
+    silentFor: () => performance.now() - heard,
+    signal: AbortSignal.any([signal, deadline]),
+  }).catch(async (error: unknown) => {
+    const failure = signal.aborted ? null : await toFailure(profile.displayName, error, process)
+    process.kill()
+    await process.ended
+    await killMarked(processMark, mark)
+    signal.throwIfAborted()
+    throw failure ?? error
+  })
+  session = new AcpSession({
+    profile,
+    process,
+    rpc,
+    launch: launched,
+    ...conversation,
+    cwd: spec.cwd,
+    mark,
+    resources: stack.move(),
+    ...(interruptGraceMs === undefined ? {} : { interruptGraceMs }),
+  })
+  return session
+}
+
+function converse<Config extends AcpConfig>(
+  rpc: JsonRpc,
+  profile: AcpProfile<Config>,
+  options: Omit<Parameters<typeof openConversation<Config>>[1], 'profile'>,
+): Promise<OpenedConversation> {
+  // Between two requests nobody else would notice that the agent has ended.
+  const broken = rpc.done.then(() => Promise.reject(new RpcClosed('the agent has ended')))
+  broken.catch(() => {})
+  return Promise.race([openConversation(rpc, { ...options, profile }), broken])
+}
+
+function start<Config extends AcpConfig>(
+  profile: AcpProfile<Config>,
+  { args, variables, cwd, secret }: Launch,
+  mark: string,
+  { spec, env, ledger, stopGraceMs }: SessionOptions,
+): Promise<AgentProcess> {
+  const common = { agent: profile.displayName, executable: env.executable, args, cwd: cwd ?? spec.cwd, env: variables, mark, ledger }
+  return launch({ ...common, ...(secret === undefined ? {} : { secret }), ...(stopGraceMs === undefined ? {} : { stopGraceMs }) })
+}
+
+async function toFailure(agent: string, error: unknown, process: AgentProcess): Promise<RuntimeFailure> {
+  return error instanceof RuntimeFailure ? error : new RuntimeFailure(await toStartError(agent, error, process), { cause: error })
+}
+
+async function toStartError(agent: string, error: unknown, process: AgentProcess): Promise<TaskError> {
+  if (error instanceof DOMException && error.name === 'TimeoutError') {
+    return { code: 'agent_start_timeout', message: `${agent} did not come up in time.`, retryable: true }
+  }
+  if (!(error instanceof RpcClosed)) {
+    return { code: 'agent_protocol_error', message: `${agent} answered in a way that is not understood.`, retryable: false }
+  }
+  return toStartFailure(agent, await process.settle())
+}

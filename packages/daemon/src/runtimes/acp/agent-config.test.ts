@@ -1,0 +1,52 @@
+import { Problem } from '@codesdkd/protocol'
+import { expect, test } from 'vitest'
+import { parseAgentEntry, parseAgentOption } from './agent-config.ts'
+import { toSupportedRuntime } from './configured.ts'
+
+const options = { ledger: { started: () => {}, ended: () => {} }, newId: () => 'id' }
+
+test('an agent of the command line is a name and the words of a command', () => {
+  expect(parseAgentOption(`goose=/opt/goose acp --profile "my own" it\\'s`)).toMatchObject({
+    name: 'goose',
+    command: '/opt/goose',
+    args: ['acp', '--profile', 'my own', "it's"],
+  })
+  expect(parseAgentOption('a=b=c')).toMatchObject({ name: 'a', command: 'b=c' })
+})
+
+test.each(['', 'goose', 'goose=', '=goose', 'Goose=goose', '-goose=goose', 'goose=goose | tee', 'goose=$(goose)', 'goose=goose "half'])(
+  '%j is no agent',
+  (text) => {
+    expect(() => parseAgentOption(text)).toThrow(Problem)
+  },
+)
+
+test('an entry says what it does not know', () => {
+  const entry = { name: 'goose', command: 'goose' }
+  expect(() => parseAgentEntry({ ...entry, colour: 'red' })).toThrow(/colour/)
+  expect(() => parseAgentEntry({ ...entry, env: { 'A B': 'c' } })).toThrow(Problem)
+})
+
+test('what is known of an agent is what it claims', () => {
+  const entry = parseAgentEntry({ name: 'goose', command: 'goose', models: ['one'], capabilities: { supports_session_resume: true } })
+  const { capabilities } = toSupportedRuntime(entry).create(options)
+  expect(capabilities).toMatchObject({ runtime: 'goose', models: ['one'], supports_session_resume: true, supports_questions: false })
+})
+
+test('a base URL and a key are taken only where the entry says how to tell them', () => {
+  const entry = { name: 'goose', command: 'goose' }
+  const config = { base_url: 'http://127.0.0.1:1/v1', envKey: 'KEY' }
+  const told = toSupportedRuntime(parseAgentEntry({ ...entry, base_url_variable: 'URL', key_variable: 'KEY' })).create(options)
+  expect(told.parseConfig?.(config)).toEqual({ base_url: 'http://127.0.0.1:1/v1', env_key: 'KEY' })
+  const silent = toSupportedRuntime(parseAgentEntry(entry)).create(options)
+  expect(() => silent.parseConfig?.(config)).toThrow(/base_url and env_key/)
+})
+
+test('an agent is looked for by its absolute path or on the PATH, and nowhere else', async () => {
+  const find = (command: string) =>
+    toSupportedRuntime(parseAgentEntry({ name: 'a', command })).findExecutable({ configured: null, installed: null, searchPath: '/bin' })
+  expect(await find('/bin/sh')).toBe('/bin/sh')
+  expect(await find('sh')).toBe('/bin/sh')
+  expect(await find('./sh')).toBeNull()
+  expect(await find('/nowhere/sh')).toBeNull()
+})

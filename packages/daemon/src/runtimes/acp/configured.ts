@@ -1,0 +1,139 @@
+import * as path from 'node:path'
+import { Problem, capabilities } from '@codesdkd/protocol'
+import type { AuthStatus, Capabilities } from '@codesdkd/protocol'
+import * as z from 'zod'
+import type { Runtime, RuntimeEnv } from '../../core/ports.ts'
+import { createAcpRuntime } from './acp.ts'
+import type { AgentEntry } from './agent-config.ts'
+import type { AcpProfile, Launch, PrepareContext } from './profile.ts'
+import { findOnPath } from '../executable.ts'
+import type { ExecutableOptions } from '../executable.ts'
+import { baseUrl, mcpServers, parseRuntimeConfig, variableName } from '../runtime-config.ts'
+import type { RuntimeOptions } from '../runtime-options.ts'
+
+/** An agent of the configuration, in the form of the table of runtimes. Nothing of it is ours to install or to log in to. */
+export function toSupportedRuntime(entry: AgentEntry): {
+  readonly create: (options: RuntimeOptions) => Runtime
+  readonly findExecutable: (options: ExecutableOptions) => Promise<string | null>
+  readonly packages: readonly string[]
+  readonly login: null
+} {
+  return {
+    create: (options) => createAcpRuntime(toProfile(entry), options),
+    findExecutable: ({ configured, searchPath }) => findCommand(configured ?? entry.command, searchPath),
+    packages: [],
+    login: null,
+  }
+}
+
+function findCommand(command: string, searchPath: string): Promise<string | null> {
+  // A name that holds a directory is looked for there and nowhere else, and from the daemon's own directory never.
+  if (path.isAbsolute(command)) return findOnPath(path.basename(command), path.dirname(command))
+  return command.includes(path.sep) ? Promise.resolve(null) : findOnPath(command, searchPath)
+}
+
+const offlineKey = 'offline'
+
+const runtimeConfig = z.strictObject({ base_url: baseUrl.optional(), env_key: variableName.optional(), mcp_servers: mcpServers.optional() })
+type ConfiguredConfig = z.infer<typeof runtimeConfig>
+
+function toProfile(entry: AgentEntry): AcpProfile<ConfiguredConfig> {
+  const { name, credential_variables: credentialVariables, mode, after_denial: after } = entry
+  return {
+    name,
+    displayName: name,
+    capabilities: toCapabilities(entry),
+    credentialVariables,
+    homeVariables: [],
+    parseConfig: (config) => parseConfig(entry, config),
+    // How an agent that nobody knows takes `--version` is not known either.
+    versionPattern: entry.version_pattern === undefined ? null : new RegExp(entry.version_pattern),
+    readAuth: (env) => Promise.resolve(toAuth(entry, env)),
+    prepare: (context) => Promise.resolve(toLaunch(entry, context)),
+    toMode: () => mode ?? null,
+    denial: { after },
+  }
+}
+
+/** Only what the entry says how to tell the agent can be configured. Throws `Problem('invalid_request')`. */
+function parseConfig(entry: AgentEntry, config: Readonly<Record<string, unknown>>): ConfiguredConfig {
+  const parsed = parseRuntimeConfig(runtimeConfig, config)
+  const missing = [
+    ...(parsed.base_url !== undefined && entry.base_url_variable === undefined ? ['base_url'] : []),
+    ...(parsed.env_key !== undefined && entry.key_variable === undefined ? ['env_key'] : []),
+  ]
+  if (missing.length === 0) return parsed
+  throw new Problem('invalid_request', `runtimeConfig: the entry of ${entry.name} names no variable for ${missing.join(' and ')}.`, {
+    members: { allowed: Object.keys(runtimeConfig.shape).filter((field) => !missing.includes(field)) },
+  })
+}
+
+function toLaunch(entry: AgentEntry, { env, config }: PrepareContext<ConfiguredConfig>): Launch {
+  const { base_url_variable: urlVariable, key_variable: keyVariable, auth_method: methodId } = entry
+  const offline = config.base_url === undefined && env.offlineUrl !== null
+  const url = offline ? `${env.offlineUrl}/v1` : config.base_url
+  const key = offline ? offlineKey : config.env_key === undefined ? undefined : env.variables[config.env_key]
+  return {
+    args: entry.args,
+    variables: {
+      ...env.variables,
+      ...entry.env,
+      ...(urlVariable === undefined || url === undefined ? {} : { [urlVariable]: url }),
+      ...(keyVariable === undefined || key === undefined ? {} : { [keyVariable]: key }),
+    },
+    ...(methodId === undefined ? {} : { authenticate: { methodId } }),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
+}
+
+function toAuth({ name, credential_variables, base_url_variable }: AgentEntry, env: RuntimeEnv): Omit<AuthStatus, 'ok' | 'runtime'> {
+  const status = { auth_model: 'login_or_api_key' } as const
+  if (env.offlineUrl !== null && base_url_variable !== undefined) return { ...status, logged_in: true, account_label: 'offline model' }
+  const set = credential_variables.some((variable) => (env.variables[variable] ?? '') !== '')
+  if (set) return { ...status, logged_in: true, account_label: 'API key' }
+  // Where such an agent keeps its login is not known, so the daemon cannot say that there is none: it says what it knows.
+  const variables = credential_variables.length === 0 ? '' : `, or set ${credential_variables.join(' or ')}`
+  return { ...status, logged_in: false, login_hint: `Log in to ${name} with its own command${variables}.` }
+}
+
+/** What holds of every agent that keeps to the protocol; what it offers beyond is found out when it starts. */
+function toCapabilities({ name, models, capabilities: known }: AgentEntry): Capabilities {
+  return capabilities.parse({
+    supports_streaming: true,
+    supports_tool_calls: true,
+    supports_parallel_tool_calls: false,
+    supports_stop: true,
+    supports_artifacts: true,
+    supports_session_create: true,
+    supports_session_resume: false,
+    supports_usage_reporting: false,
+    supports_non_interactive: true,
+    supports_steer: false,
+    supports_questions: false,
+    supports_host_tools: false,
+    supports_attachments: false,
+    supports_deny_reason: false,
+    confinement: 'tool_paths',
+    max_outstanding_tool_calls: null,
+    auth_model: 'login_or_api_key',
+    tool_execution_model: 'runtime',
+    permission_model: 'request',
+    state_model: 'runtime_owned',
+    resume_model: 'transcript',
+    tool_replay_safety: 'never_replayed',
+    mcp_support: 'native',
+    mcp_transports: ['stdio'],
+    cancellation_model: 'interrupt',
+    supported_isolation_modes: ['subprocess'],
+    recommended_isolation_mode: 'subprocess',
+    ...known,
+    runtime: name,
+    ...(models === undefined ? {} : { models }),
+    notes: [
+      'Beyond what the configuration says, these flags are what every agent of the protocol can do; resuming, questions, images and MCP servers over HTTP are used where this one says that it can.',
+      'What it asks about is its own affair: a call that it runs without asking is reported, not held back.',
+      'Its own settings, and those that the workspace carries for it, are not kept from it.',
+      'Its credentials are in its environment, and so in that of its commands unless it removes them.',
+    ],
+  })
+}

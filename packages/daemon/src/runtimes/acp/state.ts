@@ -1,0 +1,97 @@
+import type { Usage } from '@codesdkd/protocol'
+import type { Observation } from '../../core/ports.ts'
+import type { AcpTool } from './native.ts'
+import type { RpcId } from '../json-rpc.ts'
+
+export interface AcpCall {
+  /** The agent's id, made unique where the agent uses one again. */
+  readonly id: string
+  /**
+   * `held`: announced, and whether the agent will ask is not known yet. `asked`: it waits for an answer. `running`: it runs.
+   * `declined`: it was answered with no. `ended`: its result is told.
+   */
+  readonly phase: 'held' | 'asked' | 'running' | 'declined' | 'ended'
+  readonly tool: AcpTool
+  /** How much of its output was told while it ran. */
+  readonly streamed: string
+}
+
+export interface OpenBlock {
+  readonly id: string
+  readonly type: 'text' | 'reasoning'
+  readonly text: string
+  readonly messageId: string | null
+}
+
+/** What the mapper remembers of one task. */
+export interface AcpState {
+  readonly sessionId: string
+  readonly cwd: string
+  readonly block: OpenBlock | null
+  readonly blocks: number
+  /** By the agent's id. */
+  readonly calls: ReadonlyMap<string, AcpCall>
+  /** How often the agent used an id for another call. */
+  readonly reused: number
+  /** Questions without an answer: request -> the agent's id of the call. */
+  readonly requests: ReadonlyMap<RpcId, string>
+  /** The conversation's cost in USD before the task, and as last told in it; null where it is not known, or was not told. */
+  readonly cost: { readonly before: number | null; readonly now: number | null }
+  /** Tokens of the prompts of this task that have ended. */
+  readonly usage: Usage | null
+  readonly contextWindow: number | null
+  /** The last block of text of the prompt, and whether there was anything but text. */
+  readonly lastText: string
+  readonly textOnly: boolean
+  readonly invalidLines: number
+  /** Names of what the agent sent and nobody understood. */
+  readonly unknown: ReadonlySet<string>
+}
+
+export type Mapped = readonly [state: AcpState, observations: readonly Observation[]]
+
+export interface Beginning {
+  readonly sessionId: string
+  readonly cwd: string
+  /** What the conversation had cost before the task; null when that is not known. */
+  readonly costBefore: number | null
+}
+
+export function createAcpState({ sessionId, cwd, costBefore }: Beginning): AcpState {
+  return {
+    sessionId,
+    cwd,
+    block: null,
+    blocks: 0,
+    calls: new Map(),
+    reused: 0,
+    requests: new Map(),
+    cost: { before: costBefore, now: null },
+    usage: null,
+    contextWindow: null,
+    lastText: '',
+    textOnly: true,
+    invalidLines: 0,
+    unknown: new Set(),
+  }
+}
+
+export function withCall(state: AcpState, native: string, call: AcpCall): AcpState {
+  return { ...state, calls: new Map(state.calls).set(native, call) }
+}
+
+/** True while a call waits for its answer or runs. */
+export function hasOpenCalls({ calls }: AcpState): boolean {
+  return [...calls.values()].some(({ phase }) => phase === 'asked' || phase === 'running')
+}
+
+/** One step after the other, their observations in order. */
+export function inOrder(state: AcpState, ...steps: readonly ((state: AcpState) => Mapped)[]): Mapped {
+  return steps.reduce<Mapped>(
+    ([current, seen], step) => {
+      const [next, observations] = step(current)
+      return [next, [...seen, ...observations]]
+    },
+    [state, []],
+  )
+}

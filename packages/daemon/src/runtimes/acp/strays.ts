@@ -1,0 +1,63 @@
+import { readFile, readdir } from 'node:fs/promises'
+import { processMark } from '../process.ts'
+
+/** Which processes of an agent count as commands of a turn. */
+export interface Strays {
+  /** Value of `CODESDKD_PROCESS` in their environment. */
+  readonly mark: string
+  /** The agent itself, leader of the group that is left alone. */
+  readonly agent: number
+  /** Ticks since the boot, as `readTicks` tells them. */
+  readonly since: number
+}
+
+/** Ticks of the kernel in a second, as /proc counts them for programs. */
+const ticksPerSecond = 100
+
+/** Now, in the unit in which /proc tells the start of a process; infinite where there is no /proc. */
+export async function readTicks(): Promise<number> {
+  const uptime = Number.parseFloat(await readFile('/proc/uptime', 'utf8').catch(() => ''))
+  return Number.isNaN(uptime) ? Infinity : Math.floor(uptime * ticksPerSecond)
+}
+
+/**
+ * Kills what an agent started since then in process groups of its own, and resolves when none is found any more; gives up after
+ * a few rounds. Agents start commands in groups of their own, while servers and helpers stay in the agent's.
+ */
+export async function killStrays(strays: Strays): Promise<void> {
+  for (let round = 0; round < 5; round += 1) {
+    const found = await findStrays(strays)
+    if (found.length === 0) return
+    for (const pid of found) kill(pid)
+  }
+}
+
+async function findStrays(strays: Strays): Promise<readonly number[]> {
+  const names = await readdir('/proc').catch(() => [])
+  const pids = names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number)
+  const found = await Promise.all(pids.map(async (pid) => ((await isStray(pid, strays)) ? [pid] : [])))
+  return found.flat()
+}
+
+async function isStray(pid: number, { mark, agent, since }: Strays): Promise<boolean> {
+  if (pid === process.pid || pid === agent) return false
+  try {
+    const line = await readFile(`/proc/${pid}/stat`, 'latin1')
+    // The second field is the name in parentheses, with whatever characters the process likes; then state, parent, group ….
+    const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
+    const [state, , group] = fields
+    if (state === 'Z' || Number(group) === agent || Number(fields[19]) < since) return false
+    // Only processes of this user show their environment.
+    return (await readFile(`/proc/${pid}/environ`, 'latin1')).split('\0').includes(`${processMark}=${mark}`)
+  } catch {
+    return false
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It ended meanwhile.
+  }
+}

@@ -1,0 +1,1 @@
+export { toHunk } from '../text-diff.ts'

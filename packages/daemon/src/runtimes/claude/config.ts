@@ -1,0 +1,152 @@
+import { chmod, mkdir } from 'node:fs/promises'
+import * as path from 'node:path'
+import * as z from 'zod'
+import type { RuntimeEnv, SessionSpec } from '../../core/ports.ts'
+import { linkLogin } from '../login-file.ts'
+import { baseUrl, mcpServers, parseRuntimeConfig, variableName } from '../runtime-config.ts'
+import type { McpServer } from '../runtime-config.ts'
+
+/** The variable that Claude Code's commands carry and its MCP servers do not: its own process id. */
+export const commandMark = 'CLAUDE_PID'
+
+export const loginFile = '.credentials.json'
+
+const runtimeConfig = z.strictObject({
+  reasoning_effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).optional(),
+  base_url: baseUrl.optional(),
+  env_key: variableName.optional(),
+  // Claude Code takes no less than 10 s.
+  stream_idle_timeout_ms: z.int().min(10_000).max(1_800_000).optional(),
+  max_retries: z.int().min(0).max(100).optional(),
+  mcp_servers: mcpServers.optional(),
+})
+export type ClaudeConfig = z.infer<typeof runtimeConfig>
+
+/** Checks a `runtimeConfig`; camelCase names are accepted too. Throws `Problem('invalid_request')`. */
+export function parseClaudeConfig(config: Readonly<Record<string, unknown>>): ClaudeConfig {
+  return parseRuntimeConfig(runtimeConfig, config)
+}
+
+/** The directory of the user's own Claude Code. */
+export function toUserHome({ variables }: RuntimeEnv): string | null {
+  const home = variables['HOME']
+  return variables['CLAUDE_CONFIG_DIR'] ?? (home === undefined ? null : path.join(home, '.claude'))
+}
+
+/** Makes the home and, when shared, links the user's login into it. Returns a new directory for temporary files. */
+export async function prepareHome(env: RuntimeEnv, mark: string): Promise<string> {
+  await mkdir(env.home, { recursive: true, mode: 0o700 })
+  await chmod(env.home, 0o700)
+  const userHome = toUserHome(env)
+  if (env.shared && userHome !== null && path.resolve(userHome) !== path.resolve(env.home))
+    await linkLogin(path.join(userHome, loginFile), path.join(env.home, loginFile))
+  const scratch = path.join(env.home, 'scratch', mark)
+  await mkdir(scratch, { recursive: true, mode: 0o700 })
+  return scratch
+}
+
+/**
+ * Tools that would change the rules or the place of the session (plan mode, worktrees), or start turns that nobody asked for
+ * (monitors, schedules, workflows). They are not offered to the model.
+ */
+const withheld = [
+  'CronCreate',
+  'CronDelete',
+  'CronList',
+  'EnterPlanMode',
+  'EnterWorktree',
+  'ExitPlanMode',
+  'ExitWorktree',
+  'Monitor',
+  'ScheduleWakeup',
+  'Workflow',
+]
+
+/** The arguments of one process: what depends on the session. They are visible to all, so no secret is among them. */
+export function toArguments(
+  { model, trustWorkspace }: Pick<SessionSpec, 'model' | 'trustWorkspace'>,
+  { reasoning_effort }: ClaudeConfig,
+  conversation: { readonly id: string; readonly resumed: boolean },
+): readonly string[] {
+  return [
+    '--output-format=stream-json',
+    '--input-format=stream-json',
+    '--verbose',
+    '--include-partial-messages',
+    '--permission-prompt-tool=stdio',
+    '--permission-mode=default',
+    '--await-initialize',
+    // What a repository brings along must not configure the agent that works on it, unless the session says so; what the user configured, never.
+    ...(trustWorkspace ? ['--setting-sources=project,local'] : ['--setting-sources=', '--strict-mcp-config']),
+    `--disallowed-tools=${withheld.join(',')}`,
+    ...(model === null ? [] : [`--model=${model}`]),
+    ...(reasoning_effort === undefined ? [] : [`--effort=${reasoning_effort}`]),
+    conversation.resumed ? `--resume=${conversation.id}` : `--session-id=${conversation.id}`,
+  ]
+}
+
+/** The environment of one process, without any key; `scratch` is where it and its commands put temporary files. */
+export function toEnvironment(
+  env: RuntimeEnv,
+  config: ClaudeConfig,
+  hidden: readonly string[],
+  scratch: string,
+): Readonly<Record<string, string>> {
+  const variables = Object.fromEntries(Object.entries(env.variables).filter(([name]) => !hidden.includes(name)))
+  const endpoint = config.base_url ?? env.offlineUrl
+  const retries = config.max_retries ?? (env.offlineUrl === null ? undefined : 1)
+  const idle = config.stream_idle_timeout_ms ?? (env.offlineUrl === null ? undefined : 15_000)
+  return {
+    ...variables,
+    ...quiet,
+    CLAUDE_CONFIG_DIR: env.home,
+    TMPDIR: scratch,
+    CLAUDE_CODE_TMPDIR: scratch,
+    ...(endpoint === null ? {} : { ANTHROPIC_BASE_URL: endpoint }),
+    ...(retries === undefined ? {} : { CLAUDE_CODE_MAX_RETRIES: String(retries) }),
+    ...(idle === undefined
+      ? {}
+      : {
+          CLAUDE_ENABLE_BYTE_WATCHDOG: '1',
+          CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS: String(idle),
+          CLAUDE_STREAM_FIRST_BYTE_TIMEOUT_MS: String(idle),
+        }),
+  }
+}
+
+/** Nothing is fetched, reported, remembered or run that the daemon does not know of. */
+const quiet = {
+  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+  DISABLE_AUTOUPDATER: '1',
+  DISABLE_TELEMETRY: '1',
+  DISABLE_ERROR_REPORTING: '1',
+  CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL: '1',
+  CLAUDE_CODE_DISABLE_AUTO_MEMORY: '1',
+  CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
+  CLAUDE_CODE_DISABLE_CRON: '1',
+  CLAUDE_CODE_DISABLE_WORKFLOWS: '1',
+  // A plan that is told whole, whatever the model.
+  CLAUDE_CODE_ENABLE_TASKS: '0',
+  CLAUDE_CODE_ENABLE_TODO_TOOLS: '1',
+  // An answer that broke off is asked for again as a stream, and told so.
+  CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1',
+}
+
+/** The first request of a conversation: it makes Claude Code ask about every call, and gives it what no argument may show. */
+export function toInitialize({ mcp_servers = {} }: ClaudeConfig, variables: RuntimeEnv['variables']): object {
+  const servers = Object.entries(mcp_servers).map(([name, server]) => [name, toClaudeServer(server, variables)] as const)
+  return {
+    subtype: 'initialize',
+    // The hook is answered at once with "ask"; should it fail, the call is not run.
+    hooks: { PreToolUse: [{ hookCallbackIds: ['before_call'], timeout: 600, onFailure: 'block' }] },
+    ...(servers.length === 0 ? {} : { mcpServers: Object.fromEntries(servers) }),
+  }
+}
+
+/** An MCP server in Claude Code's own words. */
+function toClaudeServer(server: McpServer, variables: RuntimeEnv['variables']): object {
+  if (!('url' in server)) return { type: 'stdio', ...server }
+  const token = server.bearer_token_env_var === undefined ? undefined : variables[server.bearer_token_env_var]
+  const headers = { ...server.headers, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) }
+  return { type: 'http', url: server.url, headers }
+}

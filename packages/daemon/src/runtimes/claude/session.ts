@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto'
+import type { Outcome, RuntimeSession, SessionSpec, TaskHost, TaskSpec } from '../../core/ports.ts'
+import type { Channel, Incoming } from './channel.ts'
+import { commandMark } from './config.ts'
+import { toTaskError } from './errors.ts'
+import type { TurnEnd } from './state.ts'
+import { ClaudeTurn, answerAtOnce } from './turn.ts'
+import { aborted } from '../abort.ts'
+import { killMarked } from '../leftovers.ts'
+import type { AgentProcess } from '../process.ts'
+import { processMark } from '../process.ts'
+import { failed, toExited } from '../outcome.ts'
+import { toPrompt } from '../prompt.ts'
+import { toSafeMessage } from '../safe-message.ts'
+
+export interface ClaudeSessionOptions {
+  readonly spec: SessionSpec
+  readonly process: AgentProcess
+  readonly channel: Channel
+  /** Its own process id, as its commands carry it: another one where the executable is a wrapper. */
+  readonly pid: number
+  readonly conversation: { readonly id: string; readonly resumed: boolean }
+  /** Names this agent in the environment of all that it starts. */
+  readonly mark: string
+  /** What ends with the session: the process first of all. */
+  readonly resources: AsyncDisposable
+  /** Milliseconds that an interrupted turn has to end; then the agent is killed. Default 5000. */
+  readonly interruptGraceMs?: number
+}
+
+const defaultInterruptGraceMs = 5000
+
+/** A conversation with one process of Claude Code. */
+export class ClaudeSession implements RuntimeSession {
+  readonly nativeId: string
+  readonly resumed: boolean
+  readonly #options: ClaudeSessionOptions
+  /** Resolves when nothing more can come from the agent, with the error if that is our own fault. */
+  readonly #silence: Promise<unknown>
+  #turn: ClaudeTurn | null = null
+  #usable = true
+
+  constructor(options: ClaudeSessionOptions) {
+    this.#options = options
+    this.nativeId = options.conversation.id
+    this.resumed = options.conversation.resumed
+    this.#silence = options.channel.done.then(
+      () => null,
+      (error: unknown) => error,
+    )
+    void this.#silence.then(() => (this.#usable = false))
+  }
+
+  get alive(): boolean {
+    return this.#usable && this.#options.process.alive
+  }
+
+  /** Takes one message of the agent. What comes between turns means nothing to a host; who asks then is refused, not left waiting. */
+  async receive(incoming: Incoming): Promise<void> {
+    if (this.#turn !== null) await this.#turn.receive(incoming)
+    else if (incoming.kind === 'request') answerAtOnce(this.#options.channel, incoming)
+  }
+
+  async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {
+    const { channel, spec } = this.#options
+    const prompt = randomUUID()
+    const turn = new ClaudeTurn({ channel, cwd: spec.cwd, prompt, host })
+    await host.observe([{ kind: 'runtime_session', id: this.nativeId }])
+    this.#turn = turn
+    try {
+      channel.send({ type: 'user', message: { role: 'user', content: toContent(task) }, parent_tool_use_id: null, uuid: prompt })
+      return await this.#follow(turn, host.signal)
+    } catch (error) {
+      await this.#kill()
+      throw error
+    } finally {
+      this.#turn = null
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#usable = false
+    await this.#options.resources[Symbol.asyncDispose]()
+    await killMarked(processMark, this.#options.mark)
+  }
+
+  async #follow(turn: ClaudeTurn, signal: AbortSignal): Promise<Outcome> {
+    const first = await Promise.race([
+      turn.ended,
+      this.#silence.then(() => 'silence' as const),
+      aborted(signal).then(() => 'stop' as const),
+    ])
+    if (first === 'silence') return await this.#lost(await this.#silence)
+    if (first === 'stop') {
+      await this.#interrupt(turn)
+      return { status: 'stopped', reason: 'stopped' }
+    }
+    await this.#clean()
+    return toOutcome(first)
+  }
+
+  /** Ends the turn within the grace period, or the agent. */
+  async #interrupt(turn: ClaudeTurn): Promise<void> {
+    const { channel, interruptGraceMs = defaultInterruptGraceMs } = this.#options
+    const deadline = AbortSignal.timeout(interruptGraceMs)
+    // Its answer may come after the end of the turn, and says nothing more.
+    void channel.request({ subtype: 'interrupt', cancel_queued: true }, deadline).catch(() => {})
+    const ended = await Promise.race([turn.ended, aborted(deadline), this.#silence])
+    if (ended !== undefined && ended !== null) await this.#clean()
+    else await this.#kill()
+  }
+
+  // A command may leave others running when it ends.
+  async #clean(): Promise<void> {
+    await killMarked(commandMark, String(this.#options.pid))
+  }
+
+  // Commands run in sessions of their own: the end of the agent's group is not theirs.
+  async #kill(): Promise<void> {
+    this.#usable = false
+    this.#options.process.kill()
+    await this.#options.process.ended
+    await killMarked(processMark, this.#options.mark)
+  }
+
+  /** The agent has ended, or cannot be understood any more. */
+  async #lost(cause: unknown): Promise<Outcome> {
+    this.#usable = false
+    if (cause !== null) {
+      await this.#kill()
+      const message = cause instanceof Error ? cause.message : 'an unknown error'
+      return failed({
+        code: 'agent_protocol_error',
+        message: `The agent's output could not be handled: ${toSafeMessage(message)}`,
+        retryable: true,
+      })
+    }
+    const end = await this.#options.process.settle()
+    await this.#kill()
+    return failed(toExited(end))
+  }
+}
+
+function toContent(task: TaskSpec): readonly object[] {
+  const { text, images } = toPrompt(task.messages)
+  return [
+    ...(text === '' && images.length > 0 ? [] : [{ type: 'text', text }]),
+    ...images.map(({ mediaType, base64 }) => ({ type: 'image', source: { type: 'base64', media_type: mediaType, data: base64 } })),
+  ]
+}
+
+function toOutcome(end: TurnEnd): Outcome {
+  const error = toTaskError(end)
+  return error === null ? { status: 'completed', reason: 'completed' } : failed(error)
+}

@@ -1,0 +1,45 @@
+import type { AuthStatus } from '@codesdkd/protocol'
+import type { RuntimeEnv } from '../../core/ports.ts'
+import type { AcpProfile } from '../acp/profile.ts'
+import { anyExists } from '../login-file.ts'
+import { toLoginHint } from '../login-hint.ts'
+import { isUnavailable, mergeOpenCodeTool, toOpenCodeCall, toOpenCodeResult, toOpenCodeUsage, toOwnObservations } from './calls.ts'
+import { openCodeCapabilities } from './capabilities.ts'
+import { credentialVariables, parseOpenCodeConfig, prepareLaunch, toLoginFiles } from './config.ts'
+import type { OpenCodeConfig } from './config.ts'
+import { toOpenCodeError } from './errors.ts'
+
+/** What makes OpenCode differ from what the protocol says. */
+export const openCodeProfile: AcpProfile<OpenCodeConfig> = {
+  name: 'opencode-server',
+  displayName: 'OpenCode',
+  capabilities: openCodeCapabilities,
+  credentialVariables,
+  homeVariables: [],
+  parseConfig: parseOpenCodeConfig,
+  versionPattern: /^(\d+\.\d+\.\d+\S*)\s*$/,
+  readAuth,
+  prepare: prepareLaunch,
+  // Loading would repeat the whole conversation.
+  resume: { methods: ['resume'] },
+  modelChoice: 'launch',
+  denial: { after: 'prompt' },
+  mergeTool: mergeOpenCodeTool,
+  toCall: toOpenCodeCall,
+  toResult: toOpenCodeResult,
+  unaskedRule: (tool) => (isUnavailable(tool) ? 'opencode:unavailable_tool' : 'opencode:unasked'),
+  toObservations: toOwnObservations,
+  toUsage: toOpenCodeUsage,
+  toTaskError: toOpenCodeError,
+}
+
+async function readAuth(env: RuntimeEnv): Promise<Omit<AuthStatus, 'ok' | 'runtime'>> {
+  const status = { auth_model: 'login_or_api_key' } as const
+  if (env.offlineUrl !== null) return { ...status, logged_in: true, account_label: 'offline model' }
+  const { own, theirs } = toLoginFiles(env)
+  if (await anyExists([own, ...(theirs === null ? [] : [theirs])])) return { ...status, logged_in: true, account_label: 'OpenCode login' }
+  if (credentialVariables.some((name) => (env.variables[name] ?? '') !== ''))
+    return { ...status, logged_in: true, account_label: 'API key' }
+  const login_hint = toLoginHint({ alias: 'opencode', env, variable: `one of ${credentialVariables.join(', ')}` })
+  return { ...status, logged_in: false, login_hint }
+}

@@ -1,0 +1,31 @@
+import { setTimeout } from 'node:timers/promises'
+import { expect } from 'vitest'
+import type { Cell } from '../cell.ts'
+import { finish, waitingCall } from '../round.ts'
+import { shell } from '../script.ts'
+
+/** Longer than the minute after which agents and their hooks like to give up. */
+const longMs = 70_000
+
+/** The only cell that waits for time to pass: that nothing happens meanwhile is what it shows. */
+export const patience: readonly Cell[] = [
+  {
+    name: 'ask: a decision may take longer than a minute; until then nothing happens, and then the command runs',
+    limitMs: longMs + 90_000,
+    async run(stage) {
+      stage.script({ touch: [{ tools: [shell('touch made.txt')] }, { text: 'Made it.' }] })
+      await using daemon = await stage.open()
+      const { client } = daemon
+      const session = await client.createSession(stage.session())
+      const task = await client.startTask(session.session_id, 'touch')
+      const call = await waitingCall(client, session)
+      const before = await client.events(session.session_id)
+      await setTimeout(longMs)
+      expect(await client.events(session.session_id)).toEqual(before)
+      expect(await stage.folder.read('made.txt')).toBeNull()
+      expect((await client.approve(call)).status).toBe(200)
+      expect((await finish(client, session, task)).end.type).toBe('task.completed')
+      expect(await stage.folder.read('made.txt')).toBe('')
+    },
+  },
+]

@@ -1,0 +1,4 @@
+import { testConformance } from './conformance.ts'
+import { gemini } from './subjects/gemini.ts'
+
+testConformance(gemini)
