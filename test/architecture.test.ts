@@ -14,6 +14,14 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'packages/daemon/src/telemetry': ['packages/protocol/src', 'packages/daemon/src/core'],
   // An edge of its own: it writes files where storage keeps them.
   'packages/daemon/src/bundle': ['packages/protocol/src', 'packages/daemon/src/core', 'packages/daemon/src/storage'],
+  // Short trials of an installed agent, through the port alone; in the homes that the edges make for it.
+  'packages/daemon/src/verification': [
+    'packages/protocol/src',
+    'packages/offline-model/src',
+    'packages/daemon/src/core',
+    'packages/daemon/src/storage',
+    'packages/daemon/src',
+  ],
   // The edges and the composition root: the only place that knows every room.
   'packages/daemon/src': [
     'packages/protocol/src',
@@ -24,6 +32,17 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'packages/daemon/src/http',
     'packages/daemon/src/telemetry',
     'packages/daemon/src/bundle',
+    'packages/daemon/src/verification',
+    'packages/daemon/src/agents',
+  ],
+  // A command of its own beside the daemon: it knows what the composition root knows.
+  'packages/daemon/src/agents': [
+    'packages/protocol/src',
+    'packages/daemon/src/core',
+    'packages/daemon/src/runtimes',
+    'packages/daemon/src/storage',
+    'packages/daemon/src/verification',
+    'packages/daemon/src',
   ],
 }
 

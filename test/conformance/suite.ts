@@ -9,6 +9,7 @@ import { limits } from './cells/limits.ts'
 import { mcp } from './cells/mcp.ts'
 import { modes } from './cells/modes.ts'
 import { network } from './cells/network.ts'
+import { parallel } from './cells/parallel.ts'
 import { patience } from './cells/patience.ts'
 import { questions } from './cells/questions.ts'
 import { repositories } from './cells/repositories.ts'
@@ -21,6 +22,7 @@ export const suite: readonly Cell[] = [
   ...patience,
   ...answers,
   ...approvals,
+  ...parallel,
   ...modes,
   ...questions,
   ...stops,

@@ -6,7 +6,7 @@ import type { Cell } from '../cell.ts'
 import { ofType, only, said } from '../events.ts'
 import { turns } from '../heard.ts'
 import { play } from '../round.ts'
-import type { FaultInput } from '../script.ts'
+import type { FaultInput, LegInput } from '../script.ts'
 import type { EndpointFault, SessionBody, Subject } from '../subject.ts'
 
 interface Row {
@@ -79,6 +79,11 @@ function toCell(name: string, rows: readonly Row[], more: Partial<Cell> = {}): C
   }
 }
 
+const text = 'This sentence was cut off once.'
+
+/** The pieces come slowly: what is on its way when a connection breaks may be lost. */
+const brokenOnce: LegInput = { text, chunk_size: 6, delay_ms: 100, fault: { kind: 'drop', after_chunks: 3, times: 1 } }
+
 export const faults: readonly Cell[] = [
   toCell(
     'an endpoint that refuses (401, 400, 429, quota, 500) fails the task with the code that fits, and the session lives on',
@@ -122,22 +127,18 @@ export const faults: readonly Cell[] = [
     needs: { tells_restarted_streams: true },
     proves: { tells_restarted_streams: true },
     async run(stage) {
-      const text = 'This sentence was cut off once.'
-      stage.script({ hello: [{ text, chunk_size: 6, fault: { kind: 'drop', after_chunks: 3, times: 1 } }] })
+      stage.script({ hello: [brokenOnce] })
       await using daemon = await stage.open()
       const { end, events } = await play(daemon.client, stage.session(), 'hello')
       expect(end.type).toBe('task.completed')
       const { block_id } = only(events, 'model.output.discarded').payload
       const deltas = ofType(events, 'model.output.delta').map(({ payload }) => payload)
-      expect(
-        deltas
-          .filter((delta) => delta.block_id === block_id)
-          .map(({ delta }) => delta)
-          .join(''),
-      ).toBe(text.slice(0, 18))
+      const pieces = (of: (id: string) => boolean) => deltas.filter((delta) => of(delta.block_id)).map(({ delta }) => delta)
+      const shown = pieces((id) => id === block_id).join('')
+      expect(shown).not.toBe('')
+      expect(text.startsWith(shown)).toBe(true)
       // An agent may ask for the whole answer at once when a stream broke.
-      const again = deltas.filter((delta) => delta.block_id !== block_id).map(({ delta }) => delta)
-      expect([text, '']).toContain(again.join(''))
+      expect([text, '']).toContain(pieces((id) => id !== block_id).join(''))
       expect(said(events)).toEqual([text])
       expect(ofType(events, 'runtime.notice').map(({ payload }) => payload.kind)).toContain('model_retry')
     },
@@ -147,13 +148,15 @@ export const faults: readonly Cell[] = [
     needs: { tells_restarted_streams: false },
     proves: { tells_restarted_streams: false },
     async run(stage) {
-      const text = 'This sentence was cut off once.'
-      stage.script({ hello: [{ text, chunk_size: 6, fault: { kind: 'drop', after_chunks: 3, times: 1 } }] })
+      stage.script({ hello: [brokenOnce] })
       await using daemon = await stage.open()
       const { end, events } = await play(daemon.client, stage.session(), 'hello')
       expect(end.type).toBe('task.completed')
       expect(ofType(events, 'model.output.discarded')).toEqual([])
-      expect(said(events).join('')).toBe(`${text.slice(0, 18)}${text}`)
+      const all = said(events).join('')
+      expect(all.endsWith(text)).toBe(true)
+      // What was shown before the break stands there too.
+      expect(all.length).toBeGreaterThan(text.length)
     },
   },
 ]

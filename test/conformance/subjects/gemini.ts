@@ -9,7 +9,7 @@ export const gemini: Subject = {
   capabilities: geminiCapabilities,
   traits: {
     tells_exit_codes: true,
-    tells_usage_per_call: false,
+    tells_usage_per_call: true,
     tells_plans: true,
     tells_reasoning: true,
     tells_restarted_streams: false,
@@ -22,7 +22,6 @@ export const gemini: Subject = {
   reasons: {
     supports_parallel_tool_calls: 'it makes one call after the other, also those that the model asked for at once',
     supports_questions: 'it offers its tool for questions only in its own terminal',
-    tells_usage_per_call: 'it tells tokens once, at the end of a turn',
     tells_restarted_streams: 'it does not take up a stream again that broke after its beginning',
     passes_on_elicitations: 'it does not offer elicitation to MCP servers',
   },
@@ -32,7 +31,7 @@ export const gemini: Subject = {
     model: 'gemini-2.5-flash',
     credentialNamespace: 'test',
     permissionMode: 'ask',
-    runtimeConfig: { base_url: endpoint, max_retries: 0 },
+    runtimeConfig: { base_url: endpoint, max_retries: 1 },
   }),
   tools: {
     shell: { name: 'run_shell_command', kind: 'execute' },
@@ -42,7 +41,7 @@ export const gemini: Subject = {
   },
   refusesOutside: true,
   readsFirst: false,
-  usage: { unknown: ['cached_input_tokens', 'reasoning_tokens'], cost: false },
+  usage: { unknown: [], cost: false },
   // It takes the white space from both ends.
   kept: (output) => ({ head: output, tail: `${output}\n`, omitted: null }),
   mcpServers: (servers) => ({ mcp_servers: servers }),
@@ -72,9 +71,6 @@ export const gemini: Subject = {
         },
       },
     },
-  },
-  hiddenFaults: {
-    refused: { code: 'model_unreachable', retryable: true, reason: 'it says of every connection that fails only that fetching failed' },
   },
   async allowEverything(home, workspace) {
     const hook = { hooks: [{ type: 'command', command: `touch ${join(home, 'notified')}` }] }

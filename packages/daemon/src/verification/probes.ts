@@ -90,7 +90,7 @@ export const probes: readonly ProbeSpec[] = [
     trial: 'parallel',
     measure({ files, mostWaiting }) {
       const done = ['one.txt', 'two.txt'].filter((name) => files.has(name)).length
-      const how = mostWaiting > 1 ? 'both waited for a decision at once' : 'one waited for the other'
+      const how = ['nobody was asked', 'one waited for the other'][mostWaiting] ?? 'both waited for a decision at once'
       return { value: done === 2 && mostWaiting > 1, detail: `Of two calls of one answer ${done} ran; ${how}.` }
     },
   },

@@ -85,6 +85,7 @@ export class AcpSession implements RuntimeSession {
   async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {
     const { rpc, profile, cwd, takesImages } = this.#options
     await host.observe([{ kind: 'runtime_session', id: this.nativeId }])
+    const since = await readTicks()
     const turn = new AcpTurn({ rpc, profile, host, cwd, sessionId: this.nativeId, costBefore: this.#cost })
     this.#turn = turn
     try {
@@ -98,6 +99,8 @@ export class AcpSession implements RuntimeSession {
     } finally {
       this.#cost = turn.cost
       this.#turn = null
+      // A command in the background belongs to its task: nobody would see or stop it afterwards.
+      if (this.alive) await this.#endCommands(since)
     }
   }
 
@@ -150,7 +153,7 @@ export class AcpSession implements RuntimeSession {
 
   /** Ends the turn within the grace period, or the agent. */
   async #interrupt(turn: AcpTurn, answer: Promise<unknown>, since: number): Promise<void> {
-    const { interruptGraceMs = defaultInterruptGraceMs, launch, mark, process } = this.#options
+    const { interruptGraceMs = defaultInterruptGraceMs } = this.#options
     turn.cancel()
     const ended = answer.then(
       () => true,
@@ -158,6 +161,11 @@ export class AcpSession implements RuntimeSession {
     )
     const late = aborted(AbortSignal.timeout(interruptGraceMs)).then(() => false)
     if (!(await Promise.race([ended, late]))) return await this.#kill()
+    await this.#endCommands(since)
+  }
+
+  async #endCommands(since: number): Promise<void> {
+    const { launch, mark, process } = this.#options
     await (launch.endCommands?.() ?? killStrays({ mark, agent: process.pid, since }))
   }
 

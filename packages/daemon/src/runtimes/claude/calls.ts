@@ -3,7 +3,7 @@ import { relative, resolve, sep } from 'node:path'
 import * as z from 'zod'
 import type { CallResult, NativeCall } from '../../core/ports.ts'
 import type { ToolResult, ToolUse } from './native.ts'
-import { toHunk } from '../acp/text-diff.ts'
+import { toHunk } from '../text-diff.ts'
 import { toUnifiedDiff } from '../unified-diff.ts'
 
 /** Claude's tools as calls and results. Pure. */

@@ -39,6 +39,6 @@ export const geminiCapabilities: Capabilities = {
     'It refuses shell commands with command substitution.',
     'A command that leaves something running with & is waited for as long as that writes to its output.',
     'The whole output of a command goes to its model: one of several megabytes ends the turn with context_window_exceeded.',
-    'Tokens are told once for the whole turn, without cached and reasoning ones, and not at all for a turn that was stopped or failed.',
+    'A stream that broke is not taken up again; an answer that was invalid is asked for again, and both stand in one text.',
   ],
 }

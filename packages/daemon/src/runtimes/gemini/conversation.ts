@@ -81,16 +81,17 @@ async function shorten(file: string): Promise<void> {
 }
 
 function shortenLine(line: string): string {
-  const cut = (_key: string, value: unknown): unknown =>
-    typeof value === 'string' && value.length > maxTextLength
-      ? `${value.slice(0, maxTextLength / 2)}\n[… left out: too long …]\n${value.slice(-maxTextLength / 2)}`
-      : value
   try {
-    return JSON.stringify(JSON.parse(line, cut))
+    return JSON.stringify(JSON.parse(line, (_key, value: unknown) => shortenText(value)))
   } catch {
     // Half a line, from a process that was killed; the agent skips it.
     return ''
   }
+}
+
+function shortenText(value: unknown): unknown {
+  if (typeof value !== 'string' || value.length <= maxTextLength) return value
+  return `${value.slice(0, maxTextLength / 2)}\n[… left out: too long …]\n${value.slice(-maxTextLength / 2)}`
 }
 
 async function keepOnly(directory: string, names: readonly string[]): Promise<void> {

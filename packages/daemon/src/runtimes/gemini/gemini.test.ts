@@ -53,7 +53,7 @@ test('answers, asks about everything, and does what it is told', { timeout: 60_0
         {
           reasoning: '**Plan** Say hello.',
           text: 'Hello.',
-          usage: { input_tokens: 7, cached_input_tokens: 0, output_tokens: 5, reasoning_tokens: 0 },
+          usage: { input_tokens: 7, cached_input_tokens: 3, output_tokens: 5, reasoning_tokens: 2 },
         },
       ],
       look: [
@@ -90,7 +90,7 @@ test('answers, asks about everything, and does what it is told', { timeout: 60_0
   expect(answer.outcome).toEqual({ status: 'completed', reason: 'completed' })
   expect(spoken(answer)).toBe('Hello.')
   expect(answer.observations[0]).toEqual({ kind: 'runtime_session', id: session.nativeId })
-  const usage = { scope: 'task', input_tokens: 7, output_tokens: 5, cached_input_tokens: null, reasoning_tokens: null, cost_usd: null }
+  const usage = { scope: 'call', input_tokens: 7, output_tokens: 5, cached_input_tokens: 3, reasoning_tokens: 2, cost_usd: null }
   expect(answer.observations).toContainEqual({ kind: 'event', event: { type: 'usage.reported', payload: expect.objectContaining(usage) } })
 
   const look = await runTurn(session, 'Please look')

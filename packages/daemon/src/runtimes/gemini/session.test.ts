@@ -38,7 +38,7 @@ function host(more: Partial<TaskHost> = {}): TaskHost {
 test('a model that says nothing for too long has fallen silent, and can be asked again', async () => {
   await using session = new GeminiSession(
     agent(async () => {}),
-    { idleTimeoutMs: 1 },
+    { idleTimeoutMs: 1000, conversationFile: '/nowhere' },
   )
   const outcome = session.run(task, host())
   await vi.advanceTimersByTimeAsync(1001)

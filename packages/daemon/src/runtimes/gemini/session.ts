@@ -1,7 +1,8 @@
 import type { Message } from '@codesdkd/protocol'
 import { toBlocks, toText } from '@codesdkd/protocol'
 import type { Outcome, RuntimeSession, TaskHost, TaskSpec } from '../../core/ports.ts'
-import { PlanFile, PlanTeller } from './plans.ts'
+import { ConversationRecord } from './record.ts'
+import { RecordTeller } from './teller.ts'
 import { ModelWatch } from './watch.ts'
 import { failed } from '../outcome.ts'
 
@@ -16,13 +17,13 @@ export interface GeminiSessionOptions {
 export class GeminiSession implements RuntimeSession {
   readonly #inner: RuntimeSession
   readonly #idleTimeoutMs: number
-  readonly #plans: PlanFile
+  readonly #record: ConversationRecord
   #spoiled = false
 
   constructor(inner: RuntimeSession, { idleTimeoutMs, conversationFile }: GeminiSessionOptions) {
     this.#inner = inner
     this.#idleTimeoutMs = idleTimeoutMs
-    this.#plans = new PlanFile(conversationFile)
+    this.#record = new ConversationRecord(conversationFile)
   }
 
   get nativeId(): string | null {
@@ -38,7 +39,9 @@ export class GeminiSession implements RuntimeSession {
   }
 
   async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {
-    const teller = new PlanTeller(host, this.#plans)
+    // What stands there already belongs to earlier turns.
+    await this.#record.read()
+    const teller = new RecordTeller(host, this.#record)
     using watch = new ModelWatch(teller, this.#idleTimeoutMs)
     const outcome = await this.#inner.run({ ...task, messages: toPlainMessages(task.messages) }, watch)
     await teller.tell()

@@ -2,11 +2,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { approve, decline, deny, openStage as openAnyStage, runTurn, spoken } from '../../../../../test/fixtures/stage.ts'
 import type { Scenario, Stage, StageOptions, Turn } from '../../../../../test/fixtures/stage.ts'
 
 /** These tests run the real OpenCode against the offline model. A start takes seconds, so some share one agent. */
+
+// Several starts on a busy machine.
+vi.setConfig({ testTimeout: 180_000 })
 
 const openStage = (options: Omit<StageOptions, 'runtime'>) => openAnyStage({ runtime: 'opencode-server', ...options })
 
@@ -86,7 +89,7 @@ describe('asks about everything', () => {
     expect(spoken(turn)).toBe('Done.')
   })
 
-  test('file tools are asked with paths and diffs, a plan is none of anybody\'s business, and tokens are those of all calls', async () => {
+  test("file tools are asked with paths and diffs, a plan is none of anybody's business, and tokens are those of all calls", async () => {
     const usage = { input_tokens: 10, cached_input_tokens: 4, output_tokens: 5, reasoning_tokens: 2 }
     await using stage = await openStage(
       play(
@@ -122,7 +125,11 @@ describe('asks about everything', () => {
       payload: { entries: [expect.objectContaining({ text: 'one', status: 'completed' })] },
     })
     expect(turn.observations).toContainEqual(
-      expect.objectContaining({ kind: 'call.unasked', rule: 'opencode:unavailable_tool', call: expect.objectContaining({ name: 'no_such_tool' }) }),
+      expect.objectContaining({
+        kind: 'call.unasked',
+        rule: 'opencode:unavailable_tool',
+        call: expect.objectContaining({ name: 'no_such_tool' }),
+      }),
     )
     // Two prompts: the second one tells why nothing was written.
     const told = events(turn).flatMap((one) => (one.type === 'usage.reported' && one.payload.scope === 'task' ? [one.payload] : []))
@@ -165,7 +172,13 @@ describe('cannot be talked into answering its own questions', () => {
 
   test('keys and the directories of OpenCode are not in the environment of commands; other variables are', async () => {
     await using stage = await openStage(play({ tools: [shell('env; cat /proc/$PPID/environ; cat /proc/$PPID/cmdline')] }, done))
-    const variables = { ...stage.env.variables, MY_KEY: 'key-of-the-model', OPENAI_API_KEY: 'key-of-openai', FRUIT: 'plum', XDG_DATA_HOME: '/my/data' }
+    const variables = {
+      ...stage.env.variables,
+      MY_KEY: 'key-of-the-model',
+      OPENAI_API_KEY: 'key-of-openai',
+      FRUIT: 'plum',
+      XDG_DATA_HOME: '/my/data',
+    }
     await using session = await stage.open({ runtimeConfig: { base_url: `${stage.model.url}/v1`, env_key: 'MY_KEY' } }, { variables })
     const turn = await runTurn(session, 'Please')
     const [{ output } = { output: '' }] = results(turn)
@@ -184,8 +197,17 @@ describe('cannot be talked into answering its own questions', () => {
     await using stage = await openStage(play({ tools: [shell('touch one')] }, done))
     const planted = path.join(stage.root, 'planted')
     const plugin = `export const planted = async () => { require("node:fs").writeFileSync(${JSON.stringify(planted)}, ""); return {} }\n`
-    const settings = { permission: { '*': 'allow', bash: 'allow' }, agent: { build: { permission: { bash: 'allow' } } }, mcp: { planted: { type: 'local', command: ['touch', planted] } } }
-    for (const directory of [inWorkspace(stage, '.opencode'), path.join(stage.root, '.opencode'), path.join(stage.root, '.config', 'opencode'), inWorkspace(stage, '.')]) {
+    const settings = {
+      permission: { '*': 'allow', bash: 'allow' },
+      agent: { build: { permission: { bash: 'allow' } } },
+      mcp: { planted: { type: 'local', command: ['touch', planted] } },
+    }
+    for (const directory of [
+      inWorkspace(stage, '.opencode'),
+      path.join(stage.root, '.opencode'),
+      path.join(stage.root, '.config', 'opencode'),
+      inWorkspace(stage, '.'),
+    ]) {
       await mkdir(path.join(directory, 'plugin'), { recursive: true })
       await writeFile(path.join(directory, 'plugin', 'planted.js'), plugin)
       await writeFile(path.join(directory, 'opencode.json'), JSON.stringify(settings))
@@ -206,7 +228,9 @@ describe('stops', () => {
   test('the command that runs dies, and so does one that hides; the conversation goes on', async () => {
     const [seconds, hidden] = [nap(), nap()]
     const hide = `setsid nohup sleep ${hidden} > /dev/null 2>&1 &`
-    await using stage = await openStage({ scenarios: [named('Sleep', { tools: [shell(`${hide} sleep ${seconds}`)] }, done), named('Again', done)] })
+    await using stage = await openStage({
+      scenarios: [named('Sleep', { tools: [shell(`${hide} sleep ${seconds}`)] }, done), named('Again', done)],
+    })
     await using session = await stage.open()
     const turn = await runTurn(session, 'Sleep', {
       stopAt: ({ kind }) => kind === 'call.started',
@@ -291,23 +315,36 @@ test('goes on with a conversation in a new process, and says when it cannot', as
 })
 
 describe('models that fail', () => {
-  const half = { text: 'Half of it.', chunk_size: 2 }
+  const half = { text: 'Half of it.', chunk_size: 2, delay_ms: 20 }
 
-  test('each failure has its code, in bounded time', async () => {
-    const faults = [
-      [{ kind: 'status', status: 401 }, 'auth_required', false],
-      [{ kind: 'status', status: 429, headers: { 'retry-after': '86400' } }, 'rate_limited', true],
-      [{ kind: 'status', status: 429, body: { error: { type: 'insufficient_quota', message: 'You exceeded your current quota.' } } }, 'usage_limit_reached', false],
-      [{ kind: 'status', status: 400, body: { error: { message: 'That is no way to ask.' } } }, 'model_request_rejected', false],
-      [{ kind: 'status', status: 400, body: { error: { message: 'too long', code: 'context_length_exceeded' } } }, 'context_window_exceeded', false],
-      [{ kind: 'status', status: 500 }, 'model_unavailable', true],
-      [{ kind: 'refuse' }, 'model_unreachable', true],
-      [{ kind: 'drop', after_chunks: 2 }, 'model_stream_interrupted', true],
-      [{ kind: 'hang', after_chunks: 0 }, 'model_stream_interrupted', true],
-      [{ kind: 'hang', after_chunks: 2 }, 'model_stream_interrupted', true],
-    ] as const
+  test.each([
+    [
+      'refuse the call',
+      [
+        [{ kind: 'status', status: 401 }, 'auth_required', false],
+        [{ kind: 'status', status: 429, headers: { 'retry-after': '86400' } }, 'rate_limited', true],
+        [
+          { kind: 'status', status: 429, body: { error: { code: 'insufficient_quota', message: 'insufficient_quota' } } },
+          'usage_limit_reached',
+          false,
+        ],
+        [{ kind: 'status', status: 400, body: { error: { message: 'That is no way to ask.' } } }, 'model_request_rejected', false],
+        [{ kind: 'status', status: 400, body: { error: { code: 'context_length_exceeded' } } }, 'context_window_exceeded', false],
+        [{ kind: 'status', status: 500 }, 'model_unavailable', true],
+        [{ kind: 'refuse' }, 'model_stream_interrupted', true],
+      ],
+    ],
+    [
+      'break off',
+      [
+        [{ kind: 'drop', after_chunks: 2 }, 'model_stream_interrupted', true],
+        [{ kind: 'hang', after_chunks: 0 }, 'model_stream_interrupted', true],
+        [{ kind: 'hang', after_chunks: 2 }, 'model_stream_interrupted', true],
+      ],
+    ],
+  ] as const)('models that %s: each failure has its code, in bounded time', async (_, faults) => {
     await using stage = await openStage({ scenarios: faults.map(([fault], index) => named(`Fault${index}`, { ...half, fault })) })
-    await using session = await stage.open({ runtimeConfig: { stream_idle_timeout_ms: 1000, max_retries: 1 } })
+    await using session = await stage.open({ runtimeConfig: { stream_idle_timeout_ms: 1000, max_retries: 0 } })
     for (const [index, [, code, retryable]] of faults.entries()) {
       const { outcome } = await runTurn(session, `Fault${index}`)
       expect(outcome, JSON.stringify(faults[index])).toMatchObject({ status: 'failed', reason: code, error: { code, retryable } })
@@ -315,9 +352,60 @@ describe('models that fail', () => {
     }
   })
 
+  test('a model that cannot be reached fails the task', async () => {
+    await using stage = await openStage(play(done))
+    await using session = await stage.open({ runtimeConfig: { base_url: 'http://127.0.0.1:9/v1', max_retries: 1 } })
+    expect((await runTurn(session, 'Please')).outcome).toMatchObject({ error: { code: 'model_unreachable', retryable: true } })
+  })
+
   test('a failure that passes is not one', async () => {
     await using stage = await openStage(play({ ...half, fault: { kind: 'status', status: 503, times: 2 } }))
     await using session = await stage.open({ runtimeConfig: { max_retries: 2 } })
     expect(spoken(await runTurn(session, 'Please'))).toBe('Half of it.')
   })
+})
+
+test('earlier messages and images reach the model, and a message that begins with a slash is no command', async () => {
+  await using stage = await openStage({ scenarios: [named('look', done), named('hosts', done)] })
+  await using session = await stage.open()
+  const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+  const messages = [
+    { role: 'system' as const, content: 'Speak of plums.' },
+    {
+      role: 'user' as const,
+      content: [
+        { type: 'text' as const, text: 'Please look.' },
+        { type: 'image' as const, media_type: 'image/png', data: pixel },
+      ],
+    },
+  ]
+  const host = {
+    signal: new AbortController().signal,
+    observe: async () => {},
+    ask: async () => approve,
+    answer: async () => decline('not now'),
+  }
+  await session.run({ taskId: 'task', permissionMode: 'ask', messages, runtimeConfig: {} }, host)
+  const request = lastRequest(stage)
+  for (const part of [pixel, '<instructions>\\nSpeak of plums.', 'Please look.']) expect(request).toContain(part)
+  expect(spoken(await runTurn(session, '/etc/hosts is wrong'))).toBe('Done.')
+})
+
+test('tells health and login', async () => {
+  await using stage = await openStage(play(done))
+  const { runtime, env } = stage
+  const signal = AbortSignal.timeout(5000)
+  expect(await runtime.health({ ...env, executable: null }, signal)).toMatchObject({
+    ok: false,
+    installed: false,
+    error: { reason: 'not_installed' },
+  })
+  expect(await runtime.authStatus(env)).toMatchObject({ logged_in: true, account_label: 'offline model' })
+  const online = { ...env, offlineUrl: null }
+  expect(await runtime.authStatus(online)).toMatchObject({ logged_in: false, login_hint: expect.stringContaining('ANTHROPIC_API_KEY') })
+  const keyed = { ...online, variables: { ...env.variables, OPENROUTER_API_KEY: 'sk-x' } }
+  expect(await runtime.authStatus(keyed)).toMatchObject({ logged_in: true, account_label: 'API key' })
+  await mkdir(path.join(stage.root, '.local', 'share', 'opencode'), { recursive: true })
+  await writeFile(path.join(stage.root, '.local', 'share', 'opencode', 'auth.json'), '{}')
+  expect(await runtime.authStatus(online)).toMatchObject({ logged_in: true, account_label: 'OpenCode login' })
 })

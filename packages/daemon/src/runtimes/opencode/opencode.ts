@@ -5,9 +5,12 @@ import { createAcpRuntime } from '../acp/acp.ts'
 import { openCodeProfile } from './profile.ts'
 import type { RuntimeOptions } from '../runtime-options.ts'
 
+/** A start takes four seconds of a processor: on a busy machine that is a long time. */
+const startTimeoutMs = 90_000
+
 /** OpenCode, through `opencode acp`: one process for each live session. */
 export function createOpenCodeRuntime(options: RuntimeOptions): Runtime {
-  const runtime = createAcpRuntime(openCodeProfile, options)
+  const runtime = createAcpRuntime(openCodeProfile, { startTimeoutMs, ...options })
   return { ...runtime, open: async (spec, env, signal) => withPlainMessages(await runtime.open(spec, env, signal)) }
 }
 

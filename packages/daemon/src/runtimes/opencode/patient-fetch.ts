@@ -16,6 +16,9 @@ export interface ModelFailure {
   readonly message: string
 }
 
+/** What Bun says of a connection that came about and was closed without an answer. */
+const closed = /ECONNRESET|EPIPE|ConnectionClosed|connection was closed|terminated/i
+
 const firstPauseMs = 500
 const longestPauseMs = 30_000
 
@@ -41,7 +44,8 @@ export function createPatientFetch(plainFetch: typeof fetch, maxRetries: number)
     } catch (error) {
       // Given up by OpenCode itself: the turn was stopped, or it waited too long and says so.
       if (init?.signal?.aborted === true) throw error
-      return fail({ kind: 'unreachable', status: null, message: toMessage(error) })
+      const message = toMessage(error)
+      return fail({ kind: closed.test(message) ? 'interrupted' : 'unreachable', status: null, message })
     }
     if (response.ok) {
       attempt = 0

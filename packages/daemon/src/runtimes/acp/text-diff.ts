@@ -1,1 +1,0 @@
-export { toHunk } from '../text-diff.ts'

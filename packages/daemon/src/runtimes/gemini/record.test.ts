@@ -1,0 +1,47 @@
+import { appendFile, mkdtempDisposable, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import * as path from 'node:path'
+import { expect, test } from 'vitest'
+import { ConversationRecord } from './record.ts'
+
+const tokens = { input: 7, output: 3, cached: 2, thoughts: 1, tool: 0, total: 11 }
+const line = (value: unknown): string => `${JSON.stringify(value)}\n`
+
+test('tells what was written since the last time, and each call of the model once', async () => {
+  await using directory = await mkdtempDisposable(path.join(tmpdir(), 'record-'))
+  const file = path.join(directory.path, 'session.jsonl')
+  const record = new ConversationRecord(file)
+  const nothing = { plans: new Map(), usages: [] }
+  expect(await record.read()).toEqual(nothing)
+  await writeFile(file, line({ sessionId: 's' }) + line({ id: 'a', type: 'gemini', tokens }))
+  const usage = { input_tokens: 7, output_tokens: 4, cached_input_tokens: 2, reasoning_tokens: 1, cost_usd: null }
+  expect(await record.read()).toEqual({ plans: new Map(), usages: [usage] })
+  expect(await record.read()).toEqual(nothing)
+  const todos = [
+    { description: 'first', status: 'completed' },
+    { description: 'second', status: 'blocked' },
+  ]
+  const again = line({ id: 'a', type: 'gemini', tokens, toolCalls: [{ id: 'c', name: 'write_todos', args: { todos } }] })
+  await appendFile(file, again.slice(0, 20))
+  expect(await record.read()).toEqual(nothing)
+  await appendFile(file, again.slice(20))
+  const entries = [
+    { text: 'first', status: 'completed' },
+    { text: 'second', status: 'pending' },
+  ]
+  expect(await record.read()).toEqual({ plans: new Map([['c', entries]]), usages: [] })
+})
+
+test('what cannot be understood tells nothing', async () => {
+  await using directory = await mkdtempDisposable(path.join(tmpdir(), 'record-'))
+  const file = path.join(directory.path, 'session.jsonl')
+  const odd = [
+    '{"tokens"',
+    line({ id: 'a', tokens: 'many' }),
+    line({ id: 'b', tokens: { ...tokens, input: 0, output: 0 } }),
+    line({ id: 'c', toolCalls: [{ id: 1, name: 'write_todos' }] }),
+    line({ id: 'd', toolCalls: [{ id: 'x', name: 'write_todos', args: { todos: 'none' } }] }),
+  ]
+  await writeFile(file, odd.join('\n'))
+  expect(await new ConversationRecord(file).read()).toEqual({ plans: new Map(), usages: [] })
+})

@@ -1,0 +1,98 @@
+import { open } from 'node:fs/promises'
+import type { Payload, Usage } from '@codesdkd/protocol'
+import * as z from 'zod'
+
+export type Entries = Payload<'plan.updated'>['entries']
+
+/** What the agent has written down of a conversation, and tells no client. */
+export interface Recorded {
+  /** Todo lists by the id of the call that made them. */
+  readonly plans: ReadonlyMap<string, Entries>
+  /** Tokens of calls of the model, in order. */
+  readonly usages: readonly Usage[]
+}
+
+const planTool = 'write_todos'
+
+const todo = z.object({ description: z.string(), status: z.string() })
+const count = z.int().nonnegative()
+const message = z.object({
+  id: z.string(),
+  tokens: z.object({ input: count, output: count, cached: count, thoughts: count }).nullish().catch(null),
+  toolCalls: z
+    .array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        args: z
+          .object({ todos: z.array(todo) })
+          .nullish()
+          .catch(null),
+      }),
+    )
+    .catch([]),
+})
+type Message = z.infer<typeof message>
+
+/** The agent's own file of a conversation. */
+export class ConversationRecord {
+  readonly #file: string
+  readonly #counted = new Set<string>()
+  #offset = 0
+
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  /** What was written since the last time. Nothing when the file cannot be read. */
+  async read(): Promise<Recorded> {
+    const messages = (await this.#readLines().catch(() => [])).flatMap(toMessage)
+    return { plans: new Map(messages.flatMap(toPlans)), usages: messages.flatMap((each) => this.#toUsage(each)) }
+  }
+
+  // A message is written anew for each of its calls that has ended.
+  #toUsage({ id, tokens }: Message): readonly Usage[] {
+    if (tokens == null || this.#counted.has(id)) return []
+    this.#counted.add(id)
+    const { input, output, cached, thoughts } = tokens
+    // It writes 0 for what the model did not tell.
+    if (input === 0 && output === 0) return []
+    return [
+      { input_tokens: input, output_tokens: output + thoughts, cached_input_tokens: cached, reasoning_tokens: thoughts, cost_usd: null },
+    ]
+  }
+
+  // The agent writes whole lines; what comes after the last of them is read the next time.
+  async #readLines(): Promise<readonly string[]> {
+    await using file = await open(this.#file)
+    const { size } = await file.stat()
+    const buffer = Buffer.alloc(Math.max(0, size - this.#offset))
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, this.#offset)
+    const whole = buffer.subarray(0, buffer.subarray(0, bytesRead).lastIndexOf('\n') + 1)
+    this.#offset += whole.length
+    return whole.toString('utf8').split('\n')
+  }
+}
+
+function toMessage(line: string): readonly Message[] {
+  if (!line.includes('"tokens"') && !line.includes(planTool)) return []
+  try {
+    const parsed = message.safeParse(JSON.parse(line))
+    return parsed.success ? [parsed.data] : []
+  } catch {
+    return []
+  }
+}
+
+function toPlans({ toolCalls }: Message): readonly (readonly [id: string, Entries])[] {
+  return toolCalls.flatMap(({ id, name, args }) =>
+    name === planTool && args != null
+      ? [[id, args.todos.map(({ description: text, status }) => ({ text, status: toStatus(status) }))] as const]
+      : [],
+  )
+}
+
+// It also knows what is blocked or given up.
+function toStatus(status: string): Entries[number]['status'] {
+  return status === 'completed' || status === 'in_progress' ? status : 'pending'
+}

@@ -1,0 +1,4 @@
+import { testConformance } from './conformance.ts'
+import { qwen } from './subjects/qwen.ts'
+
+testConformance(qwen)
