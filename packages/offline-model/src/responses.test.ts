@@ -12,8 +12,8 @@ const read = (input: unknown, headers = {}): Conversation =>
   responses.read({ model: 'm', stream: true, input, prompt_cache_key: 'cache' }, headers, '/v1/responses')
 
 test('a request becomes a conversation', () => {
-  const { items } = read([
-    { type: 'additional_tools', role: 'developer', tools: [] },
+  const { items, tools } = read([
+    { type: 'additional_tools', role: 'developer', tools: [{ type: 'custom', name: 'exec' }] },
     { type: 'message', role: 'developer', content: [{ type: 'input_text', text: 'Be nice.' }] },
     {
       type: 'message',
@@ -31,6 +31,7 @@ test('a request becomes a conversation', () => {
     { type: 'function_call_output', call_id: 'a', output: [{ type: 'input_text', text: 'noted' }] },
     { type: 'custom_tool_call_output', call_id: 'b', output: 'Success' },
   ])
+  expect(tools).toEqual(['exec'])
   expect(items).toEqual([
     { kind: 'system', text: 'Be nice.' },
     { kind: 'user', text: '<env/>' },

@@ -26,6 +26,7 @@ export const responses: Dialect = {
 }
 
 const content = z.union([z.string(), z.array(z.looseObject({ text: z.string().optional() }))])
+const offered = z.array(z.looseObject({ type: z.string(), name: z.string().optional() }))
 const inputItem = z.looseObject({
   type: z.string().optional(),
   role: z.string().optional(),
@@ -37,6 +38,7 @@ const inputItem = z.looseObject({
   arguments: z.string().optional(),
   input: z.unknown().optional(),
   output: z.unknown().optional(),
+  tools: offered.nullish(),
 })
 type InputItem = z.infer<typeof inputItem>
 
@@ -46,7 +48,7 @@ const request = z.looseObject({
   input: z.union([z.string(), z.array(inputItem)]),
   instructions: z.string().nullish(),
   prompt_cache_key: z.string().nullish(),
-  tools: z.array(z.looseObject({ type: z.string(), name: z.string().optional() })).nullish(),
+  tools: offered.nullish(),
   text: z.looseObject({ format: z.looseObject({ schema: z.unknown().optional() }).nullish() }).nullish(),
 })
 
@@ -61,12 +63,16 @@ function read(body: unknown, headers: IncomingHttpHeaders): Conversation {
     id: (typeof threadId === 'string' ? threadId : prompt_cache_key) ?? null,
     model,
     wants: 'stream',
-    // What the API itself runs has a type and no name.
-    tools: (tools ?? []).map(({ type, name }) => name ?? type),
+    tools: toToolNames([...(tools ?? []), ...(typeof input === 'string' ? [] : input.flatMap((item) => item.tools ?? []))]),
     cwd: findWorkingDirectory(items),
     answerSchema: text?.format?.schema ?? null,
     items,
   }
+}
+
+// Codex gives some models their tools as an item of the input. What the API itself runs has a type and no name.
+function toToolNames(tools: z.infer<typeof offered>): readonly string[] {
+  return tools.map(({ type, name }) => name ?? type)
 }
 
 function toItems(item: InputItem): readonly ConversationItem[] {

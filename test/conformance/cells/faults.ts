@@ -153,10 +153,8 @@ export const faults: readonly Cell[] = [
       const { end, events } = await play(daemon.client, stage.session(), 'hello')
       expect(end.type).toBe('task.completed')
       expect(ofType(events, 'model.output.discarded')).toEqual([])
-      const all = said(events).join('')
-      expect(all.endsWith(text)).toBe(true)
-      // What was shown before the break stands there too.
-      expect(all.length).toBeGreaterThan(text.length)
+      // What was shown before the break may stand there too.
+      expect(said(events).join('').endsWith(text)).toBe(true)
     },
   },
 ]

@@ -36,11 +36,13 @@ function host(more: Partial<TaskHost> = {}): TaskHost {
 }
 
 test('a model that says nothing for too long has fallen silent, and can be asked again', async () => {
+  const begun = Promise.withResolvers<void>()
   await using session = new GeminiSession(
-    agent(async () => {}),
+    agent(async () => begun.resolve()),
     { idleTimeoutMs: 1000, conversationFile: '/nowhere' },
   )
   const outcome = session.run(task, host())
+  await begun.promise
   await vi.advanceTimersByTimeAsync(1001)
   expect(await outcome).toMatchObject({ status: 'failed', error: { code: 'model_stream_interrupted', retryable: true } })
   expect(session.alive).toBe(true)
