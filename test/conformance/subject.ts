@@ -19,6 +19,10 @@ export interface Traits {
   readonly tells_reasoning: boolean
   /** A stream that broke and was taken up again is told as such, so that what was shown of it can be taken back. */
   readonly tells_restarted_streams: boolean
+  /** A stream that broke after its beginning is asked for again by the agent itself. */
+  readonly takes_up_broken_streams: boolean
+  /** It gives its model a part of a very long output, so that one command cannot fill the context. */
+  readonly bounds_large_output: boolean
   /** A question of an MCP server to the person reaches her. */
   readonly passes_on_elicitations: boolean
   /** A tool of an MCP server that calls itself read-only is asked like any other. */

@@ -124,8 +124,8 @@ export const faults: readonly Cell[] = [
   {
     name: 'a stream that breaks once is taken up again: what was shown of it is void, and the answer is right',
     quick: true,
-    needs: { tells_restarted_streams: true },
-    proves: { tells_restarted_streams: true },
+    needs: { tells_restarted_streams: true, takes_up_broken_streams: true },
+    proves: { tells_restarted_streams: true, takes_up_broken_streams: true },
     async run(stage) {
       stage.script({ hello: [brokenOnce] })
       await using daemon = await stage.open()
@@ -145,8 +145,8 @@ export const faults: readonly Cell[] = [
   },
   {
     name: 'a stream that breaks once is taken up again: the agent does not tell, and the answer ends right',
-    needs: { tells_restarted_streams: false },
-    proves: { tells_restarted_streams: false },
+    needs: { tells_restarted_streams: false, takes_up_broken_streams: true },
+    proves: { tells_restarted_streams: false, takes_up_broken_streams: true },
     async run(stage) {
       stage.script({ hello: [brokenOnce] })
       await using daemon = await stage.open()
@@ -155,6 +155,21 @@ export const faults: readonly Cell[] = [
       expect(ofType(events, 'model.output.discarded')).toEqual([])
       // What was shown before the break may stand there too.
       expect(said(events).join('').endsWith(text)).toBe(true)
+    },
+  },
+  {
+    name: 'a stream that breaks once is not taken up again: the task fails at once, what was shown is kept, and it may be tried again',
+    needs: { takes_up_broken_streams: false },
+    proves: { takes_up_broken_streams: false, tells_restarted_streams: false },
+    async run(stage) {
+      stage.script({ hello: [brokenOnce] })
+      await using daemon = await stage.open()
+      const { session, end, events } = await play(daemon.client, stage.session(), 'hello')
+      expect(end.payload.error).toMatchObject({ code: 'model_stream_interrupted', retryable: true })
+      expect(turns(stage.model)).toHaveLength(1)
+      expect(text.startsWith(said(events).join(''))).toBe(true)
+      const again = await play(daemon.client, session, 'hello')
+      expect([again.end.type, said(again.events)]).toEqual(['task.completed', [text]])
     },
   },
 ]

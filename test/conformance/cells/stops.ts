@@ -63,7 +63,7 @@ export const stops: readonly Cell[] = [
     quick: true,
     proves: { supports_stop: true },
     async run(stage) {
-      stage.script({ wait: [{ tools: [shell(`echo $$ > pid.txt; exec ${endless}`)] }] })
+      stage.script({ wait: [{ tools: [shell(`env sh -c 'echo $$ > pid.txt; exec ${endless}'`)] }] })
       await using daemon = await stage.open()
       const { client } = daemon
       const session = await client.createSession(stage.session({ permissionMode: 'yolo' }))

@@ -13,6 +13,8 @@ export const claude: Subject = {
     tells_plans: true,
     tells_reasoning: true,
     tells_restarted_streams: true,
+    takes_up_broken_streams: true,
+    bounds_large_output: true,
     passes_on_elicitations: true,
     asks_read_only_mcp_tools: true,
     hides_keys: true,

@@ -13,6 +13,8 @@ export const gemini: Subject = {
     tells_plans: true,
     tells_reasoning: true,
     tells_restarted_streams: false,
+    takes_up_broken_streams: false,
+    bounds_large_output: false,
     passes_on_elicitations: false,
     asks_read_only_mcp_tools: true,
     hides_keys: true,
@@ -22,7 +24,9 @@ export const gemini: Subject = {
   reasons: {
     supports_parallel_tool_calls: 'it makes one call after the other, also those that the model asked for at once',
     supports_questions: 'it offers its tool for questions only in its own terminal',
-    tells_restarted_streams: 'it does not take up a stream again that broke after its beginning',
+    bounds_large_output: 'under ACP it gives its model the whole output of a command',
+    tells_restarted_streams: 'it does not restart a stream, so there is nothing to tell',
+    takes_up_broken_streams: 'it gives up a stream that broke after its beginning',
     passes_on_elicitations: 'it does not offer elicitation to MCP servers',
   },
   session: ({ cwd, endpoint }) => ({

@@ -13,6 +13,8 @@ export const opencode: Subject = {
     tells_plans: true,
     tells_reasoning: true,
     tells_restarted_streams: false,
+    takes_up_broken_streams: true,
+    bounds_large_output: true,
     passes_on_elicitations: false,
     asks_read_only_mcp_tools: true,
     hides_keys: true,

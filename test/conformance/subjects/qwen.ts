@@ -19,6 +19,8 @@ export const qwen: Subject = {
     tells_plans: true,
     tells_reasoning: true,
     tells_restarted_streams: false,
+    takes_up_broken_streams: true,
+    bounds_large_output: true,
     passes_on_elicitations: false,
     asks_read_only_mcp_tools: true,
     hides_keys: false,
@@ -28,7 +30,6 @@ export const qwen: Subject = {
   reasons: {
     supports_parallel_tool_calls: 'it puts its calls to a person one after the other, and drops the others when one is denied',
     supports_questions: 'it asks its questions as if for leave, which has no room for an answer',
-    supports_steer: 'a prompt of the protocol cannot be added to',
     tells_restarted_streams: 'the protocol has no word for it',
     passes_on_elicitations: 'it does not pass on what a server of it asks',
     hides_keys: 'it takes its key from its environment, and its commands inherit that',
