@@ -180,6 +180,22 @@ test.each(['approved', 'denied'] as const)('a tool of an MCP server that is %s',
   expect(lastRequest(stage)).toContain(decision === 'approved' ? 'write is done' : 'Keep it to yourself.')
 })
 
+test('a turn begins when the MCP servers are there, however long they take, and without those that do not come up', async () => {
+  const call = { tool: 'native' as const, namespace: 'mcp__slow', name: 'write', input: { text: 'one' } }
+  await using stage = await openStage(play({ tools: [call] }, done))
+  const server = fileURLToPath(import.meta.resolve('../../../../../test/fixtures/codex/mcp-server.ts'))
+  const slow = { command: '/bin/sh', args: ['-c', `sleep 3; exec '${process.execPath}' '${server}'`] }
+  const broken = { command: '/bin/false' }
+  await using session = await stage.open({ runtimeConfig: { mcp_servers: { slow, broken } } })
+  const turn = await runTurn(session, 'Please')
+  expect(turn.asked).toMatchObject([{ name: 'mcp__slow__write' }])
+  expect(lastRequest(stage)).toContain('write is done')
+  const notices = turn.observations.flatMap((one) =>
+    one.kind === 'event' && one.event.type === 'runtime.notice' ? [one.event.payload.kind] : [],
+  )
+  expect(notices).toContain('mcp_server_failed')
+})
+
 test('takes the permission mode of each task', async () => {
   await using stage = await openStage(play({ tools: [shell('touch ../one')] }, done))
   await using session = await stage.open({ permissionMode: 'yolo' })

@@ -7,8 +7,10 @@ import type { Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../cor
 import { codexCapabilities } from './capabilities.ts'
 import { credentialVariables, parseCodexConfig, prepareHome, toArguments, toCodexServer, toPermissions, toUserHome } from './config.ts'
 import type { CodexConfig } from './config.ts'
+import { McpStartup } from './mcp-startup.ts'
 import { CodexRollout } from './rollout.ts'
 import { CodexSession } from './session.ts'
+import { aborted } from '../abort.ts'
 import { RpcClosed, RpcError, createJsonRpc } from '../json-rpc.ts'
 import type { Incoming, JsonRpc } from '../json-rpc.ts'
 import { launch, readVersion, toStartFailure } from '../launch.ts'
@@ -89,11 +91,13 @@ async function openCodex(
     }),
   )
   const backlog: Incoming[] = []
+  const servers = new McpStartup(Object.keys(config.mcp_servers ?? {}))
   let session: CodexSession | null = null
   const rpc = createJsonRpc({
     lines: process.lines,
     send: (line) => process.write(line),
     receive: async (message) => {
+      servers.receive(message)
       if (session !== null) await session.receive(message)
       else if (backlog.length < 100) backlog.push(message)
     },
@@ -104,6 +108,9 @@ async function openCodex(
       throw new RuntimeFailure(await toFailure(error, process), { cause: error })
     },
   )
+  // One that does not come up in time is told as a failed one, and the task goes on without it.
+  await Promise.race([servers.settled, aborted(deadline), aborted(signal), rpc.done.catch(() => {})])
+  signal.throwIfAborted()
   const { interruptGraceMs } = options
   session = new CodexSession({
     spec,

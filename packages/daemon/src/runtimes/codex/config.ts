@@ -187,9 +187,13 @@ function toToml(value: unknown): string {
     .join(', ')} }`
 }
 
+/** Less than an agent as a whole may take to start. */
+const serverStartSeconds = 25
+
 /** An MCP server in Codex's own words. */
 export function toCodexServer(server: McpServer): object {
-  if (!('url' in server)) return server
+  const startup_timeout_sec = serverStartSeconds
+  if (!('url' in server)) return { ...server, startup_timeout_sec }
   const { headers, ...rest } = server
-  return headers === undefined ? rest : { ...rest, http_headers: headers }
+  return { ...rest, ...(headers === undefined ? {} : { http_headers: headers }), startup_timeout_sec }
 }
