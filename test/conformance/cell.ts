@@ -12,6 +12,8 @@ export interface Cell {
   readonly proves?: Partial<Claims> | ((claims: Claims) => Partial<Claims>)
   /** A cell that takes longer has hung. Two minutes where it is not given: some agents need seconds to start. */
   readonly limitMs?: number
+  /** How many failures of an endpoint it plays that agents take up again for a while; what one takes for that is added to the limit. */
+  readonly perseveres?: number
   /** What the table says beside the mark of this runtime, where green alone would say too much. */
   remark?(subject: Subject): string | null
   run(stage: Stage): Promise<void>

@@ -22,13 +22,17 @@ export function testCells(subject: Subject, cells: readonly Cell[], quirks: read
   describe.concurrent(`conformance of ${subject.runtime}`, () => {
     for (const cell of [...cells, ...quirks])
       // oxlint-disable-next-line vitest/valid-title -- the titles are the names of the cells
-      test(cell.name, { timeout: cell.limitMs ?? limitMs }, async ({ task, skip }) => {
+      test(cell.name, { timeout: toLimit(cell, subject) }, async ({ task, skip }) => {
         task.meta.conformance = toEntry(cell, subject, quirks.includes(cell))
         skip(!fits(cell, subject), 'the runtime claims otherwise')
         await using stage = await openStage(subject)
         await cell.run(stage)
       })
   })
+}
+
+function toLimit({ limitMs: own = limitMs, perseveres = 0 }: Cell, { perseverance }: Subject): number {
+  return own + perseveres * (perseverance?.ms ?? 0)
 }
 
 /** Registers the test that the runtime claims nothing, and denies nothing, without a cell that shows it. */

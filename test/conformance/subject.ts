@@ -29,6 +29,8 @@ export interface Traits {
   readonly asks_read_only_mcp_tools: boolean
   /** The provider's key is in no environment and on no command line of its process tree. */
   readonly hides_keys: boolean
+  /** The provider's key is in no environment of the commands that it runs. */
+  readonly hides_keys_from_commands: boolean
   /** In a session with `trustWorkspace` it obeys the configuration that the workspace carries. */
   readonly obeys_trusted_workspace: boolean
   /** In a session with `trustWorkspace` every call is asked all the same, whatever the workspace's permission files say. */
@@ -111,6 +113,10 @@ export interface Subject {
   readonly impatience: SessionBody
 
   // ---- what goes wrong
+  /** How long it tries an endpoint again and again that fails, where no setting makes that shorter, and why. The table shows it. */
+  readonly perseverance?: { readonly ms: number; readonly reason: string }
+  /** What it asks its model when a stream broke, where it does not simply ask again: a part of that prompt. */
+  readonly takesUpWith?: string
   /** Failures that its provider tells in words of its own. */
   readonly faults: { readonly quotaUsedUp: FaultInput; readonly contextTooLarge: FaultInput }
   /** Where the agent hides what its endpoint said: what a task is told instead. The table shows the reason. */

@@ -29,3 +29,19 @@ test('what a schema says is never code', () => {
   checkSchema(schema, {})
   expect('owned' in globalThis).toBe(false)
 })
+
+const nested = (depth: number): object => (depth === 0 ? {} : { not: nested(depth - 1) })
+
+test.each([
+  ['a reference to itself', { type: 'object', properties: { a: { $ref: '#/properties/a' } } }],
+  ['a check that is a promise', { $async: true, type: 'object', required: ['a'] }],
+  ['more depth than any form has', nested(40)],
+])('a schema with %s cannot be used, whatever is checked', async (_, schema) => {
+  const unheard: unknown[] = []
+  const hear = (error: unknown) => unheard.push(error)
+  process.on('unhandledRejection', hear)
+  for (const value of [{}, { a: 1 }]) expect(() => checkSchema(schema, value)).toThrow(/is not supported|too deep/)
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('unhandledRejection', hear)
+  expect(unheard).toEqual([])
+})

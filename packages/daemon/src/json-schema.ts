@@ -1,7 +1,14 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 
-/** Bytes of a schema, as JSON. */
+/** Bytes of a schema, as JSON, and how deep it may be. */
 const SCHEMA_LIMIT = 64 * 1024
+const DEPTH_LIMIT = 32
+
+/**
+ * What makes the check of a small schema endless or exponential, or hands it to a promise whose rejection nobody hears. A form
+ * of plain fields, which is all that a question may be, needs none of it.
+ */
+const REFUSED: ReadonlySet<string> = new Set(['$ref', '$dynamicRef', '$recursiveRef', '$async'])
 
 /**
  * Finds what is wrong with a value by a JSON Schema (2020-12); empty when it fits. Schemas come from agents and their
@@ -10,6 +17,7 @@ const SCHEMA_LIMIT = 64 * 1024
 export function checkSchema(schema: unknown, value: unknown): readonly string[] {
   if (typeof schema !== 'object' || schema === null) throw new Error('the schema is not an object')
   if (JSON.stringify(schema).length > SCHEMA_LIMIT) throw new Error('the schema is too large')
+  refuseUnsafe(schema, 0)
   const ajv = new Ajv2020({
     strict: false,
     validateFormats: false,
@@ -23,6 +31,15 @@ export function checkSchema(schema: unknown, value: unknown): readonly string[] 
   return (validate.errors ?? []).map(
     ({ instancePath, message }) => `${instancePath === '' ? 'it' : instancePath.slice(1)} ${message ?? 'is not valid'}`,
   )
+}
+
+function refuseUnsafe(part: unknown, depth: number): void {
+  if (typeof part !== 'object' || part === null) return
+  if (depth > DEPTH_LIMIT) throw new Error('the schema is too deep')
+  for (const [key, value] of Object.entries(part)) {
+    if (REFUSED.has(key)) throw new Error(`${key} is not supported`)
+    refuseUnsafe(value, depth + 1)
+  }
 }
 
 /** A regular expression of somebody else can take for ever. */

@@ -6,7 +6,8 @@ import type { Cell } from '../cell.ts'
 import { ofType, only, said } from '../events.ts'
 import { turns } from '../heard.ts'
 import { play } from '../round.ts'
-import type { FaultInput, LegInput } from '../script.ts'
+import { toScenarios, type FaultInput, type LegInput, type Script } from '../script.ts'
+import type { Stage } from '../stage.ts'
 import type { EndpointFault, SessionBody, Subject } from '../subject.ts'
 
 interface Row {
@@ -14,19 +15,21 @@ interface Row {
   readonly fault: FaultInput | ((subject: Subject) => FaultInput)
   readonly code: TaskErrorCode
   readonly retryable: boolean
+  /** Agents ask again for a while before they give up. */
+  readonly perseveres?: true
 }
 
 /** What may be wrong with a model's endpoint, and what a task must be told of it, whatever the agent calls it. */
 const refusals: readonly Row[] = [
   { kind: 'unauthorized', fault: { kind: 'status', status: 401 }, code: 'auth_required', retryable: false },
   { kind: 'bad_request', fault: { kind: 'status', status: 400 }, code: 'model_request_rejected', retryable: false },
-  { kind: 'rate_limited', fault: { kind: 'status', status: 429 }, code: 'rate_limited', retryable: true },
+  { kind: 'rate_limited', fault: { kind: 'status', status: 429 }, code: 'rate_limited', retryable: true, perseveres: true },
   { kind: 'quota_used_up', fault: ({ faults }) => faults.quotaUsedUp, code: 'usage_limit_reached', retryable: false },
-  { kind: 'broken', fault: { kind: 'status', status: 500 }, code: 'model_unavailable', retryable: true },
+  { kind: 'broken', fault: { kind: 'status', status: 500 }, code: 'model_unavailable', retryable: true, perseveres: true },
 ]
 
 const interruptions: readonly Row[] = [
-  { kind: 'refused', fault: { kind: 'refuse' }, code: 'model_stream_interrupted', retryable: true },
+  { kind: 'refused', fault: { kind: 'refuse' }, code: 'model_stream_interrupted', retryable: true, perseveres: true },
   { kind: 'dropped', fault: { kind: 'drop', after_chunks: 2 }, code: 'model_stream_interrupted', retryable: true },
   { kind: 'hanging', fault: { kind: 'hang', after_chunks: 2 }, code: 'model_stream_interrupted', retryable: true },
 ]
@@ -36,40 +39,49 @@ const excess: readonly Row[] = [
 ]
 
 /** What a task is told: the code that fits, or what is left of it where the agent hides the rest. */
-function told({ hiddenFaults }: Subject, { kind, code, retryable }: Omit<Row, 'fault'>): object {
+function told({ hiddenFaults }: Subject, { kind, code, retryable }: Pick<Row, 'kind' | 'code' | 'retryable'>): object {
   const hidden = hiddenFaults?.[kind]
   return hidden === undefined ? { code, retryable } : { code: hidden.code, retryable: hidden.retryable }
 }
 
-function remark(kinds: readonly EndpointFault[]): (subject: Subject) => string | null {
-  return ({ hiddenFaults }) => {
+function remark(kinds: readonly EndpointFault[], perseveres: number): (subject: Subject) => string | null {
+  return ({ hiddenFaults, perseverance }) => {
+    const slow = perseveres === 0 || perseverance === undefined ? [] : [perseverance.reason]
     const hidden = kinds.flatMap((kind) => {
       const one = hiddenFaults?.[kind]
       return one === undefined ? [] : [`${kind} as ${one.code}: ${one.reason}`]
     })
-    return hidden.length === 0 ? null : hidden.join('; ')
+    return [...hidden, ...slow].join('; ') || null
   }
+}
+
+/** What the model says to which prompt, and to an agent that asks it to go on where a stream broke. */
+function script({ model, subject: { takesUpWith } }: Stage, script: Script, goOn: LegInput): void {
+  const again = takesUpWith === undefined ? [] : [{ name: 'go-on', prompt: takesUpWith, legs: [goOn] }]
+  model.setScenarios({ scenarios: [...toScenarios(script).scenarios, ...again] })
 }
 
 /** One fault after the other in one session: each fails its task and no other. */
 function toCell(name: string, rows: readonly Row[], more: Partial<Cell> = {}): Cell {
+  const perseveres = rows.filter((row) => row.perseveres).length
   return {
     ...more,
     name,
-    remark: remark(rows.map(({ kind }) => kind)),
+    perseveres,
+    remark: remark(
+      rows.map(({ kind }) => kind),
+      perseveres,
+    ),
     async run(stage) {
       const { subject } = stage
-      const faulty = rows.map(({ kind, fault }) => {
-        const leg = { text: 'Hello to you.', chunk_size: 4, fault: typeof fault === 'function' ? fault(subject) : fault }
-        return [kind, [leg]] as const
-      })
-      stage.script({ ...Object.fromEntries(faulty), after: [{ text: 'Here again.' }] })
       await using daemon = await stage.open()
       const session = await daemon.client.createSession(
         stage.session({ runtimeConfig: rows.some(({ kind }) => kind === 'hanging') ? subject.impatience : {} }),
       )
       const ends: Record<string, unknown> = {}
-      for (const { kind } of rows) {
+      for (const { kind, fault } of rows) {
+        const leg = { text: 'Hello to you.', chunk_size: 4, fault: typeof fault === 'function' ? fault(subject) : fault }
+        script(stage, { [kind]: [leg], after: [{ text: 'Here again.' }] }, leg)
         const { end } = await play(daemon.client, session, kind)
         ends[kind] = end.type === 'task.failed' ? end.payload.error : end.type
         expect((await play(daemon.client, session, 'after')).end.type).toBe('task.completed')
@@ -96,7 +108,8 @@ export const faults: readonly Cell[] = [
   toCell('an endpoint that finds the conversation too long fails the task as context_window_exceeded, and the session lives on', excess),
   {
     name: 'an endpoint that is not there fails the task as model_unreachable',
-    remark: remark(['unreachable']),
+    perseveres: 1,
+    remark: remark(['unreachable'], 1),
     async run(stage) {
       await using daemon = await stage.open()
       const nowhere = stage.subject.session({ cwd: stage.folder.workspace, endpoint: `http://127.0.0.1:${await closedPort()}` })
@@ -148,10 +161,11 @@ export const faults: readonly Cell[] = [
     needs: { tells_restarted_streams: false, takes_up_broken_streams: true },
     proves: { tells_restarted_streams: false, takes_up_broken_streams: true },
     async run(stage) {
-      stage.script({ hello: [brokenOnce] })
+      script(stage, { hello: [brokenOnce] }, { text })
       await using daemon = await stage.open()
       const { end, events } = await play(daemon.client, stage.session(), 'hello')
       expect(end.type).toBe('task.completed')
+      expect(turns(stage.model)).toHaveLength(2)
       expect(ofType(events, 'model.output.discarded')).toEqual([])
       // What was shown before the break may stand there too.
       expect(said(events).join('').endsWith(text)).toBe(true)

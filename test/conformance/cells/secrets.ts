@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { expect } from 'vitest'
 import { TestClient, type Answer } from '../../harness/client.ts'
@@ -32,13 +32,20 @@ interface Held {
   readonly program: string
 }
 
+/** The home of a user: an agent may insist on its being there. */
+async function createHome({ folder }: Stage): Promise<string> {
+  const home = join(folder.path, 'home')
+  await mkdir(home)
+  return home
+}
+
 /** Which secrets the processes of an agent hold while a command of it runs. */
 async function heldSecrets(stage: Stage): Promise<readonly Held[]> {
   const { subject, folder, model } = stage
   stage.script({ wait: [{ tools: [shell('echo begun > begun.txt; tail -s 7771 -f /dev/null')] }] })
   const file = join(folder.path, 'token')
   await writeFile(file, token, { mode: 0o600 })
-  await using daemon = await stage.start(['--token-file', file], { HOME: join(folder.path, 'home'), [subject.credentialVariable]: key })
+  await using daemon = await stage.start(['--token-file', file], { HOME: await createHome(stage), [subject.credentialVariable]: key })
   const client = new TokenClient(daemon.client.url)
   const session = await client.createSession(
     stage.session({
@@ -65,30 +72,58 @@ async function heldSecrets(stage: Stage): Promise<readonly Held[]> {
   return held
 }
 
+/** What becomes of the secrets that a command of the agent prints: the preview of them, which its model heard, and which stand in the log. */
+async function printSecrets(
+  stage: Stage,
+): Promise<{ readonly output: string; readonly told: readonly string[]; readonly logged: readonly string[] }> {
+  const { subject, folder, model } = stage
+  stage.script({ show: [{ tools: [shell('env')] }, { text: 'Shown.' }] })
+  const file = join(folder.path, 'token')
+  await writeFile(file, token, { mode: 0o600 })
+  await using daemon = await stage.open(['--token-file', file], { HOME: await createHome(stage), [subject.credentialVariable]: key })
+  const client = new TokenClient(daemon.client.url)
+  const shared = stage.session({
+    credentialNamespace: 'default',
+    isolationLevel: 'shared',
+    env: { SESSION_WORD: word, MODEL_KEY: own },
+    runtimeConfig: subject.providerKey('MODEL_KEY'),
+  })
+  const { end, events, session } = await play(client, shared, 'show', { decide: () => null })
+  expect(end.type).toBe('task.completed')
+  const log = JSON.stringify(await client.events(session.session_id))
+  const everything = [key, own, token, word]
+  return {
+    output: only(events, 'tool.output.completed').payload.result_preview,
+    // What the command printed went to the model as it was.
+    told: everything.filter((secret) => heard(model, secret)),
+    logged: everything.filter((secret) => log.includes(secret)),
+  }
+}
+
+const masked = /^SESSION_WORD=\[REDACTED:[^\]]+\]$/m
+
 export const secrets: readonly Cell[] = [
   {
     name: "the agent's commands hold no key of the provider and no token of the daemon, and what is secret in the session is masked",
+    needs: { hides_keys_from_commands: true },
+    proves: { hides_keys_from_commands: true },
     async run(stage) {
-      const { subject, folder } = stage
-      stage.script({ show: [{ tools: [shell('env')] }, { text: 'Shown.' }] })
-      const file = join(folder.path, 'token')
-      await writeFile(file, token, { mode: 0o600 })
-      await using daemon = await stage.open(['--token-file', file], { HOME: join(folder.path, 'home'), [subject.credentialVariable]: key })
-      const client = new TokenClient(daemon.client.url)
-      const shared = stage.session({
-        credentialNamespace: 'default',
-        isolationLevel: 'shared',
-        env: { SESSION_WORD: word, MODEL_KEY: own },
-        runtimeConfig: subject.providerKey('MODEL_KEY'),
-      })
-      const { end, events, session } = await play(client, shared, 'show', { decide: () => null })
-      expect(end.type).toBe('task.completed')
-      const output = only(events, 'tool.output.completed').payload.result_preview
-      expect(output).toMatch(/^SESSION_WORD=\[REDACTED:[^\]]+\]$/m)
-      // What the command printed went to the model as it was. The agent may use the keys; what it runs may not. The token is for neither.
-      expect([key, own, token].filter((secret) => heard(stage.model, secret))).toEqual([])
-      const log = JSON.stringify(await client.events(session.session_id))
-      expect([key, own, token, word].filter((secret) => log.includes(secret))).toEqual([])
+      const { output, told, logged } = await printSecrets(stage)
+      expect(output).toMatch(masked)
+      // The agent may use the keys; what it runs may not. The token is for neither.
+      expect(told).toEqual([word])
+      expect(logged).toEqual([])
+    },
+  },
+  {
+    name: "the agent's commands inherit the key that the session uses, but no other and no token of the daemon, and what is secret is masked",
+    needs: { hides_keys_from_commands: false },
+    proves: { hides_keys_from_commands: false },
+    async run(stage) {
+      const { output, told, logged } = await printSecrets(stage)
+      expect(output).toMatch(masked)
+      expect(told).toEqual([own, word])
+      expect(logged).toEqual([])
     },
   },
   {
@@ -102,13 +137,23 @@ export const secrets: readonly Cell[] = [
   },
   {
     name: 'the agent itself holds the key of the provider in its environment, what it runs does not, and nobody holds the token of the daemon',
-    needs: { hides_keys: false },
-    proves: { hides_keys: false },
+    needs: { hides_keys: false, hides_keys_from_commands: true },
+    proves: { hides_keys: false, hides_keys_from_commands: true },
     async run(stage) {
       const held = await heldSecrets(stage)
       expect(held.map(({ secret }) => secret)).not.toContain(token)
       expect(held.map(({ secret }) => secret)).toContain(own)
       expect(held.filter(({ program }) => program === 'tail')).toEqual([])
+    },
+  },
+  {
+    name: 'the agent and what it runs hold the one key that the session uses in their environment, and nobody holds the token of the daemon',
+    needs: { hides_keys: false, hides_keys_from_commands: false },
+    proves: { hides_keys: false, hides_keys_from_commands: false },
+    async run(stage) {
+      const held = await heldSecrets(stage)
+      expect(new Set(held.map(({ secret }) => secret))).toEqual(new Set([own]))
+      expect(held.map(({ program }) => program)).toContain('tail')
     },
   },
   {

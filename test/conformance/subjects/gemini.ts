@@ -18,6 +18,7 @@ export const gemini: Subject = {
     passes_on_elicitations: false,
     asks_read_only_mcp_tools: true,
     hides_keys: true,
+    hides_keys_from_commands: true,
     obeys_trusted_workspace: true,
     asks_in_trusted_workspace: true,
   },

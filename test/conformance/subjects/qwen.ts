@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { toSupportedRuntime } from '../../../packages/daemon/src/runtimes/acp/configured.ts'
 import { qwenEntry } from '../../fixtures/acp/qwen.ts'
 import type { Subject } from '../subject.ts'
@@ -24,6 +24,7 @@ export const qwen: Subject = {
     passes_on_elicitations: false,
     asks_read_only_mcp_tools: true,
     hides_keys: false,
+    hides_keys_from_commands: false,
     obeys_trusted_workspace: false,
     asks_in_trusted_workspace: true,
   },
@@ -32,7 +33,8 @@ export const qwen: Subject = {
     supports_questions: 'it asks its questions as if for leave, which has no room for an answer',
     tells_restarted_streams: 'the protocol has no word for it',
     passes_on_elicitations: 'it does not pass on what a server of it asks',
-    hides_keys: 'it takes its key from its environment, and its commands inherit that',
+    hides_keys: 'it takes its key from its environment',
+    hides_keys_from_commands: 'its commands inherit its environment, and with it the key that the configuration puts there',
     obeys_trusted_workspace: 'the daemon does not know how to tell a configured agent that it may',
   },
   daemon: { args: ['--config', writeConfig()] },
@@ -53,12 +55,18 @@ export const qwen: Subject = {
   refusesOutside: false,
   readsFirst: true,
   usage: { unknown: [], cost: false },
-  kept: (output) => ({ head: output, tail: output, omitted: null }),
+  // What its terminal still holds of a long output is not the beginning; it takes a piece out of that, and the white space from both ends.
+  kept(output) {
+    const [, tail = output] = output.split('\n[... truncated for ACP transport ...]\n')
+    return { head: '', tail: `${tail}\n`, omitted: null }
+  },
   mcpServers: (servers) => ({ mcp_servers: servers }),
   providerKey: (variable) => ({ env_key: variable }),
   credentialVariable: 'OPENAI_API_KEY',
   // Its patience stands in its own settings.
   impatience: {},
+  perseverance: { ms: 110_000, reason: 'it asks seven times, for more than a minute in all, and no setting changes that' },
+  takesUpWith: 'The connection dropped mid-response.',
   faults: {
     quotaUsedUp: {
       kind: 'status',
@@ -90,9 +98,9 @@ export const qwen: Subject = {
 
 /** A config file that names the agent; where its program is differs from machine to machine. */
 function writeConfig(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'qwen-config-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const file = join(folder, 'config.json')
+  const folder = fileURLToPath(import.meta.resolve('../../../node_modules/.cache'))
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, 'qwen-agent.json')
   writeFileSync(file, JSON.stringify({ agents: [qwenEntry] }))
   return file
 }

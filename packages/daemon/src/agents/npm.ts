@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { dirname } from 'node:path'
 import { findOnPath } from '../runtimes/executable.ts'
 
@@ -16,6 +15,7 @@ export async function runNpm(npm: string, directory: string, packages: readonly 
   const flags = ['--prefix', directory, '--no-audit', '--no-fund', '--ignore-scripts', '--save-exact', '--loglevel', 'error']
   const limit = AbortSignal.any([signal, AbortSignal.timeout(INSTALL_LIMIT)])
   const child = spawn(npm, ['install', ...flags, '--', ...packages], { cwd: directory, stdio: ['ignore', 2, 2], signal: limit })
-  const [code]: unknown[] = await once(child, 'exit').catch(() => [null])
-  return code === 0
+  // That it could not be started, or is ended by the signal, is told by its code. While it is ending it still writes.
+  child.on('error', () => {})
+  return await new Promise((resolve) => child.once('close', (code) => resolve(code === 0)))
 }

@@ -1,4 +1,5 @@
 import type { PermissionMode, TaskState } from '@codesdkd/protocol'
+import { PREVIEW_LIMIT } from './bounds.ts'
 import { openTask, PENDING_LIMIT } from './decide.ts'
 import type { Draft, Journal } from './journal.ts'
 import type { Answer, Clock, NewId, Question } from './ports.ts'
@@ -37,14 +38,17 @@ export class OpenQuestions {
   ask(question: Question): Promise<Answer> {
     const { journal, taskId, clock, newId, timeoutMs, record } = this.#options
     if (openTask(journal.state, taskId) === undefined) return Promise.resolve({ outcome: 'cancel', reason: 'the task is ending' })
-    const refusal = this.#refusal(question)
+    const usable = this.#isUsable(question)
+    const refusal = this.#refusal(usable)
+    // What cannot be used may be of any size.
+    const shown = { title: question.title.slice(0, PREVIEW_LIMIT), schema: usable ? question.schema : {} }
     const limit = refusal === null ? timeoutMs : null
     const expiresAt = limit === null ? null : new Date(Date.parse(clock.now()) + limit).toISOString()
     const questionId = newId()
     return new Promise((resolve) => {
       const timer = limit === null ? undefined : setTimeout(() => this.#expire(questionId), limit)
       this.#waiting.set(questionId, { resolve, timer })
-      void record(askQuestion(taskId, question, { questionId, expiresAt, refusal }))
+      void record(askQuestion(taskId, shown, { questionId, expiresAt, refusal }))
     })
   }
 
@@ -67,17 +71,21 @@ export class OpenQuestions {
     }
   }
 
-  #refusal({ schema }: Question): AskOptions['refusal'] {
-    const { journal, permissionMode, checkAnswer } = this.#options
+  #refusal(usable: boolean): AskOptions['refusal'] {
+    const { journal, permissionMode } = this.#options
     const byMode = refusalOf(permissionMode, journal.record.escalation)
     if (byMode !== null) return byMode
     const waiting = [...journal.state.tasks.values()].reduce((sum, { questions }) => sum + questions.size, 0)
     if (waiting >= PENDING_LIMIT) return { outcome: 'decline', answered_by: 'daemon', reason: 'too_many_pending' }
+    return usable ? null : { outcome: 'decline', answered_by: 'daemon', reason: 'The schema of the question cannot be used.' }
+  }
+
+  #isUsable({ schema }: Question): boolean {
     try {
-      checkAnswer(schema, {})
-      return null
+      this.#options.checkAnswer(schema, {})
+      return true
     } catch {
-      return { outcome: 'decline', answered_by: 'daemon', reason: 'The schema of the question cannot be used.' }
+      return false
     }
   }
 

@@ -109,3 +109,18 @@ test('a question with a schema that cannot be used is declined, not left waiting
   expect(await one.heard).toMatchObject({ outcome: 'decline' })
   expect((await answered(one.stage)).payload.answered_by).toBe('daemon')
 })
+
+test('a question of any size is a small event', async () => {
+  const huge = 'x'.repeat(1_000_000)
+  await using one = await openAsking({
+    async run(host) {
+      expect(await host.answer({ title: huge, schema: { description: huge } })).toMatchObject({ outcome: 'decline' })
+      return completed
+    },
+    checkAnswer: () => {
+      throw new Error('the schema is too large')
+    },
+  })
+  expect(JSON.stringify(await asked(one.stage)).length).toBeLessThan(10_000)
+  expect(await one.stage.until(({ type }) => type.startsWith('task.') && type !== 'task.started')).toMatchObject({ type: 'task.completed' })
+})

@@ -9,11 +9,12 @@ test('no more agents start at once than allowed, in the order in which they came
   const seats = new Seats({ live: 10, starting: 2 })
   const came: number[] = []
   const taken: Seat[] = []
-  for (const n of [0, 1, 2, 3])
-    void seats.take(never).then((seat) => {
-      came.push(n)
-      taken.push(seat)
-    })
+  const take = async (n: number) => {
+    const seat = await seats.take(never)
+    came.push(n)
+    taken.push(seat)
+  }
+  for (const n of [0, 1, 2, 3]) void take(n)
   await soon()
   expect(came).toEqual([0, 1])
   taken[1]?.settled()
@@ -74,17 +75,22 @@ test('whatever comes and goes, the limits hold and everybody is served in the en
           held.delete(one)
           one.seat.release()
         }
+        const take = async () => {
+          const seat = await seats.take(never)
+          served += 1
+          held.add({ seat, settled: false, offered: false })
+        }
         for (const step of [...steps, 'end'] as const) {
           const [one] = held
           const resting = [...held].find(({ settled, offered }) => settled && !offered)
           if (step === 'take') {
             asked += 1
-            void seats.take(never).then((seat) => {
-              served += 1
-              held.add({ seat, settled: false, offered: false })
-            })
+            void take()
           } else if (step === 'settle') {
-            for (const some of held) if (!some.settled) ((some.settled = true), some.seat.settled())
+            for (const some of held) {
+              some.settled = true
+              some.seat.settled()
+            }
           } else if (step === 'offer' && resting !== undefined) {
             resting.offered = true
             resting.seat.offer(() => release(resting))
@@ -93,7 +99,8 @@ test('whatever comes and goes, the limits hold and everybody is served in the en
           expect(held.size).toBeLessThanOrEqual(live)
           expect([...held].filter(({ settled }) => !settled).length).toBeLessThanOrEqual(starting)
         }
-        for (let round = 0; served < asked && round < 200; round += 1) {
+        for (let round = 0; round < 200; round += 1) {
+          if (served === asked) break
           for (const some of held) release(some)
           await soon()
         }

@@ -29,7 +29,7 @@ export async function findExecutable({ configured, installed, searchPath, packag
   if (configured !== null) return (await isRunnable(configured)) ? path.resolve(configured) : null
   for (const origin of [...(installed === null ? [] : [path.join(installed, 'package.json')]), import.meta.url]) {
     try {
-      const candidate = await packaged((file, from = undefined) => createRequire(from ?? origin).resolve(file))
+      const candidate = await packaged((file, from) => createRequire(from ?? origin).resolve(file))
       if (await isRunnable(candidate)) return await realpath(candidate)
     } catch {
       // Not installed here.

@@ -29,3 +29,8 @@ test('several may be chosen where the question says so, and none is no answer', 
   expect(toLabels('a')).toEqual(['a'])
   expect(toLabels(undefined)).toEqual([])
 })
+
+test('a choice that is offered twice is one', () => {
+  const { schema } = toQuestion([{ ...field, options: [...options, { label: 'SQLite', description: 'again' }] }])
+  expect(checkSchema(schema, { database: 'SQLite' })).toEqual([])
+})

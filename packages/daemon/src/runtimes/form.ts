@@ -24,12 +24,15 @@ export function toQuestion(fields: readonly FormField[]): Question {
 
 /** What was answered to a field, as a list of labels or free texts. */
 export function toLabels(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.map(String) : value === undefined ? [] : [String(value)]
+  const values: readonly unknown[] = Array.isArray(value) ? value : [value]
+  return values.flatMap((one) => (typeof one === 'string' || typeof one === 'number' || typeof one === 'boolean' ? [String(one)] : []))
 }
 
 // `oneOf` with `const` and `title` is how the Model Context Protocol describes choices; `examples` offers them without insisting.
 function toProperty({ text, options, multiple, free }: FormField): object {
-  const choices = options.map(({ label, description }) => ({
+  // A choice that is offered twice would fit two branches of `oneOf`, and so be none.
+  const distinct = new Map(options.map((option) => [option.label, option]))
+  const choices = [...distinct.values()].map(({ label, description }) => ({
     const: label,
     title: label,
     ...(description === undefined ? {} : { description }),

@@ -41,6 +41,8 @@ test('ends strays by their whole mark', async () => {
   expect(await sweepLeftovers([{ pid: 999_999_999, startTime: '1', bootId, mark: mark('1') }])).toEqual([stray.pid])
   await stray.ended
   expect(alive(longer.pid)).toBe(true)
+  expect(await killMarked('CODESDKD_PROCESS', mark('10'), { OTHER: 'mark' })).toEqual([])
+  expect(alive(longer.pid)).toBe(true)
   expect(await killMarked('CODESDKD_PROCESS', mark('10'))).toEqual([longer.pid])
   expect(await killMarked('CODESDKD_PROCESS', mark('10'))).toEqual([])
 })

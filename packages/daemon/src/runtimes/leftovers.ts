@@ -27,32 +27,34 @@ export async function sweepLeftovers(leftovers: readonly Leftover[]): Promise<re
 }
 
 /**
- * Kills the processes of this user that have `name=value` in their environment, and resolves when none is found any more;
- * gives up after a few rounds with what forks faster. Returns the pids that were killed.
+ * Kills the processes of this user that have `name=value`, and all of `also`, in their environment, and resolves when none is
+ * found any more; gives up after a few rounds with what forks faster. Returns the pids that were killed.
  */
-export async function killMarked(name: string, value: string): Promise<readonly number[]> {
+export async function killMarked(name: string, value: string, also: Readonly<Record<string, string>> = {}): Promise<readonly number[]> {
+  const entries = Object.entries({ ...also, [name]: value }).map(([key, one]) => `${key}=${one}`)
   const ended = new Set<number>()
   for (let round = 0; round < 5; round += 1) {
-    const found = await findMarked(`${name}=${value}`)
+    const found = await findMarked(entries)
     if (found.length === 0) break
     for (const pid of found) if (kill(pid)) ended.add(pid)
   }
   return [...ended]
 }
 
-async function findMarked(entry: string): Promise<readonly number[]> {
+async function findMarked(entries: readonly string[]): Promise<readonly number[]> {
   const names = await readdir('/proc').catch(() => [])
   const pids = names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number)
-  const found = await Promise.all(pids.map(async (pid) => ((await carries(pid, entry)) ? [pid] : [])))
+  const found = await Promise.all(pids.map(async (pid) => ((await carries(pid, entries)) ? [pid] : [])))
   return found.flat()
 }
 
-async function carries(pid: number, entry: string): Promise<boolean> {
+async function carries(pid: number, entries: readonly string[]): Promise<boolean> {
   const directory = `/proc/${pid}`
   try {
     if (pid === process.pid || (await stat(directory)).uid !== process.getuid?.()) return false
     // Empty for one that has ended and was not reaped yet.
-    return (await readFile(`${directory}/environ`, 'latin1')).split('\0').includes(entry)
+    const environment = new Set((await readFile(`${directory}/environ`, 'latin1')).split('\0'))
+    return entries.every((entry) => environment.has(entry))
   } catch {
     // It ended meanwhile, or is not ours to look at.
     return false

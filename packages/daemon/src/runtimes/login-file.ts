@@ -1,4 +1,5 @@
-import { lstat, readlink, rm, stat, symlink } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { chmod, copyFile, lstat, readlink, realpath, rename, rm, stat, symlink } from 'node:fs/promises'
 
 /**
  * Makes `link` lead to the user's own login file, if there is one. A link and not a copy: refreshing a login makes the
@@ -7,6 +8,7 @@ import { lstat, readlink, rm, stat, symlink } from 'node:fs/promises'
 export async function linkLogin(target: string, link: string): Promise<void> {
   const current = await readlink(link).catch(() => null)
   if (current === target) return
+  await bringHome(link, target)
   await rm(link, { force: true })
   const found = await lstat(target).then(
     () => true,
@@ -17,6 +19,21 @@ export async function linkLogin(target: string, link: string): Promise<void> {
     // Another session of this home was faster.
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
   })
+}
+
+/** An agent that refreshes a login by replacing the file has put the only valid tokens where its link was. */
+async function bringHome(link: string, target: string): Promise<void> {
+  const [refreshed, known] = await Promise.all([lstat(link).catch(() => null), stat(target).catch(() => null)])
+  if (refreshed?.isFile() !== true || known === null || refreshed.mtimeMs <= known.mtimeMs) return
+  const place = await realpath(target)
+  const draft = `${place}.${randomUUID()}`
+  try {
+    await copyFile(link, draft)
+    await chmod(draft, 0o600)
+    await rename(draft, place)
+  } finally {
+    await rm(draft, { force: true })
+  }
 }
 
 /** Whether one of these files is there; their content is not looked at. */

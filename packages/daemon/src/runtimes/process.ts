@@ -126,9 +126,9 @@ export class AgentProcess implements AsyncDisposable {
     if (this.#child.stdin.writable) this.#child.stdin.write(`${line}\n`)
   }
 
-  /** Kills the whole group at once. */
+  /** Kills the whole group at once. Nothing once the agent is gone: its group went with it, and its number may be another's by now. */
   kill(): void {
-    this.#signal('SIGKILL')
+    if (this.alive) this.#signal('SIGKILL')
   }
 
   /** For an agent that has nothing more to say: lets it exit by itself for a moment, so that its exit code is told, and then kills it. */
@@ -141,7 +141,7 @@ export class AgentProcess implements AsyncDisposable {
   /** Closes stdin, asks the group to end, and kills it after the grace period. Resolves when all of it is gone. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.stdin.end()
-    this.#signal('SIGTERM')
+    if (this.alive) this.#signal('SIGTERM')
     const late = new AbortController()
     const kill = delay(this.#stopGraceMs, undefined, { signal: late.signal }).then(
       () => this.kill(),

@@ -28,7 +28,7 @@ test('git makes the new text of the old one with it', () => {
       fc.property(text, text, (before, after) => {
         fc.pre(before !== after && before !== '' && after !== '')
         writeFileSync(path.join(folder, 'one.txt'), before)
-        execFileSync('git', ['apply', '--unidiff-zero', '-'], {
+        execFileSync('git', ['apply', '--whitespace=nowarn', '--unidiff-zero', '-'], {
           cwd: folder,
           input: `--- a/one.txt\n+++ b/one.txt\n${toHunk(before, after)}`,
         })

@@ -42,12 +42,16 @@ export class Examinee implements AsyncDisposable {
     return session
   }
 
-  /** Ends the agent, if there is one; its conversation is remembered. */
+  /** Ends the agent, if there is one; its conversation is remembered. Never rejects. */
   async close(): Promise<void> {
     const live = this.#live
     this.#live = null
     this.#nativeId = live?.session.nativeId ?? this.#nativeId
-    await live?.session[Symbol.asyncDispose]()
+    try {
+      await live?.session[Symbol.asyncDispose]()
+    } catch {
+      // An agent that fails while it ends has ended all the same.
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -31,12 +31,13 @@ export async function runTurn(session: RuntimeSession, taskId: string, trial: Tr
   const ended = Promise.withResolvers<never>()
   let stoppedAt: number | null = null
   let overdue: NodeJS.Timeout | undefined
-  end.addEventListener('abort', () => {
+  const wait = () => {
     stoppedAt = performance.now()
     // Nobody wants to know any more: the agent is ended without waiting for its turn.
     if (signal.aborted) return ended.reject(signal.reason)
     overdue = setTimeout(() => ended.reject(new TurnOverdue('The turn did not end when it was stopped.')), STOP_LIMIT)
-  })
+  }
+  end.addEventListener('abort', wait)
   const { host, seen } = createHost(trial, end, () => stop.abort())
   const task = { taskId, permissionMode: 'ask', messages: [toMessage(trial)], runtimeConfig: {} } as const
   try {
@@ -45,6 +46,7 @@ export async function runTurn(session: RuntimeSession, taskId: string, trial: Tr
     if (limit.aborted && !stop.signal.aborted) throw new TurnOverdue(`The turn took longer than ${TURN_LIMIT / 1000} s.`)
     return { outcome, ...seen, stoppedAfterMs: stoppedAt === null ? null : performance.now() - stoppedAt }
   } finally {
+    end.removeEventListener('abort', wait)
     clearTimeout(overdue)
   }
 }

@@ -158,7 +158,7 @@ describe('toCommand', () => {
       { command: 'ls', description: 'lists', timeout: 5, workdir: null },
       { line: 'ls', cwd: '.' },
     ],
-    [{ command: 'ls', run_in_background: true }, null],
+    [{ command: 'ls', interactive: false }, null],
     [{ command: 'ls', cwd: '/a', workdir: '/b' }, null],
     [{ command: 'ls', shell: '/tmp/sh' }, null],
     [{ command: ['ls'] }, null],
@@ -168,4 +168,9 @@ describe('toCommand', () => {
     [undefined, null],
     [7, null],
   ])('%j', (input, command) => expect(toCommand(input)).toEqual(command))
+
+  it.each(['background', 'is_background', 'run_in_background'])('%s: only false is as if it were not there', (field) => {
+    const commands = [false, true, 'false'].map((value) => toCommand({ command: 'ls', [field]: value }))
+    expect(commands).toEqual([{ line: 'ls', cwd: '.' }, null, null])
+  })
 })

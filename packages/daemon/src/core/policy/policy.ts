@@ -163,6 +163,8 @@ async function locationsInside(call: ToolCall, root: string, workspace: Workspac
 /** Input fields of the agents' shell tools that change nothing about what a command can touch. */
 const neutralFields: ReadonlySet<string> = new Set(['description', 'timeout', 'timeout_ms', 'yield_time_ms', 'max_output_tokens', 'reason'])
 const directoryFields: ReadonlySet<string> = new Set(['cwd', 'workdir', 'directory', 'dir_path'])
+/** Flags of which `false` says no more than their absence: the command runs in front, and its end is waited for. */
+const backgroundFields: ReadonlySet<string> = new Set(['background', 'is_background', 'run_in_background'])
 
 /** The command line and directory of a shell tool's input; null when the input says anything that is not understood. */
 export function toCommand(input: unknown): { readonly line: string; readonly cwd: string } | null {
@@ -172,6 +174,7 @@ export function toCommand(input: unknown): { readonly line: string; readonly cwd
   let cwd: string | null = null
   for (const [field, value] of Object.entries(input)) {
     if (value === undefined || value === null || neutralFields.has(field)) continue
+    if (value === false && backgroundFields.has(field)) continue
     if (typeof value !== 'string') return null
     if (field === 'command' && line === null) line = value
     else if (directoryFields.has(field) && cwd === null) cwd = value

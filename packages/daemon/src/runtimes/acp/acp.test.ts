@@ -85,11 +85,17 @@ test('tells plans, tokens and what a task cost', async () => {
     update: { sessionUpdate: 'usage_update', used: 10, size: 1000, cost: { amount, currency: 'USD' } },
   })
   const usage = { inputTokens: 7, outputTokens: 5, totalTokens: 12, cachedReadTokens: 3 }
-  const plan: Step = { update: { sessionUpdate: 'plan', entries: [{ content: 'Do it', priority: 'high', status: 'in_progress' }] } }
+  const entry = (content: string, priority: 'high' | 'low') => ({ content, priority, status: 'pending' as const })
+  const plan: Step = { update: { sessionUpdate: 'plan', entries: [entry('Do it', 'high'), entry('Tell', 'low')] } }
   const first = await runTurn(session, script(plan, cost(0.25), cost(0.5), { end: { stopReason: 'end_turn', usage } }))
   expect(events(first)).toContainEqual({
     type: 'plan.updated',
-    payload: { entries: [{ text: 'Do it', status: 'in_progress', priority: 'high' }] },
+    payload: {
+      entries: [
+        { text: 'Do it', status: 'pending', priority: 'high' },
+        { text: 'Tell', status: 'pending', priority: 'low' },
+      ],
+    },
   })
   const tokens = { scope: 'task', input_tokens: 7, output_tokens: 5, cached_input_tokens: 3, reasoning_tokens: null, context_window: 1000 }
   expect(events(first).at(-1)).toEqual({ type: 'usage.reported', payload: { ...tokens, cost_usd: 0.5 } })
@@ -408,6 +414,16 @@ test('MCP servers are passed on in the words of the protocol', async () => {
     ],
   })
   expect(await failureAtStart({}, { runtimeConfig: { mcp_servers: { remote } } })).toMatchObject({ code: 'agent_start_failed' })
+})
+
+test('a key reaches the agent under the name of the entry, and under no other', async () => {
+  await using stage = await openStandIn({ entry: { key_variable: 'MODEL_KEY', credential_variables: ['OTHER_KEY'] } })
+  const variables = { ...stage.env.variables, OWN_KEY: 'one', OTHER_KEY: 'two' }
+  await using session = await stage.open({ runtimeConfig: { env_key: 'OWN_KEY' } }, { variables, offlineUrl: null })
+  const { variables: told } = JSON.parse(spoken(await runTurn(session, script({ tell: 'session' }))))
+  expect(told).toContain('MODEL_KEY')
+  expect(told).not.toContain('OWN_KEY')
+  expect(told).not.toContain('OTHER_KEY')
 })
 
 test.each(['initialize', 'session/new'])('an agent that ends at %s says why', async (diesAt) => {

@@ -1,3 +1,6 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import * as path from 'node:path'
 import { Problem } from '@codesdkd/protocol'
 import { expect, test } from 'vitest'
 import { parseAgentEntry, parseAgentOption } from './agent-config.ts'
@@ -49,4 +52,24 @@ test('an agent is looked for by its absolute path or on the PATH, and nowhere el
   expect(await find('sh')).toBe('/bin/sh')
   expect(await find('./sh')).toBeNull()
   expect(await find('/nowhere/sh')).toBeNull()
+})
+
+test('a login is seen by its file or its variable, and is never looked into', async () => {
+  const entry = parseAgentEntry({ name: 'a', command: 'sh', login_files: ['.a/login'], credential_variables: ['A_KEY'] })
+  const { authStatus } = toSupportedRuntime(entry).create(options)
+  const home = await mkdtemp(path.join(tmpdir(), 'agent-login-'))
+  const env = { executable: null, home, shared: true, variables: { HOME: home }, offlineUrl: null }
+  try {
+    expect(await authStatus(env)).toMatchObject({ logged_in: false, login_hint: expect.stringContaining('A_KEY') })
+    expect(await authStatus({ ...env, variables: { HOME: home, A_KEY: 'key' } })).toMatchObject({
+      logged_in: true,
+      account_label: 'API key',
+    })
+    await mkdir(path.join(home, '.a'))
+    await writeFile(path.join(home, '.a', 'login'), '')
+    expect(await authStatus(env)).toMatchObject({ logged_in: true, account_label: 'a login' })
+  } finally {
+    await rm(home, { recursive: true, force: true })
+  }
+  expect(() => parseAgentEntry({ ...entry, login_files: ['../login'] })).toThrow(Problem)
 })

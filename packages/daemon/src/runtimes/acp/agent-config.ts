@@ -23,6 +23,10 @@ export const agentEntry = z.strictObject({
   auth_method: z.string().min(1).optional().describe('the way to log in that it is told before a session, by its id'),
   mode: z.string().min(1).optional().describe('the session mode to work in, by its id: the one in which it asks most'),
   credential_variables: z.array(variableName).default([]).describe('names of variables with its credentials'),
+  login_files: z
+    .array(z.string().regex(/^(?!\/)(?!.*(?:^|\/)\.\.(?:\/|$)).+/, 'must be inside the home directory'))
+    .default([])
+    .describe('files that are there when somebody has logged in, relative to the home directory'),
   base_url_variable: variableName.optional().describe("the variable that tells it its model's base URL; makes `base_url` possible"),
   key_variable: variableName.optional().describe("the variable that holds its model's key; makes `env_key` possible"),
   after_denial: z

@@ -8,6 +8,7 @@ import type { AgentEntry } from './agent-config.ts'
 import type { AcpProfile, Launch, PrepareContext } from './profile.ts'
 import { findOnPath } from '../executable.ts'
 import type { ExecutableOptions } from '../executable.ts'
+import { anyExists } from '../login-file.ts'
 import { baseUrl, mcpServers, parseRuntimeConfig, variableName } from '../runtime-config.ts'
 import type { RuntimeOptions } from '../runtime-options.ts'
 
@@ -48,7 +49,7 @@ function toProfile(entry: AgentEntry): AcpProfile<ConfiguredConfig> {
     parseConfig: (config) => parseConfig(entry, config),
     // How an agent that nobody knows takes `--version` is not known either.
     versionPattern: entry.version_pattern === undefined ? null : new RegExp(entry.version_pattern),
-    readAuth: (env) => Promise.resolve(toAuth(entry, env)),
+    readAuth: (env) => readAuth(entry, env),
     prepare: (context) => Promise.resolve(toLaunch(entry, context)),
     toMode: () => mode ?? null,
     denial: { after },
@@ -76,7 +77,9 @@ function toLaunch(entry: AgentEntry, { env, config }: PrepareContext<ConfiguredC
   return {
     args: entry.args,
     variables: {
-      ...env.variables,
+      ...(key === undefined
+        ? env.variables
+        : without(env.variables, [...entry.credential_variables, ...(config.env_key === undefined ? [] : [config.env_key])])),
       ...entry.env,
       ...(urlVariable === undefined || url === undefined ? {} : { [urlVariable]: url }),
       ...(keyVariable === undefined || key === undefined ? {} : { [keyVariable]: key }),
@@ -86,12 +89,20 @@ function toLaunch(entry: AgentEntry, { env, config }: PrepareContext<ConfiguredC
   }
 }
 
-function toAuth({ name, credential_variables, base_url_variable }: AgentEntry, env: RuntimeEnv): Omit<AuthStatus, 'ok' | 'runtime'> {
+// A key that the agent gets under another name need not be there twice, nor one that it is not to use.
+function without(variables: Readonly<Record<string, string>>, names: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => !names.includes(name)))
+}
+
+async function readAuth(entry: AgentEntry, env: RuntimeEnv): Promise<Omit<AuthStatus, 'ok' | 'runtime'>> {
+  const { name, credential_variables, base_url_variable, login_files } = entry
   const status = { auth_model: 'login_or_api_key' } as const
   if (env.offlineUrl !== null && base_url_variable !== undefined) return { ...status, logged_in: true, account_label: 'offline model' }
+  const home = env.variables['HOME']
+  const files = home === undefined ? [] : login_files.map((file) => path.join(home, file))
+  if (await anyExists(files)) return { ...status, logged_in: true, account_label: `${name} login` }
   const set = credential_variables.some((variable) => (env.variables[variable] ?? '') !== '')
   if (set) return { ...status, logged_in: true, account_label: 'API key' }
-  // Where such an agent keeps its login is not known, so the daemon cannot say that there is none: it says what it knows.
   const variables = credential_variables.length === 0 ? '' : `, or set ${credential_variables.join(' or ')}`
   return { ...status, logged_in: false, login_hint: `Log in to ${name} with its own command${variables}.` }
 }

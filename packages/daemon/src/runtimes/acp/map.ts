@@ -99,8 +99,14 @@ function mapChunk({ toThought }: MapHooks, before: AcpState, chunk: Extract<Upda
   return [state, usage === undefined ? streamed : [...streamed, toUsageReport('call', toTokens(usage), null)]]
 }
 
+// The protocol insists on a priority: agents that know none call all entries alike, which says nothing.
 function toPlan({ entries }: Extract<Update, { sessionUpdate: 'plan' }>): Observation {
-  const plan = entries.map(({ content: text, status, priority }) => ({ text, status, ...(priority === undefined ? {} : { priority }) }))
+  const ranked = new Set(entries.map(({ priority }) => priority)).size > 1
+  const plan = entries.map(({ content: text, status, priority }) => ({
+    text,
+    status,
+    ...(ranked && priority !== undefined ? { priority } : {}),
+  }))
   return event({ type: 'plan.updated', payload: { entries: plan } })
 }
 

@@ -1,5 +1,5 @@
 import type { Payload, ToolKind } from '@codesdkd/protocol'
-import { relative, resolve, sep } from 'node:path'
+import { isAbsolute, relative, resolve, sep } from 'node:path'
 import * as z from 'zod'
 import type { CallResult, NativeCall } from '../../core/ports.ts'
 import type { ToolResult, ToolUse } from './native.ts'
@@ -49,8 +49,8 @@ export function toCall({ id, name, input }: ToolUse, cwd: string): NativeCall {
   }
 }
 
-/** The call with the diff that it makes of the file as it is; `before` is null where there is none. */
-export function withContent(call: NativeCall, before: string | null, cwd: string): NativeCall {
+/** The call with the diff that it makes of the file as it is. */
+export function withContent(call: NativeCall, before: string, cwd: string): NativeCall {
   const diff = call.kind === 'edit' ? toDiff(call.name, readInput(call.input), cwd, before) : null
   return diff === null ? call : { ...call, diff }
 }
@@ -72,9 +72,15 @@ function toTitle(name: string, { kind, about, path }: Tool, input: Readonly<Reco
 function toPath(name: string, input: Readonly<Record<string, unknown>>, cwd: string): string | null {
   const { kind, path } = toTool(name)
   if (path === undefined) return null
+  // A pattern may lead elsewhere than the directory it is looked for in.
+  if (kind === 'search' && leaves(input[name === 'Glob' ? 'pattern' : 'glob'])) return null
   const value = input[path]
   if (typeof value === 'string' && value !== '') return resolve(cwd, value)
   return kind === 'search' ? cwd : null
+}
+
+function leaves(pattern: unknown): boolean {
+  return typeof pattern === 'string' && (isAbsolute(pattern) || pattern.startsWith('~') || pattern.split('/').includes('..'))
 }
 
 // ---------------------------------------------------------------- diffs

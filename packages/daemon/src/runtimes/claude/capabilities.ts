@@ -34,6 +34,6 @@ export const claudeCapabilities: Capabilities = {
     'The todo list and the search among the tools that are offered touch nothing, and nobody is asked about them.',
     'Plan mode, worktrees, background commands, schedules and workflows are not offered to the model: they would change the rules or start turns that nobody asked for.',
     'CLAUDE.md and other instructions of the workspace are read only in a session that trusts its workspace.',
-    'In a session that trusts its workspace a hook of the workspace may allow a call before a person does, and may change what it does.',
+    'Hooks of a workspace, and commands that its skills run while they are read, are left out even in a session that trusts it: they could answer in place of a person. Its MCP servers, skills, subagents and other settings are used.',
   ],
 }

@@ -8,15 +8,17 @@ import type { Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../cor
 import { claudeCapabilities } from './capabilities.ts'
 import { ChannelClosed, ControlError, createChannel } from './channel.ts'
 import type { Channel } from './channel.ts'
-import { loginFile, parseClaudeConfig, prepareHome, toArguments, toEnvironment, toInitialize, toUserHome } from './config.ts'
+import { loginFile, parseClaudeConfig, prepareHome, toArguments, toEnvironment, toInitialize, toLoginHome } from './config.ts'
 import type { ClaudeConfig } from './config.ts'
 import { MissingKey, credentialVariables, toCredential, toHidden } from './credential.ts'
 import type { Credential } from './credential.ts'
 import { ClaudeSession } from './session.ts'
 import { answerAtOnce } from './turn.ts'
 import { launch, readVersion, toStartFailure } from '../launch.ts'
+import { killMarked } from '../leftovers.ts'
 import { anyExists } from '../login-file.ts'
 import { toLoginHint } from '../login-hint.ts'
+import { processMark } from '../process.ts'
 import type { AgentProcess } from '../process.ts'
 import type { RuntimeOptions } from '../runtime-options.ts'
 import { toSafeMessage } from '../safe-message.ts'
@@ -96,6 +98,8 @@ async function startClaude({ spec, env, config, credential, options }: Start, co
   const scratch = await prepareHome(env, mark)
   await using stack = new AsyncDisposableStack()
   stack.defer(() => rm(scratch, { recursive: true, force: true }))
+  // Servers, and commands in sessions of their own, are not in the group that ends with the process.
+  stack.defer(async () => void (await killMarked(processMark, mark)))
   const process = stack.use(
     await launch({
       agent: 'Claude Code',
@@ -173,13 +177,6 @@ async function readAuthStatus(runtime: string, env: RuntimeEnv): Promise<AuthSta
   if (env.offlineUrl !== null) return { ...status, logged_in: true, account_label: 'offline model' }
   const variable = credentialVariables.find((name) => (env.variables[name] ?? '') !== '')
   if (variable !== undefined) return { ...status, logged_in: true, account_label: variable === 'ANTHROPIC_API_KEY' ? 'API key' : 'token' }
-  if (await hasLogin(env)) return { ...status, logged_in: true, account_label: 'Claude login' }
+  if (await anyExists([path.join(toLoginHome(env), loginFile)])) return { ...status, logged_in: true, account_label: 'Claude login' }
   return { ...status, logged_in: false, login_hint: toLoginHint({ alias: 'claude', env, variable: 'ANTHROPIC_API_KEY' }) }
-}
-
-/** Whether a login file is there for this home; its content is not looked at. */
-async function hasLogin(env: RuntimeEnv): Promise<boolean> {
-  const userHome = env.shared ? toUserHome(env) : null
-  const homes = [env.home, ...(userHome === null ? [] : [userHome])]
-  return await anyExists(homes.map((home) => path.join(home, loginFile)))
 }

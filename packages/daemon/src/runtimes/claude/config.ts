@@ -2,7 +2,6 @@ import { chmod, mkdir } from 'node:fs/promises'
 import * as path from 'node:path'
 import * as z from 'zod'
 import type { RuntimeEnv, SessionSpec } from '../../core/ports.ts'
-import { linkLogin } from '../login-file.ts'
 import { baseUrl, mcpServers, parseRuntimeConfig, variableName } from '../runtime-config.ts'
 import type { McpServer } from '../runtime-config.ts'
 
@@ -27,20 +26,21 @@ export function parseClaudeConfig(config: Readonly<Record<string, unknown>>): Cl
   return parseRuntimeConfig(runtimeConfig, config)
 }
 
-/** The directory of the user's own Claude Code. */
-export function toUserHome({ variables }: RuntimeEnv): string | null {
-  const home = variables['HOME']
-  return variables['CLAUDE_CONFIG_DIR'] ?? (home === undefined ? null : path.join(home, '.claude'))
+/**
+ * The directory with the login: that of the user's own Claude Code when shared. It is used where it is, because Claude Code
+ * replaces the file when it refreshes a login: a link to it would become a second one, and the user's own be void.
+ */
+export function toLoginHome({ home, shared, variables }: RuntimeEnv): string {
+  if (!shared) return home
+  const { CLAUDE_CONFIG_DIR: chosen, HOME: user } = variables
+  return chosen ?? (user === undefined ? home : path.join(user, '.claude'))
 }
 
-/** Makes the home and, when shared, links the user's login into it. Returns a new directory for temporary files. */
-export async function prepareHome(env: RuntimeEnv, mark: string): Promise<string> {
-  await mkdir(env.home, { recursive: true, mode: 0o700 })
-  await chmod(env.home, 0o700)
-  const userHome = toUserHome(env)
-  if (env.shared && userHome !== null && path.resolve(userHome) !== path.resolve(env.home))
-    await linkLogin(path.join(userHome, loginFile), path.join(env.home, loginFile))
-  const scratch = path.join(env.home, 'scratch', mark)
+/** Makes the home. Returns a new directory for temporary files. */
+export async function prepareHome({ home }: RuntimeEnv, mark: string): Promise<string> {
+  await mkdir(home, { recursive: true, mode: 0o700 })
+  await chmod(home, 0o700)
+  const scratch = path.join(home, 'scratch', mark)
   await mkdir(scratch, { recursive: true, mode: 0o700 })
   return scratch
 }
@@ -62,6 +62,12 @@ const withheld = [
   'Workflow',
 ]
 
+/**
+ * What a workspace may not bring even if it is trusted, because it would go past the question: a hook can answer it, or change
+ * what was asked about, and a skill can run commands while it is read. The daemon's own hook is none of these: it still runs.
+ */
+const restrictions = { disableAllHooks: true, disableSkillShellExecution: true }
+
 /** The arguments of one process: what depends on the session. They are visible to all, so no secret is among them. */
 export function toArguments(
   { model, trustWorkspace }: Pick<SessionSpec, 'model' | 'trustWorkspace'>,
@@ -76,6 +82,7 @@ export function toArguments(
     '--permission-prompt-tool=stdio',
     '--permission-mode=default',
     '--await-initialize',
+    `--settings=${JSON.stringify(restrictions)}`,
     // What a repository brings along must not configure the agent that works on it, unless the session says so; what the user configured, never.
     ...(trustWorkspace ? ['--setting-sources=project,local'] : ['--setting-sources=', '--strict-mcp-config']),
     `--disallowed-tools=${withheld.join(',')}`,
@@ -100,6 +107,7 @@ export function toEnvironment(
     ...variables,
     ...quiet,
     CLAUDE_CONFIG_DIR: env.home,
+    CLAUDE_SECURESTORAGE_CONFIG_DIR: toLoginHome(env),
     TMPDIR: scratch,
     CLAUDE_CODE_TMPDIR: scratch,
     ...(endpoint === null ? {} : { ANTHROPIC_BASE_URL: endpoint }),

@@ -7,7 +7,7 @@ type Verdict = readonly [code: TaskErrorCode, retryable: boolean]
 /** What Claude Code says only in words. The first that fits counts. */
 const phrased: readonly (readonly [RegExp, Verdict])[] = [
   [/prompt is too long|context (?:window|limit)|exceeds? .*context/i, ['context_window_exceeded', false]],
-  [/usage limit|limit reached|hit your .*limit|credit balance|quota|billing/i, ['usage_limit_reached', false]],
+  [/usage limit|(?<!rate )limit reached|hit your (?!rate ).*limit|credit balance|quota|billing/i, ['usage_limit_reached', false]],
   [/not logged in|please run \/login|invalid api key|oauth token|authentication/i, ['auth_required', false]],
 ]
 

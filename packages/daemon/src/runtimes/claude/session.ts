@@ -22,7 +22,7 @@ export interface ClaudeSessionOptions {
   readonly conversation: { readonly id: string; readonly resumed: boolean }
   /** Names this agent in the environment of all that it starts. */
   readonly mark: string
-  /** What ends with the session: the process first of all. */
+  /** What ends with the session: the process and all that it started first of all. */
   readonly resources: AsyncDisposable
   /** Milliseconds that an interrupted turn has to end; then the agent is killed. Default 5000. */
   readonly interruptGraceMs?: number
@@ -81,7 +81,6 @@ export class ClaudeSession implements RuntimeSession {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#usable = false
     await this.#options.resources[Symbol.asyncDispose]()
-    await killMarked(processMark, this.#options.mark)
   }
 
   async #follow(turn: ClaudeTurn, signal: AbortSignal): Promise<Outcome> {
@@ -105,14 +104,16 @@ export class ClaudeSession implements RuntimeSession {
     const deadline = AbortSignal.timeout(interruptGraceMs)
     // Its answer may come after the end of the turn, and says nothing more.
     void channel.request({ subtype: 'interrupt', cancel_queued: true }, deadline).catch(() => {})
-    const ended = await Promise.race([turn.ended, aborted(deadline), this.#silence])
-    if (ended !== undefined && ended !== null) await this.#clean()
+    const late = Promise.race([aborted(deadline), this.#silence])
+    const ended = await Promise.race([turn.ended.then(() => true), late.then(() => false)])
+    if (ended) await this.#clean()
     else await this.#kill()
   }
 
-  // A command may leave others running when it ends.
+  // A command may leave others running when it ends. Its pid alone would also be that of an agent which is long gone, and not ours.
   async #clean(): Promise<void> {
-    await killMarked(commandMark, String(this.#options.pid))
+    const { pid, mark } = this.#options
+    await killMarked(commandMark, String(pid), { [processMark]: mark })
   }
 
   // Commands run in sessions of their own: the end of the agent's group is not theirs.

@@ -1,4 +1,3 @@
-import { readFile, stat } from 'node:fs/promises'
 import { isAsked } from '../../core/ports.ts'
 import type { NativeCall, Observation, Question, TaskHost } from '../../core/ports.ts'
 import { answered, isOpen, toHookDecision } from './call-flow.ts'
@@ -10,6 +9,7 @@ import type { NativeRequestOf } from './native.ts'
 import { toServerAnswer, toToolAnswer } from './questions.ts'
 import { createClaudeState } from './state.ts'
 import type { ClaudeState, TurnEnd } from './state.ts'
+import { readTextFile } from '../text-file.ts'
 
 export interface TurnOptions {
   readonly channel: Channel
@@ -115,11 +115,6 @@ function toHookAnswer({ input }: NativeRequestOf<'hook_callback'>): object {
 async function withFile(call: NativeCall, cwd: string): Promise<NativeCall> {
   const file = toEditedFile(call)
   if (file === null) return call
-  try {
-    const { size } = await stat(file)
-    return size > maxDiffedBytes ? call : withContent(call, await readFile(file, 'utf8'), cwd)
-  } catch {
-    // There is no such file, or it cannot be read.
-    return call
-  }
+  const before = await readTextFile(file, maxDiffedBytes)
+  return before === null ? call : withContent(call, before, cwd)
 }

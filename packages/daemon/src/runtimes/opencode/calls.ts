@@ -86,7 +86,8 @@ const todos = z.object({
     z.object({
       content: z.string(),
       status: z.enum(['pending', 'in_progress', 'completed', 'cancelled']).catch('pending'),
-      priority: z.enum(['high', 'medium', 'low']).optional().catch(undefined),
+      // The tool demands one; `medium` says nothing.
+      priority: z.enum(['high', 'low']).optional().catch(undefined),
     }),
   ),
 })

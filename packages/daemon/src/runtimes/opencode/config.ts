@@ -7,25 +7,12 @@ import type { RuntimeEnv } from '../../core/ports.ts'
 import type { Launch, PrepareContext } from '../acp/profile.ts'
 import { anyExists, linkLogin } from '../login-file.ts'
 import { baseUrl, mcpServers, parseRuntimeConfig, variableName } from '../runtime-config.ts'
+import { providers, toShellVariables, toVariables } from './environment.ts'
+import type { Places } from './environment.ts'
 import type { GuardOptions } from './guard.ts'
 
 /** The model provider of a session that does not use one of OpenCode's own. */
 export const providerId = 'codesdkd'
-
-/** Where each variable's key goes: OpenCode's names of the providers. */
-const providers = {
-  ANTHROPIC_API_KEY: 'anthropic',
-  OPENAI_API_KEY: 'openai',
-  OPENROUTER_API_KEY: 'openrouter',
-  GEMINI_API_KEY: 'google',
-  MISTRAL_API_KEY: 'mistral',
-  GROQ_API_KEY: 'groq',
-  DEEPSEEK_API_KEY: 'deepseek',
-  XAI_API_KEY: 'xai',
-  OPENCODE_API_KEY: 'opencode',
-} as const satisfies Readonly<Record<string, string>>
-
-export const credentialVariables: readonly string[] = Object.keys(providers)
 
 const runtimeConfig = z.strictObject({
   base_url: baseUrl.optional(),
@@ -90,18 +77,6 @@ export async function prepareLaunch(context: PrepareContext<OpenCodeConfig>): Pr
   }
 }
 
-interface Places {
-  /** Everything of this one process. */
-  readonly run: string
-  /** What OpenCode takes for the user's settings directory. */
-  readonly settings: string
-  /** Where it looks for `.opencode`, `.claude` and `.agents` of the user. */
-  readonly userHome: string
-  readonly file: string
-  readonly keys: string
-  readonly data: string
-}
-
 function toPlaces(home: string, mark: string): Places {
   const run = path.join(home, 'run', mark)
   return {
@@ -139,9 +114,12 @@ async function findInstructions({ spec }: PrepareContext<OpenCodeConfig>): Promi
 
 /** Keys by provider; whose model it is decides which of them is used. */
 function toKeys({ env: { variables, offlineUrl }, config }: PrepareContext<OpenCodeConfig>): Readonly<Record<string, string>> {
-  if (config.base_url !== undefined)
-    return { [providerId]: (config.env_key === undefined ? undefined : variables[config.env_key]) || 'none' }
-  if (offlineUrl !== null) return { [providerId]: 'none' }
+  const own = config.env_key === undefined ? 'none' : (variables[config.env_key] ?? '')
+  if (own === '') {
+    const message = `The variable ${config.env_key}, which holds the key of the provider, is not set.`
+    throw new RuntimeFailure({ code: 'auth_required', message, retryable: false })
+  }
+  if (config.base_url !== undefined || offlineUrl !== null) return { [providerId]: own }
   const found = Object.entries(providers).map(([name, provider]) => [provider, variables[name] ?? ''] as const)
   return Object.fromEntries(found.filter(([, key]) => key !== ''))
 }
@@ -159,7 +137,7 @@ function toSettings(context: PrepareContext<OpenCodeConfig>, places: Places, { k
     keys: places.keys,
     permission,
     maxRetries: config.max_retries ?? (env.offlineUrl === null ? 5 : 1),
-    variables: toShellVariables(env),
+    variables: toShellVariables(context),
   }
   const provider = { ...Object.fromEntries(Object.keys(keys).map((name) => [name, {}])), ...toProvider(context, model) }
   return {
@@ -229,40 +207,4 @@ function withIdleTimeout(found: Providers, { env, config }: PrepareContext<OpenC
     options: { ...provider.options, headerTimeout: idle, chunkTimeout: idle },
   })
   return Object.fromEntries(Object.entries(found).map(([name, provider]) => [name, bounded(provider)]))
-}
-
-const ownDirectories = ['XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME']
-
-/** Commands keep the directories that the session has; those of OpenCode are its own affair. */
-function toShellVariables({ variables }: RuntimeEnv): GuardOptions['variables'] {
-  return Object.fromEntries(ownDirectories.map((name) => [name, variables[name] ?? null]))
-}
-
-/** Nothing is fetched, updated or obeyed that the daemon does not know of. */
-const switches = [
-  'OPENCODE_DISABLE_MODELS_FETCH',
-  'OPENCODE_DISABLE_AUTOUPDATE',
-  'OPENCODE_DISABLE_LSP_DOWNLOAD',
-  'OPENCODE_DISABLE_DEFAULT_PLUGINS',
-  'OPENCODE_DISABLE_CLAUDE_CODE',
-  'OPENCODE_DISABLE_EXTERNAL_SKILLS',
-  'OPENCODE_DISABLE_EMBEDDED_WEB_UI',
-  'OPENCODE_DISABLE_PROJECT_CONFIG',
-  'OPENCODE_EXPERIMENTAL_DISABLE_FILEWATCHER',
-]
-
-function toVariables({ env, spec, config }: PrepareContext<OpenCodeConfig>, places: Places): Readonly<Record<string, string>> {
-  const hidden: ReadonlySet<string> = new Set([...credentialVariables, ...(config.env_key === undefined ? [] : [config.env_key])])
-  const kept = Object.entries(env.variables).filter(([name]) => !hidden.has(name) && !name.startsWith('OPENCODE_'))
-  const trusted = spec.trustWorkspace ? ['OPENCODE_DISABLE_PROJECT_CONFIG'] : []
-  return {
-    ...Object.fromEntries(kept),
-    ...Object.fromEntries(switches.filter((name) => !trusted.includes(name)).map((name) => [name, '1'])),
-    XDG_CONFIG_HOME: path.dirname(places.settings),
-    XDG_DATA_HOME: places.data,
-    XDG_STATE_HOME: path.join(env.home, 'state'),
-    XDG_CACHE_HOME: path.join(env.home, 'cache'),
-    OPENCODE_CONFIG: places.file,
-    OPENCODE_TEST_HOME: places.userHome,
-  }
 }

@@ -365,6 +365,27 @@ describe('models that fail', () => {
   })
 })
 
+test('an agent that runs what nobody was asked about is ended, and its task fails', async () => {
+  await using stage = await openStage({ scenarios: [] })
+  const standIn = fileURLToPath(import.meta.resolve('../../../../../test/fixtures/acp/stand-in.ts'))
+  const executable = path.join(stage.root, 'agent')
+  await writeFile(executable, `#!/bin/sh\nexec '${process.execPath}' '${standIn}' '{}'\n`, { mode: 0o755 })
+  await using session = await stage.open({}, { executable })
+  const call = {
+    sessionUpdate: 'tool_call',
+    toolCallId: 'a',
+    title: 'bash',
+    kind: 'execute',
+    status: 'in_progress',
+    rawInput: { command: 'ls' },
+  }
+  const end = { sessionUpdate: 'tool_call_update', toolCallId: 'a', status: 'completed', rawOutput: { output: '', metadata: { exit: 0 } } }
+  const turn = await runTurn(session, JSON.stringify([{ update: call }, { update: end }, { wait: 'forever' }]))
+  expect(turn.outcome).toMatchObject({ status: 'failed', error: { code: 'agent_protocol_error', retryable: false } })
+  expect(kinds(turn)).toEqual(['runtime_session', 'call.unasked', 'call.started', 'call.completed'])
+  expect(session.alive).toBe(false)
+})
+
 test('earlier messages and images reach the model, and a message that begins with a slash is no command', async () => {
   await using stage = await openStage({ scenarios: [named('look', done), named('hosts', done)] })
   await using session = await stage.open()

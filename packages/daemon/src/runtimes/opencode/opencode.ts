@@ -1,8 +1,10 @@
 import type { Message } from '@codesdkd/protocol'
 import { toBlocks } from '@codesdkd/protocol'
-import type { Runtime, RuntimeSession } from '../../core/ports.ts'
+import type { Outcome, Runtime, RuntimeSession, TaskHost, TaskSpec } from '../../core/ports.ts'
 import { createAcpRuntime } from '../acp/acp.ts'
+import { createBreachWatch } from './breach.ts'
 import { openCodeProfile } from './profile.ts'
+import { failed } from '../outcome.ts'
 import type { RuntimeOptions } from '../runtime-options.ts'
 
 /** A start takes four seconds of a processor: on a busy machine that is a long time. */
@@ -11,11 +13,10 @@ const startTimeoutMs = 90_000
 /** OpenCode, through `opencode acp`: one process for each live session. */
 export function createOpenCodeRuntime(options: RuntimeOptions): Runtime {
   const runtime = createAcpRuntime(openCodeProfile, { startTimeoutMs, ...options })
-  return { ...runtime, open: async (spec, env, signal) => withPlainMessages(await runtime.open(spec, env, signal)) }
+  return { ...runtime, open: async (spec, env, signal) => toGuarded(await runtime.open(spec, env, signal)) }
 }
 
-/** OpenCode takes a prompt that begins with a slash for a command, and one that it does not know for nothing at all. */
-function withPlainMessages(session: RuntimeSession): RuntimeSession {
+function toGuarded(session: RuntimeSession): RuntimeSession {
   return {
     get nativeId() {
       return session.nativeId
@@ -24,11 +25,35 @@ function withPlainMessages(session: RuntimeSession): RuntimeSession {
       return session.alive
     },
     resumed: session.resumed,
-    run: (task, host) => session.run({ ...task, messages: task.messages.map(toPlain) }, host),
+    run: (task, host) => runGuarded(session, { ...task, messages: task.messages.map(toPlain) }, host),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   }
 }
 
+/** Runs a turn, and ends an agent that does what nobody was asked about. */
+async function runGuarded(session: RuntimeSession, task: TaskSpec, host: TaskHost): Promise<Outcome> {
+  const watch = createBreachWatch()
+  const endings: PromiseLike<void>[] = []
+  const outcome = await session.run(task, {
+    signal: host.signal,
+    ask: (call) => host.ask(call),
+    answer: (question) => host.answer(question),
+    async observe(observations) {
+      await host.observe(observations)
+      // Not awaited: the end of the agent waits for what is observed.
+      if (watch.sees(observations) && endings.length === 0) endings.push(session[Symbol.asyncDispose]())
+    },
+  })
+  if (endings.length === 0) return outcome
+  await Promise.all(endings)
+  return failed({
+    code: 'agent_protocol_error',
+    message: 'OpenCode did something that nobody was asked about; it was ended.',
+    retryable: false,
+  })
+}
+
+/** OpenCode takes a prompt that begins with a slash for a command, and one that it does not know for nothing at all. */
 function toPlain(message: Message): Message {
   const blocks = toBlocks(message.content)
   const first = blocks.find(({ type }) => type === 'text')

@@ -5,8 +5,9 @@ import { anyExists } from '../login-file.ts'
 import { toLoginHint } from '../login-hint.ts'
 import { isUnavailable, mergeOpenCodeTool, toOpenCodeCall, toOpenCodeResult, toOpenCodeUsage, toOwnObservations } from './calls.ts'
 import { openCodeCapabilities } from './capabilities.ts'
-import { credentialVariables, parseOpenCodeConfig, prepareLaunch, toLoginFiles } from './config.ts'
+import { parseOpenCodeConfig, prepareLaunch, toLoginFiles } from './config.ts'
 import type { OpenCodeConfig } from './config.ts'
+import { credentialVariables } from './environment.ts'
 import { toOpenCodeError } from './errors.ts'
 
 /** What makes OpenCode differ from what the protocol says. */

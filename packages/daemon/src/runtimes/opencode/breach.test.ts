@@ -1,0 +1,27 @@
+import type { ToolKind } from '@codesdkd/protocol'
+import { expect, test } from 'vitest'
+import type { Observation } from '../../core/ports.ts'
+import { createBreachWatch } from './breach.ts'
+
+const unasked = (id: string, kind: ToolKind): Observation => ({
+  kind: 'call.unasked',
+  call: { id, name: 'bash', kind, title: 'touch one', input: { command: 'touch one' } },
+  rule: 'opencode:unasked',
+})
+const completed = (id: string, isError: boolean): Observation => ({
+  kind: 'call.completed',
+  id,
+  result: { output: '', isError, durationMs: null, executionEnv: 'host' },
+})
+
+test.each([
+  ['a command that ran unasked is seen', [unasked('a', 'execute'), completed('a', false)], true],
+  ['so is a change', [unasked('a', 'edit'), completed('b', true), completed('a', false)], true],
+  ['one that failed may have failed before its question', [unasked('a', 'execute'), completed('a', true)], false],
+  ['one that was asked is in order', [completed('a', false)], false],
+  ['and so is one without effects', [unasked('a', 'think'), completed('a', false)], false],
+] as const)('%s', (_, observations, breach) => {
+  const watch = createBreachWatch()
+  expect(observations.map((one) => watch.sees([one])).includes(true)).toBe(breach)
+  expect(createBreachWatch().sees(observations)).toBe(breach)
+})
