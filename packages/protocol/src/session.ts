@@ -28,7 +28,9 @@ export const createSession = z
     trust_workspace: z
       .boolean()
       .optional()
-      .describe('whether the agent may obey what the workspace carries for it: hooks, MCP servers, permission files (false)'),
+      .describe(
+        'whether the agent may obey what the workspace carries for it, such as MCP servers (false); what that is depends on the agent',
+      ),
     runtime_config: z.record(z.string(), z.unknown()).optional(),
     approval_timeout_ms: z.int().min(1).max(2_147_483_647).optional(),
     title: z.string().max(256).optional(),

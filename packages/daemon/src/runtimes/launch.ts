@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process'
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
+import * as path from 'node:path'
 import { promisify } from 'node:util'
 import type { TaskError } from '@codesdkd/protocol'
+import * as z from 'zod'
 import { RuntimeFailure } from '../core/ports.ts'
 import type { RuntimeEnv } from '../core/ports.ts'
 import { SpawnFailure, openProcess } from './process.ts'
@@ -46,6 +48,26 @@ export function toStartFailure(agent: string, { exitCode, signal, stderrTail }: 
     signal,
     ...(stderrTail === '' ? {} : { stderr_tail: stderrTail }),
   }
+}
+
+const manifest = z.object({ name: z.string(), version: z.string() })
+
+/**
+ * The version of the npm package that an executable belongs to, if it is one of these. Found without starting anything, which
+ * for some agents takes seconds.
+ */
+export async function readPackagedVersion(executable: string, packages: readonly string[]): Promise<string | null> {
+  for (let directory = path.dirname(executable), depth = 0; depth < 3; directory = path.dirname(directory), depth += 1) {
+    const text = await readFile(path.join(directory, 'package.json'), 'utf8').catch(() => null)
+    if (text === null) continue
+    try {
+      const found = manifest.parse(JSON.parse(text))
+      return packages.includes(found.name) ? found.version : null
+    } catch {
+      return null
+    }
+  }
+  return null
 }
 
 /** What an executable says to `--version`, as far as the pattern's first group finds it; null when it does not say it within 5 s. */

@@ -30,6 +30,7 @@ export const codexCapabilities: Capabilities = {
   supported_isolation_modes: ['subprocess'],
   recommended_isolation_mode: 'subprocess',
   notes: [
+    'In a session with trustWorkspace, rules that the workspace carries may let commands run without a question.',
     'Tools of MCP servers that call themselves read-only run without a question, in every permission mode.',
     'In mode ask, when the sandbox refuses a command or patch that was approved, Codex does it once more outside the sandbox, without a further question.',
     'Models that write their calls as code do not show whether a command asks to leave the sandbox: in mode ask only its justification tells, in mode auto every question is taken for such a wish.',

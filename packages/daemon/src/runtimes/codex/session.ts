@@ -10,7 +10,7 @@ import { RpcClosed, RpcError } from '../json-rpc.ts'
 import type { Incoming, JsonRpc } from '../json-rpc.ts'
 import { killMarked } from '../leftovers.ts'
 import type { AgentProcess } from '../process.ts'
-import { failed, toExited } from '../outcome.ts'
+import { failed, toExited, toUnreadable } from '../outcome.ts'
 import { toPrompt } from '../prompt.ts'
 import { toSafeMessage } from '../safe-message.ts'
 
@@ -162,12 +162,7 @@ export class CodexSession implements RuntimeSession {
     this.#usable = false
     if (cause !== null) {
       await this.#kill()
-      const message = cause instanceof Error ? cause.message : 'an unknown error'
-      return failed({
-        code: 'agent_protocol_error',
-        message: `The agent's output could not be handled: ${toSafeMessage(message)}`,
-        retryable: true,
-      })
+      return failed(toUnreadable(cause))
     }
     const end = await this.#options.process.settle()
     await this.#kill()

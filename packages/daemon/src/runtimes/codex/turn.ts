@@ -52,8 +52,8 @@ export class CodexTurn {
     await this.#observe(observations.filter((observation) => !isAsked(observation)))
     // Not awaited: other calls go on while this one waits.
     if (message.kind === 'request' && asked !== undefined) {
-      const answered = asked.kind === 'call.asked' ? this.#ask(message, asked.call) : this.#answer(message, asked.question)
-      answered.catch((error: unknown) => this.#end.reject(error))
+      const reply = asked.kind === 'call.asked' ? this.#ask(message, asked.call) : this.#answer(message, asked.question)
+      reply.catch((error: unknown) => this.#end.reject(error))
     }
     if (state.turnId !== null) this.#start.resolve(state.turnId)
     if (state.end === null) return
