@@ -16,9 +16,12 @@ export function testConformance(subject: Subject, quirks: readonly Cell[] = []):
   testClaims(subject)
 }
 
-/** Registers one test per cell. Three play at a time, each on a stage of its own: while one waits for its agent, another can work. */
+/**
+ * Registers one test per cell. Three play at a time, each on a stage of its own: while one waits for its agent, another can work. Five
+ * where the agent itself waits for long.
+ */
 export function testCells(subject: Subject, cells: readonly Cell[], quirks: readonly Cell[] = []): void {
-  vi.setConfig({ maxConcurrency: 3 })
+  vi.setConfig({ maxConcurrency: subject.perseverance === undefined ? 3 : 5 })
   describe.concurrent(`conformance of ${subject.runtime}`, () => {
     for (const cell of [...cells, ...quirks])
       // oxlint-disable-next-line vitest/valid-title -- the titles are the names of the cells

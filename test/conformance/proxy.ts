@@ -1,12 +1,12 @@
 import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
+import { createServer } from 'node:net'
 import type { Environment } from './subject.ts'
 
-/** A proxy that lets nothing off this machine and remembers who was asked for. */
+/** A proxy that lets nothing through and remembers who was asked for. */
 export interface LoggingProxy extends AsyncDisposable {
   /** Variables that point every program at it, but for loopback. */
   readonly env: Environment
-  /** `host:port` of everything beyond this machine that was asked for, in its order. */
+  /** `host:port` of everything that was asked for, in its order. */
   readonly asked: readonly string[]
 }
 
@@ -15,11 +15,7 @@ export async function openProxy(): Promise<LoggingProxy> {
   const server = createServer((socket) => {
     socket.on('error', () => {})
     socket.once('data', (data) => {
-      const request = data.toString('latin1')
-      // Some programs ask for loopback too, whatever they are told: their model is there.
-      const port = /^CONNECT (?:127\.0\.0\.1|localhost):(\d+) /.exec(request)?.[1]
-      if (port !== undefined) return tunnel(socket, Number(port))
-      asked.push(toTarget(request))
+      asked.push(toTarget(data.toString('latin1')))
       socket.end('HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n')
     })
   })
@@ -37,16 +33,6 @@ export async function openProxy(): Promise<LoggingProxy> {
       await once(server, 'close')
     },
   }
-}
-
-/** Carries what comes after `CONNECT` to a port of this machine, and the answers back. */
-function tunnel(socket: Socket, port: number): void {
-  const target = connect(port, '127.0.0.1', () => {
-    socket.write('HTTP/1.1 200 Connection Established\r\n\r\n')
-    socket.pipe(target).pipe(socket)
-  })
-  target.on('error', () => socket.destroy())
-  socket.on('close', () => target.destroy())
 }
 
 /** The target of `CONNECT host:port` or of `GET http://host/path`; the first line as it is of anything else. */

@@ -40,9 +40,14 @@ export async function openStage(subject: Subject): Promise<Stage> {
     subject,
     model,
     folder,
-    session({ runtimeConfig, ...more } = {}) {
+    session({ runtimeConfig, env, ...more } = {}) {
       const body = subject.session({ cwd: folder.workspace, endpoint: model.url })
-      return { ...body, ...more, runtimeConfig: { ...toObject(body['runtimeConfig']), ...toObject(runtimeConfig) } }
+      return {
+        ...body,
+        ...more,
+        env: { ...toObject(body['env']), ...toObject(env) },
+        runtimeConfig: { ...toObject(body['runtimeConfig']), ...toObject(runtimeConfig) },
+      }
     },
     script: (script) => model.setScenarios(toScenarios(script)),
     async open(args = [], env = {}) {

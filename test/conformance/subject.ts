@@ -113,9 +113,9 @@ export interface Subject {
   readonly impatience: SessionBody
 
   // ---- what goes wrong
-  /** How long it tries an endpoint again and again that fails, where no setting makes that shorter, and why. The table shows it. */
+  /** How long, at most, it tries an endpoint that fails again and again, where no setting makes that less. The table shows the reason. */
   readonly perseverance?: { readonly ms: number; readonly reason: string }
-  /** What it asks its model when a stream broke, where it does not simply ask again: a part of that prompt. */
+  /** Where it asks its model to go on after a stream broke, and not simply the same once more: a part of that prompt. */
   readonly takesUpWith?: string
   /** Failures that its provider tells in words of its own. */
   readonly faults: { readonly quotaUsedUp: FaultInput; readonly contextTooLarge: FaultInput }

@@ -17,9 +17,10 @@ import { secrets } from './cells/secrets.ts'
 import { selfApproval } from './cells/self-approval.ts'
 import { stops } from './cells/stops.ts'
 
-/** Everything that is asked of a runtime. */
+/** Everything that is asked of a runtime. What has to wait comes first: the others are played meanwhile. */
 export const suite: readonly Cell[] = [
   ...patience,
+  ...faults,
   ...answers,
   ...approvals,
   ...parallel,
@@ -28,7 +29,6 @@ export const suite: readonly Cell[] = [
   ...stops,
   ...conversations,
   ...crashes,
-  ...faults,
   ...mcp,
   ...isolation,
   ...secrets,

@@ -65,13 +65,14 @@ export const qwen: Subject = {
   credentialVariable: 'OPENAI_API_KEY',
   // Its patience stands in its own settings.
   impatience: {},
-  perseverance: { ms: 110_000, reason: 'it asks seven times, for more than a minute in all, and no setting changes that' },
+  perseverance: { ms: 280_000, reason: 'it asks up to 21 times, for one to four minutes, and no setting makes that less' },
   takesUpWith: 'The connection dropped mid-response.',
   faults: {
     quotaUsedUp: {
       kind: 'status',
       status: 429,
-      body: { error: { type: 'insufficient_quota', code: 'insufficient_quota', message: 'You exceeded your current quota.' } },
+      // What says no time of a reset it takes for a rate limit, and tries again.
+      body: { error: { code: 'Throttling.AllocationQuota', message: 'Allocated quota exceeded. It will reset at 2030-01-01 00:00:00.' } },
     },
     contextTooLarge: {
       kind: 'status',
@@ -83,6 +84,13 @@ export const qwen: Subject = {
           message: "This model's maximum context length is 1000 tokens.",
         },
       },
+    },
+  },
+  hiddenFaults: {
+    refused: {
+      code: 'model_unreachable',
+      retryable: true,
+      reason: 'it tells a connection that was closed without an answer like one that could not be made',
     },
   },
   async allowEverything(home, workspace) {

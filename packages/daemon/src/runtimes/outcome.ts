@@ -1,6 +1,7 @@
 import type { TaskError } from '@codesdkd/protocol'
 import type { Outcome } from '../core/ports.ts'
 import type { ProcessEnd } from './process.ts'
+import { toSafeMessage } from './safe-message.ts'
 
 /** A turn that ended with an error. */
 export function failed(error: TaskError): Outcome {
@@ -18,4 +19,10 @@ export function toExited({ exitCode, signal, stderrTail }: ProcessEnd): TaskErro
     signal,
     ...(stderrTail === '' ? {} : { stderr_tail: stderrTail }),
   }
+}
+
+/** What a task is told when an agent lives, but what it says cannot be read any more. */
+export function toUnreadable(cause: unknown): TaskError {
+  const message = cause instanceof Error ? toSafeMessage(cause.message) : 'an unknown error'
+  return { code: 'agent_protocol_error', message: `The agent's output could not be handled: ${message}`, retryable: true }
 }

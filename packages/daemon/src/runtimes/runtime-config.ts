@@ -17,6 +17,13 @@ export const mcpServers = z.record(serverName, mcpServer)
 export type McpServers = z.infer<typeof mcpServers>
 export type McpServer = z.infer<typeof mcpServer>
 
+/** Variables with tokens that go into headers: where the daemon writes these, no command of the agent need see them. */
+export function toTokenVariables(servers: McpServers = {}): readonly string[] {
+  return Object.values(servers).flatMap((server) =>
+    'url' in server && server.bearer_token_env_var !== undefined ? [server.bearer_token_env_var] : [],
+  )
+}
+
 /** A base URL of a provider; credentials have another place. */
 export const baseUrl = z.url({ protocol: /^https?$/ }).refine((url) => {
   const parsed = URL.parse(url)

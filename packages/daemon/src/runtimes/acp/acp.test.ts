@@ -3,6 +3,7 @@ import * as path from 'node:path'
 import { expect, test } from 'vitest'
 import { approve, deny, openStage, runTurn, spoken } from '../../../../../test/fixtures/stage.ts'
 import type { Stage, Turn } from '../../../../../test/fixtures/stage.ts'
+import { onceOrNever } from '../../../../../test/fixtures/acp/stand-in.ts'
 import type { StandInOptions, Step } from '../../../../../test/fixtures/acp/stand-in.ts'
 import type { AgentEntry } from './agent-config.ts'
 import { parseAgentEntry } from './agent-config.ts'
@@ -245,11 +246,35 @@ test('declines what it cannot put to a person, and serves neither files nor term
     { request: 'elicitation/create', params: page },
     { request: 'fs/read_text_file', params: { path: '/etc/passwd' } },
     { request: 'terminal/create', params: { command: 'id' } },
+    { request: '_own/thing', params: {} },
     { tell: 'answers' },
   ])
   expect(turn.questions).toEqual([])
-  expect(spoken(turn)).toBe('[{"action":"decline"},{"error":-32601},{"error":-32601}]')
-  expect(notices(turn).map(({ kind }) => kind)).toEqual(['acp.question.declined', 'fs/read_text_file', 'terminal/create'])
+  expect(spoken(turn)).toBe('[{"action":"decline"},{"error":-32601},{"error":-32601},{"error":-32601}]')
+  expect(notices(turn).map(({ kind }) => kind)).toEqual(['acp.question.declined', '_own/thing'])
+})
+
+test('an answer to a question about another input is refused', async () => {
+  const params = { sessionId: 'new-session', toolCall: shell('a'), options: onceOrNever }
+  const request = JSON.stringify({ jsonrpc: '2.0', id: 'own', method: 'session/request_permission', params })
+  const changed = Promise.withResolvers<typeof approve>()
+  const steps = [
+    { write: `${request}\n` },
+    { update: { sessionUpdate: 'tool_call_update', ...shell('a', 'rm -r .') } },
+    // The answer to this one comes after that of the other.
+    { ask: shell('b') },
+    end('a', 'denied', 'failed'),
+    end('b', 'made'),
+  ] satisfies readonly Step[]
+  const turn = await play(steps, {
+    decide: () => changed.promise,
+    onObservation(seen) {
+      if (seen.kind === 'event' && seen.event.type === 'runtime.notice' && seen.event.payload.kind === 'acp.call.changed')
+        changed.resolve(approve)
+    },
+  })
+  expect(turn.asked.map(({ title }) => title)).toEqual(['make', 'make'])
+  expect(turn.observations.flatMap((seen) => (seen.kind === 'call.started' ? [seen.id] : []))).toEqual(['b'])
 })
 
 // ---------------------------------------------------------------- stops
@@ -407,7 +432,9 @@ test('MCP servers are passed on in the words of the protocol', async () => {
   const remote = { url: 'http://127.0.0.1:1/mcp', bearer_token_env_var: 'TOKEN' }
   const variables = { ...stage.env.variables, TOKEN: 'secret' }
   await using session = await stage.open({ runtimeConfig: { mcp_servers: { notes, remote } } }, { variables })
-  expect(JSON.parse(spoken(await runTurn(session, script({ tell: 'session' }))))).toMatchObject({
+  const told = JSON.parse(spoken(await runTurn(session, script({ tell: 'session' }))))
+  expect(told.variables).not.toContain('TOKEN')
+  expect(told).toMatchObject({
     mcpServers: [
       { name: 'notes', command: 'node', args: ['notes.js'], env: [{ name: 'A', value: 'b' }] },
       { type: 'http', name: 'remote', url: 'http://127.0.0.1:1/mcp', headers: [{ name: 'Authorization', value: 'Bearer secret' }] },
@@ -439,6 +466,15 @@ test('an agent that does not come up is given up', async () => {
     code: 'agent_start_timeout',
   })
 })
+
+test.each([{ diesAt: 'session/new' }, { silentAt: 'session/new' }, { protocolVersion: 2 }])(
+  'an agent that is not opened leaves nothing running (%o)',
+  async (agent) => {
+    const nap = `${8000 + process.pid}.5`
+    await failureAtStart({ agent: { ...agent, leaves: ['sleep', nap] }, runtime: { startTimeoutMs: 1000 } })
+    await expect.poll(() => sleeps(nap)).toBe(false)
+  },
+)
 
 test('an agent of another version of the protocol is not driven', async () => {
   expect(await failureAtStart({ agent: { protocolVersion: 2 } })).toMatchObject({

@@ -8,15 +8,16 @@ import { AcpSession } from './session.ts'
 import { refuse } from './turn.ts'
 import { RpcClosed, createJsonRpc } from '../json-rpc.ts'
 import type { JsonRpc } from '../json-rpc.ts'
-import { launch, readVersion, toStartFailure } from '../launch.ts'
+import { launch, readPackagedVersion, readVersion, toStartFailure } from '../launch.ts'
 import { killMarked } from '../leftovers.ts'
 import { processMark } from '../process.ts'
 import type { AgentProcess } from '../process.ts'
+import { toTokenVariables } from '../runtime-config.ts'
 import type { RuntimeOptions } from '../runtime-options.ts'
 
 /** A runtime for any agent that speaks the Agent Client Protocol: one process for each live session. */
 export function createAcpRuntime<Config extends AcpConfig>(profile: AcpProfile<Config>, options: RuntimeOptions): Runtime {
-  const { name, displayName, versionPattern } = profile
+  const { name, displayName, versionPattern, packages = [] } = profile
   return {
     name,
     capabilities: profile.capabilities,
@@ -31,7 +32,8 @@ export function createAcpRuntime<Config extends AcpConfig>(profile: AcpProfile<C
         return { ok: false, runtime: name, version: null, installed: false, auth, error }
       }
       if (versionPattern === null) return { ok: true, runtime: name, version: null, installed: true, auth }
-      const version = await readVersion(executable, versionPattern, { variables, signal })
+      const packaged = await readPackagedVersion(executable, packages)
+      const version = packaged ?? (await readVersion(executable, versionPattern, { variables, signal }))
       if (version !== null) return { ok: true, runtime: name, version, installed: true, auth }
       const error = { reason: 'not_working', message: `${displayName} did not tell its version.` }
       return { ok: false, runtime: name, version, installed: true, auth, error }
@@ -60,7 +62,9 @@ async function openSession<Config extends AcpConfig>(profile: AcpProfile<Config>
   const deadline = AbortSignal.timeout(startTimeoutMs)
   await using stack = new AsyncDisposableStack()
   const launched = stack.use(await profile.prepare({ env, spec, config, mark }))
-  const process = stack.use(await start(profile, launched, mark, options))
+  // Of what the agent leaves behind nothing is left: not when it was not even opened, and before its files are removed.
+  stack.defer(async () => void (await killMarked(processMark, mark)))
+  const process = stack.use(await start(profile, launched, toAgentVariables(launched, config), mark, options))
   let session: AcpSession | null = null
   let heard = performance.now()
   // What is said before the first turn is said to nobody: the agent introduces itself, or repeats an earlier conversation.
@@ -84,7 +88,6 @@ async function openSession<Config extends AcpConfig>(profile: AcpProfile<Config>
     const failure = signal.aborted ? null : await toFailure(profile.displayName, error, process)
     process.kill()
     await process.ended
-    await killMarked(processMark, mark)
     signal.throwIfAborted()
     throw failure ?? error
   })
@@ -115,12 +118,19 @@ function converse<Config extends AcpConfig>(
 
 function start<Config extends AcpConfig>(
   profile: AcpProfile<Config>,
-  { args, variables, cwd, secret }: Launch,
+  { args, cwd, secret }: Launch,
+  variables: Launch['variables'],
   mark: string,
   { spec, env, ledger, stopGraceMs }: SessionOptions,
 ): Promise<AgentProcess> {
   const common = { agent: profile.displayName, executable: env.executable, args, cwd: cwd ?? spec.cwd, env: variables, mark, ledger }
   return launch({ ...common, ...(secret === undefined ? {} : { secret }), ...(stopGraceMs === undefined ? {} : { stopGraceMs }) })
+}
+
+// The agent gets the tokens of its MCP servers in headers; what is in its environment its commands see as well.
+function toAgentVariables({ variables }: Launch, config: AcpConfig): Launch['variables'] {
+  const tokens = toTokenVariables(config.mcp_servers)
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => !tokens.includes(name)))
 }
 
 async function toFailure(agent: string, error: unknown, process: AgentProcess): Promise<RuntimeFailure> {

@@ -1,16 +1,20 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { CallResult, NativeCall, Observation } from '../../core/ports.ts'
 import { closeBlock } from './blocks.ts'
 import { toCallResult, toContentText, toFileChanges, toNativeCall, toName } from './calls.ts'
 import { mergeTool, permissionRequest, toToolUpdate } from './native.ts'
 import type { PermissionOption, ToolUpdate } from './native.ts'
 import type { AcpRules } from './profile.ts'
-import { inOrder, withCall } from './state.ts'
+import { inOrder, withCall, withoutRequests } from './state.ts'
 import type { AcpCall, AcpState, Mapped } from './state.ts'
 import type { RpcId } from '../json-rpc.ts'
 import { event, notice } from '../observation.ts'
 
 /** The hooks of a profile that decide what a call is. */
 export type CallHooks = Pick<AcpRules, 'mergeTool' | 'toCall' | 'toResult' | 'runsUnasked' | 'neverRan' | 'unaskedRule'>
+
+/** Kind of the notice about a call that was carried out although it was denied. */
+export const deniedCompleted = 'acp.call.denied_completed'
 
 /**
  * The life of a call in an agent's messages. It may be shown first by an update or by the question itself, and what is asked and
@@ -24,6 +28,7 @@ export function updateCall(hooks: CallHooks, before: AcpState, raw: unknown): Ma
   return inOrder(
     before,
     (state) => see(hooks, state, told),
+    (state) => compare(hooks, state, told),
     (state) => (isFinal(told) ? finish(hooks, state, told.id) : goOn(hooks, state, told)),
   )
 }
@@ -40,7 +45,7 @@ function beginsAnew(raw: unknown, told: ToolUpdate): boolean {
 function tellLate(state: AcpState, call: AcpCall, { id, status }: ToolUpdate): Mapped {
   if (call.phase !== 'declined' || status !== 'completed') return [state, []]
   const text = `The agent reports "${call.tool.title}", which was denied, as completed.`
-  return [withCall(state, id, { ...call, phase: 'ended' }), [notice('warning', 'acp.call.denied_completed', text)]]
+  return [withCall(state, id, { ...call, phase: 'ended' }), [notice('warning', deniedCompleted, text)]]
 }
 
 /** Takes down what a message says of a call; a call that was not known before ends the open block. */
@@ -57,6 +62,16 @@ function see(hooks: CallHooks, before: AcpState, told: ToolUpdate): Mapped {
     streamed: '',
   }
   return [{ ...withCall(state, told.id, call), reused, textOnly: false }, closed]
+}
+
+// Somebody has been asked about this very input, so that an answer to it is none to another.
+function compare(hooks: CallHooks, state: AcpState, told: ToolUpdate): Mapped {
+  const call = state.calls.get(told.id)
+  if (call?.asked === undefined || told.rawInput === undefined) return [state, []]
+  const { input, title } = toCall(hooks, state, call, [])
+  if (isDeepStrictEqual(input, call.asked)) return [state, []]
+  const changed = withCall(withoutRequests(state, told.id), told.id, { ...call, asked: input })
+  return [changed, [notice('warning', 'acp.call.changed', `The agent changed the input of "${title}" after it had asked for leave.`)]]
 }
 
 function goOn(hooks: CallHooks, state: AcpState, told: ToolUpdate): Mapped {
@@ -89,7 +104,7 @@ function finish(hooks: CallHooks, before: AcpState, native: string): Mapped {
   const held = before.calls.get(native)
   if (held?.phase === 'held' && hooks.neverRan?.(held.tool) === true) {
     const text = `The agent itself refused a call of ${toName(held.tool)}: ${toContentText(held.tool.content)}`
-    return [withCall(before, native, { ...held, phase: 'ended' }), [notice('info', 'acp.call.refused', text)]]
+    return [withCall(before, native, toEnded(held)), [notice('info', 'acp.call.refused', text)]]
   }
   return inOrder(
     before,
@@ -97,7 +112,7 @@ function finish(hooks: CallHooks, before: AcpState, native: string): Mapped {
     (state) => {
       const call = state.calls.get(native)
       if (call === undefined) return [state, []]
-      const ended = withCall(state, native, { ...call, phase: 'ended' })
+      const ended = withCall(withoutRequests(state, native), native, toEnded(call))
       // One that still waits for its answer never ran: the agent gave it up.
       if (call.phase !== 'running') return [ended, []]
       const result = toResult(hooks, state, call)
@@ -108,6 +123,12 @@ function finish(hooks: CallHooks, before: AcpState, native: string): Mapped {
       ]
     },
   )
+}
+
+// A task may make thousands of calls: of one that is over nobody needs the content.
+function toEnded(call: AcpCall): AcpCall {
+  const { asked: _, ...rest } = call
+  return { ...rest, phase: 'ended', streamed: '', tool: { ...call.tool, content: [], rawInput: undefined, rawOutput: undefined } }
 }
 
 /** What ran when the turn ended, though nobody was asked; its result is not known. */
@@ -148,8 +169,11 @@ export function askCall(hooks: CallHooks, before: AcpState, request: RpcId, para
     (state) => {
       const call = state.calls.get(told.id)
       if (call === undefined) return [state, []]
-      const waiting = { ...withCall(state, told.id, { ...call, phase: 'asked' }), requests: new Map(state.requests).set(request, told.id) }
-      return [waiting, [{ kind: 'call.asked', call: toCall(hooks, state, call, asked.data.options), reply: request }]]
+      const shown = toCall(hooks, state, call, asked.data.options)
+      const input = shown.input_source === 'described' ? undefined : shown.input
+      const requests = new Map(withoutRequests(state, told.id).requests).set(request, told.id)
+      const waiting = { ...withCall(state, told.id, { ...call, phase: 'asked', asked: input }), requests }
+      return [waiting, [{ kind: 'call.asked', call: shown, reply: request }]]
     },
   )
 }

@@ -143,6 +143,69 @@ test('an id that is used again is another call', () => {
   expect(seen.flatMap((one) => (one.kind === 'call.completed' ? [one.id] : []))).toEqual(['a', 'a#2'])
 })
 
+describe('leave is given for what was asked', () => {
+  const start = createAcpState({ sessionId: 's', cwd: '/workspace', costBefore: null })
+  const ask = (id: RpcId, command: string): Step => ({
+    kind: 'message',
+    message: {
+      kind: 'request',
+      id,
+      method: 'session/request_permission',
+      params: { sessionId: 's', toolCall: call(command), options: [{ optionId: 'y', kind: 'allow_once' }] },
+    },
+  })
+  const tell = (told: object): Step => ({
+    kind: 'message',
+    message: {
+      kind: 'notification',
+      method: 'session/update',
+      params: { sessionId: 's', update: { ...told, sessionUpdate: 'tool_call_update' } },
+    },
+  })
+  const call = (command: string) => ({ toolCallId: 'a', kind: 'execute', rawInput: { command } })
+  const answer = (request: RpcId): Step => ({ kind: 'answer', request, approved: true })
+  const waiting = (...steps: readonly Step[]) => [...replay(start, steps).state.requests.keys()]
+  const notices = (...steps: readonly Step[]) =>
+    replay(start, steps).seen.flatMap((seen) =>
+      seen.kind === 'event' && seen.event.type === 'runtime.notice' ? [seen.event.payload.kind] : [],
+    )
+
+  test('an answer counts for the last question about a call', () => {
+    expect(waiting(ask(1, 'ls'))).toEqual([1])
+    expect(waiting(ask(1, 'ls'), ask(2, 'ls -a'))).toEqual([2])
+  })
+
+  test('none counts for a call that is over, or is another one by now', () => {
+    expect(waiting(ask(1, 'ls'), tell({ toolCallId: 'a', status: 'failed' }))).toEqual([])
+    expect(waiting(ask(1, 'ls'), tell(call('ls')))).toEqual([1])
+    expect(waiting(ask(1, 'ls'), tell(call('rm x')))).toEqual([])
+    expect(notices(ask(1, 'ls'), tell(call('rm x')), tell(call('rm x')))).toEqual(['acp.call.changed'])
+  })
+
+  test('a call that is another one when it runs is pointed out', () => {
+    expect(notices(ask(1, 'ls'), answer(1), tell(call('ls')))).toEqual([])
+    expect(notices(ask(1, 'ls'), answer(1), tell({ ...call('rm x'), status: 'in_progress' }))).toEqual(['acp.call.changed'])
+  })
+
+  test('of a call that is over no content is kept', () => {
+    const content = [{ type: 'content', content: { type: 'text', text: 'much' } }]
+    const over = { ...call('ls'), status: 'completed', content, rawOutput: { output: 'much' } }
+    const { state } = replay(start, [ask(1, 'ls'), answer(1), tell({ ...over, status: 'in_progress' }), tell(over)])
+    expect(JSON.stringify([...state.calls])).not.toContain('much')
+  })
+})
+
+test('what a task cost is not known when the sum has become less', () => {
+  const start = createAcpState({ sessionId: 's', cwd: '/workspace', costBefore: 2 })
+  const cost = { amount: 1, currency: 'USD' }
+  const update = { sessionUpdate: 'usage_update', used: 1, size: 10, cost }
+  const { seen } = replay(start, [
+    { kind: 'message', message: { kind: 'notification', method: 'session/update', params: { sessionId: 's', update } } },
+    { kind: 'end', result: { stopReason: 'end_turn', usage: { inputTokens: 1, outputTokens: 1 } } },
+  ])
+  expect(seen).toMatchObject([{ event: { payload: { cost_usd: null } } }, { event: { payload: { cost_usd: null } } }])
+})
+
 describe('whatever an agent says', () => {
   const word = fc.constantFrom('a', 'b', 'one', '', '/etc/passwd')
   const status = fc.constantFrom('pending', 'in_progress', 'completed', 'failed', 'odd', 7)

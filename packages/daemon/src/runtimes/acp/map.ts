@@ -37,6 +37,8 @@ export function mapAcp(hooks: MapHooks, state: AcpState, message: Incoming): Map
 function mapRequest(hooks: MapHooks, state: AcpState, { method, id, params }: Extract<Incoming, { kind: 'request' }>): Mapped {
   if (method === 'session/request_permission') return askCall(hooks, state, id, params)
   if (method === 'elicitation/create') return mapQuestion(state, id, params)
+  // It was told that there are none. Some agents try all the same, and do without.
+  if (method.startsWith('fs/') || method.startsWith('terminal/')) return [state, []]
   return tellUnknown(state, 'warning', method, 'The agent made a request that the daemon does not serve; it was refused.', params)
 }
 
@@ -113,8 +115,7 @@ function toPlan({ entries }: Extract<Update, { sessionUpdate: 'plan' }>): Observ
 // The cost is that of the whole conversation: what it was before is known only from what was told before.
 function mapUsage(state: AcpState, { cost, size }: Extract<Update, { sessionUpdate: 'usage_update' }>): Mapped {
   const now = cost?.currency === 'USD' ? cost.amount : null
-  const last = state.cost.now ?? state.cost.before
-  const spent = now === null || last === null ? null : Math.max(0, now - last)
+  const spent = toSpent(state.cost.now ?? state.cost.before, now)
   const next: AcpState = {
     ...state,
     cost: { ...state.cost, now: now ?? state.cost.now },
@@ -144,13 +145,17 @@ export function endPrompt(hooks: MapHooks, before: AcpState, result: PromptResul
       const told = (hooks.toUsage ?? toUsage)(result)
       if (told === null) return [state, []]
       const usage = addUsage(state.usage, told)
-      return [{ ...state, usage }, [toUsageReport('task', { ...usage, cost_usd: usage.cost_usd ?? toSpent(state) }, state.contextWindow)]]
+      return [
+        { ...state, usage },
+        [toUsageReport('task', { ...usage, cost_usd: usage.cost_usd ?? toSpent(state.cost.before, state.cost.now) }, state.contextWindow)],
+      ]
     },
   )
 }
 
-function toSpent({ cost }: AcpState): number | null {
-  return cost.before === null || cost.now === null ? null : cost.now - cost.before
+// A sum that has become less was begun anew, nobody knows when.
+function toSpent(before: number | null, now: number | null): number | null {
+  return before === null || now === null || now < before ? null : now - before
 }
 
 /** The failure that an agent told as an answer; null when there is none. */

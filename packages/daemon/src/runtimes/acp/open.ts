@@ -77,7 +77,7 @@ async function openSession<Config extends AcpConfig>(
   const context: ErrorContext = { phase: 'session', authMethods }
   const params = {
     cwd: spec.cwd,
-    mcpServers: launch.passMcpServers === false ? [] : toMcpServers(config, agentCapabilities, launch.variables),
+    mcpServers: toMcpServers(config, agentCapabilities, launch.variables),
     ...(launch.sessionMeta === undefined ? {} : { _meta: launch.sessionMeta }),
   }
   if (launch.conversations !== undefined) return await loadPrepared(rpc, options, context, params)

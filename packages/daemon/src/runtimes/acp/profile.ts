@@ -25,6 +25,8 @@ export interface AcpProfile<Config extends AcpConfig = AcpConfig> {
   parseConfig(config: Readonly<Record<string, unknown>>): Config
   /** First group: the version in what `--version` prints. Null for an agent that is not asked, as nobody knows how it takes it. */
   readonly versionPattern: RegExp | null
+  /** npm packages that have the agent's own version; then it need not be started to tell. */
+  readonly packages?: readonly string[]
   /** Presence of a login, from files and names of variables only; never throws. */
   readAuth(env: RuntimeEnv): Promise<Omit<AuthStatus, 'ok' | 'runtime'>>
   /** Makes everything ready for one process: settings files, arguments, environment. */
@@ -92,8 +94,6 @@ export interface Launch extends AsyncDisposable {
   readonly secret?: string
   /** Sent between `initialize` and the session. */
   readonly authenticate?: { readonly methodId: string; readonly meta?: Readonly<Record<string, unknown>> }
-  /** Whether MCP servers are given with the session; false where `prepare` has put them elsewhere. Default true. */
-  readonly passMcpServers?: boolean
   /**
    * The conversations that `prepare` has laid out for `session/load`, in order of preference: the first that the agent loads is
    * taken, and none is made. `resumed`: it is the one of `spec.resume`. Default: as `resume` of the profile says.

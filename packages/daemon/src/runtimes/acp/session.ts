@@ -13,10 +13,9 @@ import { RpcClosed, RpcError } from '../json-rpc.ts'
 import type { Incoming, JsonRpc } from '../json-rpc.ts'
 import { killMarked } from '../leftovers.ts'
 import { notice } from '../observation.ts'
-import { failed, toExited } from '../outcome.ts'
+import { failed, toExited, toUnreadable } from '../outcome.ts'
 import { processMark } from '../process.ts'
 import type { AgentProcess } from '../process.ts'
-import { toSafeMessage } from '../safe-message.ts'
 
 export interface AcpSessionOptions {
   readonly profile: AcpRules
@@ -31,7 +30,7 @@ export interface AcpSessionOptions {
   readonly takesImages: boolean
   readonly authMethods: readonly string[]
   readonly mark: string
-  /** What ends with the session: the process first of all. */
+  /** What ends with the session: the process first of all, and all that it started. */
   readonly resources: AsyncDisposable
   /** Milliseconds that an interrupted turn has to end; then the agent is killed. Default 5000. */
   readonly interruptGraceMs?: number
@@ -107,7 +106,6 @@ export class AcpSession implements RuntimeSession {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#usable = false
     await this.#options.resources[Symbol.asyncDispose]()
-    await killMarked(processMark, this.#options.mark)
   }
 
   // An agent that does not keep to what it was told is no agent to work with, so a failure ends the task.
@@ -191,12 +189,7 @@ export class AcpSession implements RuntimeSession {
     this.#usable = false
     if (cause !== null) {
       await this.#kill()
-      const message = cause instanceof Error ? cause.message : 'an unknown error'
-      return failed({
-        code: 'agent_protocol_error',
-        message: `The agent's output could not be handled: ${toSafeMessage(message)}`,
-        retryable: true,
-      })
+      return failed(toUnreadable(cause))
     }
     const end = await this.#options.process.settle()
     await this.#kill()

@@ -12,6 +12,8 @@ export interface AcpCall {
    */
   readonly phase: 'held' | 'asked' | 'running' | 'declined' | 'ended'
   readonly tool: AcpTool
+  /** The input that was asked about; undefined where none was shown. */
+  readonly asked?: unknown
   /** How much of its output was told while it ran. */
   readonly streamed: string
 }
@@ -33,7 +35,7 @@ export interface AcpState {
   readonly calls: ReadonlyMap<string, AcpCall>
   /** How often the agent used an id for another call. */
   readonly reused: number
-  /** Questions without an answer: request -> the agent's id of the call. */
+  /** Questions that an answer counts for: request -> the agent's id of the call. */
   readonly requests: ReadonlyMap<RpcId, string>
   /** The conversation's cost in USD before the task, and as last told in it; null where it is not known, or was not told. */
   readonly cost: { readonly before: number | null; readonly now: number | null }
@@ -78,6 +80,11 @@ export function createAcpState({ sessionId, cwd, costBefore }: Beginning): AcpSt
 
 export function withCall(state: AcpState, native: string, call: AcpCall): AcpState {
   return { ...state, calls: new Map(state.calls).set(native, call) }
+}
+
+/** No answer counts for a call any more. */
+export function withoutRequests(state: AcpState, native: string): AcpState {
+  return { ...state, requests: new Map([...state.requests].filter(([, asked]) => asked !== native)) }
 }
 
 /** True while a call waits for its answer or runs. */

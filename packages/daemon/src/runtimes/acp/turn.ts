@@ -113,8 +113,8 @@ export class AcpTurn {
       rpc.respond(request.id, { outcome: { outcome: 'cancelled' } })
       return
     }
-    // The agent may have given the question up.
-    if (!this.#state.requests.has(request.id)) return
+    // The agent has given the question up, or means another call by it now.
+    if (!this.#state.requests.has(request.id)) return refuse(rpc, request)
     const approved = decision.decision === 'approved'
     this.#state = answered(this.#state, request.id, approved)
     const options = permissionRequest.safeParse(request.params).data?.options ?? []

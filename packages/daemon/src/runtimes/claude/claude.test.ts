@@ -425,9 +425,10 @@ test.each([
     'env; for file in /proc/$PPID/environ /proc/$PPID/cmdline /proc/self/environ; do tr "\\0" "\\n" < $file; done; echo FRUIT=$FRUIT',
   )
   await using stage = await openStage(play({ tools: [look] }, done))
-  const others = { ANTHROPIC_API_KEY: 'key-of-anthropic', CLAUDE_CODE_OAUTH_TOKEN: 'key-of-claude', FRUIT: 'plum' }
+  const others = { ANTHROPIC_API_KEY: 'key-of-anthropic', CLAUDE_CODE_OAUTH_TOKEN: 'key-of-claude', REMOTE: 'key-of-remote', FRUIT: 'plum' }
   const variables = { ...stage.env.variables, ...others, [name]: 'key-of-the-model' }
-  await using session = await stage.open({ runtimeConfig: { base_url: stage.model.url, env_key: name } }, { variables })
+  const mcp_servers = { remote: { url: `${stage.model.url}/mcp`, bearer_token_env_var: 'REMOTE' } }
+  await using session = await stage.open({ runtimeConfig: { base_url: stage.model.url, env_key: name, mcp_servers } }, { variables })
   const turn = await runTurn(session, 'Please')
   const output = outputs(turn)
     .map((result) => result.output)

@@ -1,5 +1,6 @@
 import type { RuntimeEnv } from '../../core/ports.ts'
 import type { ClaudeConfig } from './config.ts'
+import { toTokenVariables } from '../runtime-config.ts'
 
 /** Variables with credentials, those first that Claude Code itself would take first. */
 export const credentialVariables = ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'] as const
@@ -35,8 +36,8 @@ export function toCredential(env: RuntimeEnv, { base_url, env_key }: ClaudeConfi
 }
 
 /** Variables that no process of the agent may carry. */
-export function toHidden({ env_key }: ClaudeConfig): readonly string[] {
-  return [...credentialVariables, ...(env_key === undefined ? [] : [env_key])]
+export function toHidden({ env_key, mcp_servers }: ClaudeConfig): readonly string[] {
+  return [...credentialVariables, ...(env_key === undefined ? [] : [env_key]), ...toTokenVariables(mcp_servers)]
 }
 
 function toPiped(name: string, secret: string): Credential {

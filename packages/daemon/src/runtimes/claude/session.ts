@@ -9,9 +9,8 @@ import { aborted } from '../abort.ts'
 import { killMarked } from '../leftovers.ts'
 import type { AgentProcess } from '../process.ts'
 import { processMark } from '../process.ts'
-import { failed, toExited } from '../outcome.ts'
+import { failed, toExited, toUnreadable } from '../outcome.ts'
 import { toPrompt } from '../prompt.ts'
-import { toSafeMessage } from '../safe-message.ts'
 
 export interface ClaudeSessionOptions {
   readonly spec: SessionSpec
@@ -129,12 +128,7 @@ export class ClaudeSession implements RuntimeSession {
     this.#usable = false
     if (cause !== null) {
       await this.#kill()
-      const message = cause instanceof Error ? cause.message : 'an unknown error'
-      return failed({
-        code: 'agent_protocol_error',
-        message: `The agent's output could not be handled: ${toSafeMessage(message)}`,
-        retryable: true,
-      })
+      return failed(toUnreadable(cause))
     }
     const end = await this.#options.process.settle()
     await this.#kill()

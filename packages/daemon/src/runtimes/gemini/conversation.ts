@@ -94,7 +94,8 @@ function shortenText(value: unknown): unknown {
   return `${value.slice(0, maxTextLength / 2)}\n[… left out: too long …]\n${value.slice(-maxTextLength / 2)}`
 }
 
-async function keepOnly(directory: string, names: readonly string[]): Promise<void> {
+/** Removes everything else from a directory; no matter if it is not there. */
+export async function keepOnly(directory: string, names: readonly string[]): Promise<void> {
   const found = await readdir(directory).catch(() => [])
   await Promise.all(
     found.filter((name) => !names.includes(name)).map((name) => rm(path.join(directory, name), { recursive: true, force: true })),

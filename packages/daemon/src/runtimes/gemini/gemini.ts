@@ -51,6 +51,7 @@ export const geminiProfile: AcpProfile<GeminiConfig> = {
   homeVariables: ['GEMINI_CLI_HOME'],
   parseConfig: parseGeminiConfig,
   versionPattern: /^(\d+\.\d+\.\d+\S*)\s*$/,
+  packages: ['@google/gemini-cli'],
   readAuth,
   prepare,
   // It begins to repeat the conversation before it answers, and goes on after it.

@@ -3,7 +3,7 @@ import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
 import type { RuntimeEnv, SessionSpec } from '../../core/ports.ts'
 import { toUserFolder } from './config.ts'
-import { prepareConversations } from './conversation.ts'
+import { keepOnly, prepareConversations } from './conversation.ts'
 import type { PreparedConversation } from './conversation.ts'
 import { policyFile, toSettings } from './settings.ts'
 import type { SettingsOptions } from './settings.ts'
@@ -39,6 +39,8 @@ export async function prepareHome({ env, spec, mark, attempts, newId }: HomeOpti
   const folder = path.join(directory, '.gemini')
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await chmod(directory, 0o700)
+  // A command may have put here what the agent would obey, such as the system's settings that there are none of.
+  await keepOnly(directory, ['.gemini'])
   const conversations = await prepareConversations(folder, { cwd: spec.cwd, resume: spec.resume, newId })
   const policy = path.join(folder, 'codesdkd.toml')
   await writeSafely(policy, policyFile)

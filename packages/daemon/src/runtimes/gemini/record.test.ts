@@ -32,6 +32,17 @@ test('tells what was written since the last time, and each call of the model onc
   expect(await record.read()).toEqual({ plans: new Map([['c', entries]]), usages: [] })
 })
 
+test('nothing is left out where it is asked for twice at once', async () => {
+  await using directory = await mkdtempDisposable(path.join(tmpdir(), 'record-'))
+  const file = path.join(directory.path, 'session.jsonl')
+  const record = new ConversationRecord(file)
+  await writeFile(file, line({ id: 'a', tokens }))
+  const [first, second] = await Promise.all([record.read(), record.read()])
+  expect([first.usages.length, second.usages.length]).toEqual([1, 0])
+  await appendFile(file, line({ id: 'b', tokens }) + line({ id: 'c', tokens }))
+  expect((await record.read()).usages).toHaveLength(2)
+})
+
 test('what cannot be understood tells nothing', async () => {
   await using directory = await mkdtempDisposable(path.join(tmpdir(), 'record-'))
   const file = path.join(directory.path, 'session.jsonl')

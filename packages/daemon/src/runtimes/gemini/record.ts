@@ -39,6 +39,7 @@ export class ConversationRecord {
   readonly #file: string
   readonly #counted = new Set<string>()
   #offset = 0
+  #reading: Promise<readonly string[]> = Promise.resolve([])
 
   constructor(file: string) {
     this.#file = file
@@ -46,7 +47,9 @@ export class ConversationRecord {
 
   /** What was written since the last time. Nothing when the file cannot be read. */
   async read(): Promise<Recorded> {
-    const messages = (await this.#readLines().catch(() => [])).flatMap(toMessage)
+    // One after the other: two at once would both move on over what each of them has read.
+    this.#reading = this.#reading.then(() => this.#readLines()).catch(() => [])
+    const messages = (await this.#reading).flatMap(toMessage)
     return { plans: new Map(messages.flatMap(toPlans)), usages: messages.flatMap((each) => this.#toUsage(each)) }
   }
 

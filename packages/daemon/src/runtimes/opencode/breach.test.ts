@@ -2,6 +2,7 @@ import type { ToolKind } from '@codesdkd/protocol'
 import { expect, test } from 'vitest'
 import type { Observation } from '../../core/ports.ts'
 import { createBreachWatch } from './breach.ts'
+import { notice } from '../observation.ts'
 
 const unasked = (id: string, kind: ToolKind): Observation => ({
   kind: 'call.unasked',
@@ -17,8 +18,11 @@ const completed = (id: string, isError: boolean): Observation => ({
 test.each([
   ['a command that ran unasked is seen', [unasked('a', 'execute'), completed('a', false)], true],
   ['so is a change', [unasked('a', 'edit'), completed('b', true), completed('a', false)], true],
+  ['so is a tool of an MCP server', [unasked('a', 'other'), completed('a', false)], true],
   ['one that failed may have failed before its question', [unasked('a', 'execute'), completed('a', true)], false],
   ['one that was asked is in order', [completed('a', false)], false],
+  ['one that was denied is not', [notice('warning', 'acp.call.denied_completed', 'It ran.')], true],
+  ['another notice is none', [notice('warning', 'acp.call.unnamed', 'Hm.')], false],
   ['and so is one without effects', [unasked('a', 'think'), completed('a', false)], false],
 ] as const)('%s', (_, observations, breach) => {
   const watch = createBreachWatch()

@@ -64,15 +64,15 @@ export async function prepareLaunch(context: PrepareContext<OpenCodeConfig>): Pr
   const { own, theirs } = toLoginFiles(env)
   if (theirs !== null) await linkLogin(theirs, own)
   const keys = toKeys(context)
-  await writePrivate(places.keys, JSON.stringify(keys))
   await writePrivate(
     places.file,
-    JSON.stringify(toSettings(context, places, { keys, loggedIn: await anyExists([own]), instructions: await findInstructions(context) })),
+    JSON.stringify(toSettings(context, { keys, loggedIn: await anyExists([own]), instructions: await findInstructions(context) })),
   )
   return {
     // Port 0 is "4096, else any"; whoever connects needs the guard's password.
     args: ['acp', '--hostname', '127.0.0.1', '--port', '0', '--log-level', 'WARN'],
     variables: toVariables(context, places),
+    secret: JSON.stringify(keys),
     [Symbol.asyncDispose]: () => rm(places.run, { recursive: true, force: true }),
   }
 }
@@ -84,7 +84,6 @@ function toPlaces(home: string, mark: string): Places {
     settings: path.join(run, 'config', 'opencode'),
     userHome: path.join(run, 'home'),
     file: path.join(run, 'opencode.json'),
-    keys: path.join(run, 'keys.json'),
     data: path.join(home, 'data'),
   }
 }
@@ -130,14 +129,13 @@ interface SettingsFacts {
   readonly instructions: readonly string[]
 }
 
-function toSettings(context: PrepareContext<OpenCodeConfig>, places: Places, { keys, loggedIn, instructions }: SettingsFacts): object {
+function toSettings(context: PrepareContext<OpenCodeConfig>, { keys, loggedIn, instructions }: SettingsFacts): object {
   const { env, config } = context
   const model = toModel(context)
   const guard: GuardOptions = {
-    keys: places.keys,
     permission,
     maxRetries: config.max_retries ?? (env.offlineUrl === null ? 5 : 1),
-    variables: toShellVariables(context),
+    variables: toShellVariables(env),
   }
   const provider = { ...Object.fromEntries(Object.keys(keys).map((name) => [name, {}])), ...toProvider(context, model) }
   return {

@@ -1,4 +1,5 @@
 import * as path from 'node:path'
+import type { RuntimeEnv } from '../../core/ports.ts'
 import type { PrepareContext } from '../acp/profile.ts'
 import type { OpenCodeConfig } from './config.ts'
 import type { GuardOptions } from './guard.ts'
@@ -27,22 +28,14 @@ export interface Places {
   /** Where it looks for `.opencode`, `.claude` and `.agents` of the user. */
   readonly userHome: string
   readonly file: string
-  readonly keys: string
   readonly data: string
 }
 
 const ownDirectories = ['XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME']
 
-/** What differs in the environment of commands: they keep the directories of the session, and see no token of an MCP server. */
-export function toShellVariables({ env: { variables }, config }: PrepareContext<OpenCodeConfig>): GuardOptions['variables'] {
-  const servers = Object.values(config.mcp_servers ?? {})
-  const tokens = servers.flatMap((server) =>
-    'url' in server && server.bearer_token_env_var !== undefined ? [server.bearer_token_env_var] : [],
-  )
-  return Object.fromEntries([
-    ...ownDirectories.map((name) => [name, variables[name] ?? null] as const),
-    ...tokens.map((name) => [name, null] as const),
-  ])
+/** What differs in the environment of commands: they keep the directories of the session. */
+export function toShellVariables({ variables }: Pick<RuntimeEnv, 'variables'>): GuardOptions['variables'] {
+  return Object.fromEntries(ownDirectories.map((name) => [name, variables[name] ?? null]))
 }
 
 /** Nothing is fetched, updated or obeyed that the daemon does not know of. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, readFileSync } from 'node:fs'
 import { createPatientFetch } from './patient-fetch.ts'
 import type { PatientFetch } from './patient-fetch.ts'
 import { asksAlways } from './seal.ts'
@@ -22,8 +22,6 @@ import type { Turnstile } from './turnstile.ts'
 
 /** What the daemon hands over in the settings file; no secret is among it. */
 export interface GuardOptions {
-  /** A file with `{provider: key}`; it is removed as soon as it is read. */
-  readonly keys: string
   readonly permission: Readonly<Record<string, string>>
   readonly maxRetries: number
   /** What the environment of commands holds instead of the agent's own; null for nothing. */
@@ -67,6 +65,9 @@ interface Hooks {
   ): Promise<void>
 }
 
+/** Where the daemon hands over what is secret. */
+const secretDescriptor = 3
+
 const password = 'OPENCODE_SERVER_PASSWORD'
 
 /** OpenCode loads the plugin once before its server listens and once for each directory; what the first one sets up serves all. */
@@ -74,7 +75,7 @@ let started: ReturnType<typeof start> | null = null
 
 // The one export: OpenCode takes every exported function for a plugin.
 export async function guard(input: PluginInput, options: GuardOptions): Promise<Hooks> {
-  started ??= start(input, options)
+  started ??= start(input)
   const { keys, plainFetch, tokens } = started
   if (input.serverUrl.hostname !== 'localhost') await checkLock(input, plainFetch)
   const turnstile = createTurnstile()
@@ -110,17 +111,17 @@ export async function guard(input: PluginInput, options: GuardOptions): Promise<
   }
 }
 
-function start(input: PluginInput, options: GuardOptions) {
+function start(input: PluginInput) {
   const plainFetch = globalThis.fetch
   const tokens = createTokenCount()
-  lockServer(input, async (request) => await tokens.complete(request, await plainFetch(request)))
-  return { plainFetch, tokens, keys: takeKeys(options.keys) }
+  lockServer(input, async (request) => await tokens.complete(request, plainFetch))
+  return { plainFetch, tokens, keys: takeKeys() }
 }
 
-function takeKeys(file: string): Readonly<Record<string, string>> {
-  if (!existsSync(file)) return {}
-  const keys: Record<string, string> = JSON.parse(readFileSync(file, 'utf8'))
-  rmSync(file)
+/** The keys as `{provider: key}`: they stand in no file, and nothing that is started later has this descriptor. */
+function takeKeys(): Readonly<Record<string, string>> {
+  const keys: Record<string, string> = JSON.parse(readFileSync(secretDescriptor, 'utf8'))
+  closeSync(secretDescriptor)
   return keys
 }
 

@@ -40,8 +40,8 @@ async function runGuarded(session: RuntimeSession, task: TaskSpec, host: TaskHos
     answer: (question) => host.answer(question),
     async observe(observations) {
       await host.observe(observations)
-      // Not awaited: the end of the agent waits for what is observed.
-      if (watch.sees(observations) && endings.length === 0) endings.push(session[Symbol.asyncDispose]())
+      // Not awaited: the end of the agent waits for what is observed. One that fails while it ends has ended all the same.
+      if (watch.sees(observations) && endings.length === 0) endings.push(session[Symbol.asyncDispose]().then(undefined, () => {}))
     },
   })
   if (endings.length === 0) return outcome

@@ -19,6 +19,7 @@ export const openCodeProfile: AcpProfile<OpenCodeConfig> = {
   homeVariables: [],
   parseConfig: parseOpenCodeConfig,
   versionPattern: /^(\d+\.\d+\.\d+\S*)\s*$/,
+  packages: ['opencode-ai', `opencode-${process.platform}-${process.arch}`],
   readAuth,
   prepare: prepareLaunch,
   // Loading would repeat the whole conversation.

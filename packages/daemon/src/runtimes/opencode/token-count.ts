@@ -10,8 +10,8 @@ export interface Tokens {
 export interface TokenCount {
   /** One model call has ended; `part` names it. */
   add(session: string, part: string, tokens: Tokens): void
-  /** The answer to a request of OpenCode to its own server. That of a prompt names the tokens of the last model call only: here it names those of all. */
-  complete(request: Request, response: Response): Promise<Response>
+  /** Sends a request of OpenCode to its own server, and resolves with the answer. That of a prompt names the tokens of the last model call only: here it names those of all. */
+  complete(request: Request, send: (request: Request) => Promise<Response>): Promise<Response>
 }
 
 export function createTokenCount(): TokenCount {
@@ -20,9 +20,13 @@ export function createTokenCount(): TokenCount {
     add(session, part, tokens) {
       calls.set(session, (calls.get(session) ?? new Map<string, Tokens>()).set(part, tokens))
     },
-    async complete(request, response) {
+    async complete(request, send) {
       const session = request.method === 'POST' ? /^\/session\/([^/]+)\/message$/.exec(new URL(request.url).pathname)?.[1] : undefined
-      if (session === undefined || !response.ok) return response
+      if (session === undefined) return await send(request)
+      // Those of a turn that was stopped or failed are not this one's.
+      calls.delete(session)
+      const response = await send(request)
+      if (!response.ok) return response
       const text = await response.text()
       const all = [...(calls.get(session)?.values() ?? [])]
       calls.delete(session)
