@@ -1,4 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { processMark } from './process.ts'
 
 /** A process group that an earlier daemon started and did not see end. */
@@ -33,10 +34,12 @@ export async function sweepLeftovers(leftovers: readonly Leftover[]): Promise<re
 export async function killMarked(name: string, value: string, also: Readonly<Record<string, string>> = {}): Promise<readonly number[]> {
   const entries = Object.entries({ ...also, [name]: value }).map(([key, one]) => `${key}=${one}`)
   const ended = new Set<number>()
-  for (let round = 0; round < 5; round += 1) {
+  for (let round = 0; round < 25; round += 1) {
     const found = await findMarked(entries)
     if (found.length === 0) break
     for (const pid of found) if (kill(pid)) ended.add(pid)
+    // What is killed dies a moment later, on a busy machine more than one.
+    await delay(20)
   }
   return [...ended]
 }

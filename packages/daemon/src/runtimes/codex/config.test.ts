@@ -81,9 +81,13 @@ test('a login goes before a key of the environment; a session may name its own',
   const own = toArguments({
     ...launch,
     loggedIn: true,
-    config: { base_url: 'http://127.0.0.1:1/v1', env_key: 'MINE' },
+    config: {
+      base_url: 'http://127.0.0.1:1/v1',
+      env_key: 'MINE',
+      mcp_servers: { hub: { url: 'http://127.0.0.1:1', bearer_token_env_var: 'HUB' } },
+    },
     env: env('/home', { variables }),
   })
   expect(flags(own)).toContain('model_providers.codesdkd.env_key="MINE"')
-  expect(flags(own)).toContain('shell_environment_policy.exclude=["OPENAI_API_KEY", "CODEX_API_KEY", "MINE", "CODEX_*"]')
+  expect(flags(own)).toContain('shell_environment_policy.exclude=["OPENAI_API_KEY", "CODEX_API_KEY", "MINE", "HUB", "CODEX_*"]')
 })

@@ -6,7 +6,7 @@ import type { RuntimeEnv } from '../../core/ports.ts'
 import type { ApprovalPolicy } from './state.ts'
 import { linkLogin } from '../login-file.ts'
 import { processMark } from '../process.ts'
-import { baseUrl, mcpServers, parseRuntimeConfig, variableName } from '../runtime-config.ts'
+import { baseUrl, mcpServers, parseRuntimeConfig, toTokenVariables, variableName } from '../runtime-config.ts'
 import type { McpServer } from '../runtime-config.ts'
 
 /** The model provider that a session of the daemon uses when it does not use Codex's own. */
@@ -137,7 +137,8 @@ export interface LaunchOptions {
 /** The arguments of one app-server: what depends on the session. They are visible to all, so no secret is among them. */
 export function toArguments({ env, cwd, trustWorkspace, model, config, loggedIn, mark, scratch }: LaunchOptions): readonly string[] {
   const provider = toProvider(env, config, loggedIn)
-  const hidden = [...credentialVariables, ...(config.env_key === undefined ? [] : [config.env_key]), 'CODEX_*']
+  const named = [...(config.env_key === undefined ? [] : [config.env_key]), ...toTokenVariables(config.mcp_servers)]
+  const hidden = [...credentialVariables, ...named, 'CODEX_*']
   const settings: Record<string, unknown> = {
     model: model ?? (env.offlineUrl === null ? undefined : 'gpt-5.5'),
     model_reasoning_effort: config.reasoning_effort,

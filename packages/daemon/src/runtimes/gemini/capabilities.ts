@@ -36,6 +36,7 @@ export const geminiCapabilities: Capabilities = {
     'An edit that would fail as it is asked for runs into its error without a question.',
     'Rules in /etc/gemini-cli/policies come before those of the daemon: what they allow runs without a question.',
     'In a session with trustWorkspace, tools of an MCP server that the workspace calls trusted run without a question.',
+    'In a session with trustWorkspace, hooks of the workspace that come before the agent and the model run without a question.',
     'It refuses shell commands with command substitution.',
     'A command that leaves something running with & is waited for as long as that writes to its output.',
     'The whole output of a command goes to its model: one of several megabytes ends the turn with context_window_exceeded.',

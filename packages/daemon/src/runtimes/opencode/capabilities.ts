@@ -34,5 +34,6 @@ export const openCodeCapabilities: Capabilities = {
     'Subagents are switched off: over ACP nobody could answer what they ask.',
     'A rejection ends the turn of OpenCode; the same task goes on with a prompt that carries the reason.',
     "Shell commands run unconfined. The password of OpenCode's own server is in its memory alone, so that a command cannot answer a question by itself; a command that may read the memory of other processes of its user could.",
+    'In a session with trustWorkspace, plugins of the workspace run inside OpenCode: they can change a command after it was approved.',
   ],
 }
