@@ -4,7 +4,8 @@ import * as z from 'zod'
 import type { DataDir } from './storage/data-dir.ts'
 import { writeDurably } from './storage/durable-file.ts'
 
-const environment = z.record(z.string(), z.string())
+// Pairs, because a record would leave out the name `__proto__`.
+const environment = z.array(z.tuple([z.string(), z.string()]))
 
 /** The variables of each session, one private file per session that has any: they may be secret, so they are in no log and no bundle. */
 export function createSessionSecrets({ path, temp }: Pick<DataDir, 'path' | 'temp'>) {
@@ -18,7 +19,7 @@ export function createSessionSecrets({ path, temp }: Pick<DataDir, 'path' | 'tem
     },
     load(sessionId: string): Readonly<Record<string, string>> {
       try {
-        return environment.parse(JSON.parse(readFileSync(fileOf(sessionId), 'utf8')))
+        return Object.fromEntries(environment.parse(Object.entries(JSON.parse(readFileSync(fileOf(sessionId), 'utf8')))))
       } catch (error) {
         if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
         throw error

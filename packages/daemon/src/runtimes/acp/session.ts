@@ -13,7 +13,7 @@ import { RpcClosed, RpcError } from '../json-rpc.ts'
 import type { Incoming, JsonRpc } from '../json-rpc.ts'
 import { killMarked } from '../leftovers.ts'
 import { notice } from '../observation.ts'
-import { failed, toExited, toUnreadable } from '../outcome.ts'
+import { failed, lost } from '../outcome.ts'
 import { processMark } from '../process.ts'
 import type { AgentProcess } from '../process.ts'
 
@@ -185,15 +185,8 @@ export class AcpSession implements RuntimeSession {
   }
 
   /** The agent has ended, or cannot be understood any more. */
-  async #lost(cause: unknown): Promise<Outcome> {
-    this.#usable = false
-    if (cause !== null) {
-      await this.#kill()
-      return failed(toUnreadable(cause))
-    }
-    const end = await this.#options.process.settle()
-    await this.#kill()
-    return failed(toExited(end))
+  #lost(cause: unknown): Promise<Outcome> {
+    return lost(this.#options.process, cause, () => this.#kill())
   }
 }
 

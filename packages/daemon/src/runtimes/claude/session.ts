@@ -9,7 +9,7 @@ import { aborted } from '../abort.ts'
 import { killMarked } from '../leftovers.ts'
 import type { AgentProcess } from '../process.ts'
 import { processMark } from '../process.ts'
-import { failed, toExited, toUnreadable } from '../outcome.ts'
+import { failed, lost } from '../outcome.ts'
 import { toPrompt } from '../prompt.ts'
 
 export interface ClaudeSessionOptions {
@@ -124,15 +124,8 @@ export class ClaudeSession implements RuntimeSession {
   }
 
   /** The agent has ended, or cannot be understood any more. */
-  async #lost(cause: unknown): Promise<Outcome> {
-    this.#usable = false
-    if (cause !== null) {
-      await this.#kill()
-      return failed(toUnreadable(cause))
-    }
-    const end = await this.#options.process.settle()
-    await this.#kill()
-    return failed(toExited(end))
+  #lost(cause: unknown): Promise<Outcome> {
+    return lost(this.#options.process, cause, () => this.#kill())
   }
 }
 

@@ -10,7 +10,7 @@ import { RpcClosed, RpcError } from '../json-rpc.ts'
 import type { Incoming, JsonRpc } from '../json-rpc.ts'
 import { killMarked } from '../leftovers.ts'
 import type { AgentProcess } from '../process.ts'
-import { failed, toExited, toUnreadable } from '../outcome.ts'
+import { failed, lost } from '../outcome.ts'
 import { toPrompt } from '../prompt.ts'
 import { toSafeMessage } from '../safe-message.ts'
 
@@ -158,15 +158,8 @@ export class CodexSession implements RuntimeSession {
   }
 
   /** The agent has ended, or cannot be understood any more. */
-  async #lost(cause: unknown): Promise<Outcome> {
-    this.#usable = false
-    if (cause !== null) {
-      await this.#kill()
-      return failed(toUnreadable(cause))
-    }
-    const end = await this.#options.process.settle()
-    await this.#kill()
-    return failed(toExited(end))
+  #lost(cause: unknown): Promise<Outcome> {
+    return lost(this.#options.process, cause, () => this.#kill())
   }
 }
 
