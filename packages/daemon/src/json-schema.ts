@@ -1,4 +1,8 @@
-import { Ajv2020 } from 'ajv/dist/2020.js'
+import { createRequire } from 'node:module'
+import type * as ajv2020 from 'ajv/dist/2020.js'
+
+// Loaded when a question is asked for the first time: most daemons never need its 15 MB.
+const load = createRequire(import.meta.url)
 
 /** Bytes of a schema, as JSON, and how deep it may be. */
 const SCHEMA_LIMIT = 64 * 1024
@@ -18,6 +22,8 @@ export function checkSchema(schema: unknown, value: unknown): readonly string[] 
   if (typeof schema !== 'object' || schema === null) throw new Error('the schema is not an object')
   if (JSON.stringify(schema).length > SCHEMA_LIMIT) throw new Error('the schema is too large')
   refuseUnsafe(schema, 0)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `require` knows no types
+  const { Ajv2020 } = load('ajv/dist/2020.js') as typeof ajv2020
   const ajv = new Ajv2020({
     strict: false,
     validateFormats: false,
