@@ -21,7 +21,7 @@ const read = (body: object, headers = {}): Conversation =>
 test('a request becomes a conversation', () => {
   const { items, cwd } = read({
     messages: [
-      { role: 'system', content: 'Be nice.\nWorking directory: /work/here\n' },
+      { role: 'system', content: 'Be nice.\nWorking directory: /place/here\n' },
       {
         role: 'user',
         content: [
@@ -46,7 +46,7 @@ test('a request becomes a conversation', () => {
     ],
   })
   expect(items).toEqual([
-    { kind: 'system', text: 'Be nice.\nWorking directory: /work/here\n' },
+    { kind: 'system', text: 'Be nice.\nWorking directory: /place/here\n' },
     { kind: 'user', text: '<system-reminder/>' },
     { kind: 'user', text: 'Go' },
     { kind: 'reasoning', text: 'Hm.' },
@@ -57,7 +57,7 @@ test('a request becomes a conversation', () => {
     { kind: 'tool_output', id: 'b', text: 'broken' },
     { kind: 'reasoning', text: 'So.' },
   ])
-  expect(cwd).toBe('/work/here')
+  expect(cwd).toBe('/place/here')
 })
 
 test('a header or a key names the conversation, if anything does', () => {
@@ -224,7 +224,7 @@ test('two conversations at once have their own attempts, named or told apart by 
     (await Promise.all(asks.map((each) => each()))).map(({ status }) => status)
   const named = ['one', 'two'].map((id) => () => ask(model, {}, { 'x-session-id': id }))
   const placed = ['one', 'two'].map(
-    (place) => () => ask(model, { messages: [{ role: 'system', content: `Working directory: /work/${place}` }, go] }),
+    (place) => () => ask(model, { messages: [{ role: 'system', content: `Working directory: /place/${place}` }, go] }),
   )
   expect(await statuses([...named, ...placed])).toEqual([503, 503, 503, 503])
   expect(await statuses([...named, ...placed])).toEqual([200, 200, 200, 200])

@@ -14,7 +14,7 @@ import { isSideCall } from './side-call.ts'
 
 const STREAM = '/v1beta/models/gemini-2.5-flash:streamGenerateContent'
 const tools = [{ functionDeclarations: ['run_shell_command', 'read_file', 'replace', 'write_file'].map((name) => ({ name })) }]
-const context = '<session_context>\n- **Workspace Directories:**\n  - /work/here\n- **Directory Structure:**\n</session_context>'
+const context = '<session_context>\n- **Workspace Directories:**\n  - /place/here\n- **Directory Structure:**\n</session_context>'
 const go = { role: 'user', parts: [{ text: context }, { text: 'Go' }] }
 
 const read = (body: object = {}, path = STREAM): Conversation => generateContent.read({ contents: [go], tools, ...body }, {}, path)
@@ -55,7 +55,7 @@ test('a request becomes a conversation', () => {
     { kind: 'tool_output', id: 'list_directory', text: 'refused' },
     { kind: 'tool_output', id: 'c', text: '{"n":1}' },
   ])
-  expect([cwd, model, id]).toEqual(['/work/here', 'gemini-2.5-flash', null])
+  expect([cwd, model, id]).toEqual(['/place/here', 'gemini-2.5-flash', null])
 })
 
 test('the path says what the agent waits for', () => {
@@ -105,7 +105,7 @@ const leg: LegInput = {
     { tool: 'native', name: 'note', input_text: 'freeform' },
   ],
 }
-const readCall = { functionCall: { id: 'call_go_0_0_1_0', name: 'read_file', args: { file_path: '/work/here/a.txt' } } }
+const readCall = { functionCall: { id: 'call_go_0_0_1_0', name: 'read_file', args: { file_path: '/place/here/a.txt' } } }
 const noteCall = { functionCall: { id: 'call_go_0_0_1_1', name: 'note', args: { input: 'freeform' } } }
 
 test('a leg is a stream of responses, with the usage in the last', () => {

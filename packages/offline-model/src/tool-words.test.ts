@@ -5,7 +5,7 @@ import type { NativeCall } from './native-call.ts'
 import { toNativeCall } from './tool-words.ts'
 import type { Tool } from './scenario.ts'
 
-const cwd = '/work'
+const cwd = '/place'
 const say = (agent: AgentName, tool: Tool): NativeCall => toNativeCall(tool, { tools: agentTools[agent].names, cwd }, 'codex')
 /** As it travels: what is undefined is not sent. */
 const sent = (agent: AgentName, tool: Tool): unknown => {
@@ -34,10 +34,10 @@ test('shell', () => {
 test('read', () => {
   expect(everyone({ tool: 'read', path: "it's.txt" })).toEqual({
     codex: ['exec_command', { cmd: "cat 'it'\\''s.txt'" }],
-    claude: ['Read', { file_path: "/work/it's.txt" }],
-    gemini: ['read_file', { file_path: "/work/it's.txt" }],
-    qwen: ['read_file', { file_path: "/work/it's.txt" }],
-    opencode: ['read', { filePath: "/work/it's.txt" }],
+    claude: ['Read', { file_path: "/place/it's.txt" }],
+    gemini: ['read_file', { file_path: "/place/it's.txt" }],
+    qwen: ['read_file', { file_path: "/place/it's.txt" }],
+    opencode: ['read', { filePath: "/place/it's.txt" }],
   })
 })
 
@@ -45,10 +45,10 @@ test('edit', () => {
   const [old_string, new_string] = ['one\ntwo', 'two']
   expect(everyone({ tool: 'edit', path: 'a.txt', old_text: old_string, new_text: new_string })).toEqual({
     codex: ['apply_patch', '*** Begin Patch\n*** Update File: a.txt\n@@\n-one\n-two\n+two\n*** End Patch\n'],
-    claude: ['Edit', { file_path: '/work/a.txt', old_string, new_string }],
-    gemini: ['replace', { file_path: '/work/a.txt', instruction: 'Replace the text.', old_string, new_string }],
-    qwen: ['edit', { file_path: '/work/a.txt', old_string, new_string }],
-    opencode: ['edit', { filePath: '/work/a.txt', oldString: old_string, newString: new_string }],
+    claude: ['Edit', { file_path: '/place/a.txt', old_string, new_string }],
+    gemini: ['replace', { file_path: '/place/a.txt', instruction: 'Replace the text.', old_string, new_string }],
+    qwen: ['edit', { file_path: '/place/a.txt', old_string, new_string }],
+    opencode: ['edit', { filePath: '/place/a.txt', oldString: old_string, newString: new_string }],
   })
 })
 
@@ -123,10 +123,10 @@ test('a patch is a patch where there is a tool for it, and the change it makes w
   })
   expect(sent('claude', { tool: 'patch', patch: update })).toEqual([
     'Edit',
-    { file_path: '/work/a.txt', old_string: 'one\ntwo', new_string: 'one\nthree' },
+    { file_path: '/place/a.txt', old_string: 'one\ntwo', new_string: 'one\nthree' },
   ])
   const addition = '*** Begin Patch\n*** Add File: a.txt\n+one\n+\n*** End Patch'
-  expect(sent('gemini', { tool: 'patch', patch: addition })).toEqual(['write_file', { file_path: '/work/a.txt', content: 'one\n\n' }])
+  expect(sent('gemini', { tool: 'patch', patch: addition })).toEqual(['write_file', { file_path: '/place/a.txt', content: 'one\n\n' }])
 })
 
 test.each([
@@ -144,7 +144,7 @@ test('an agent that changes files with patches only is given patches', () => {
   const { name, input } = toNativeCall({ tool: 'edit', path: 'a.txt', old_text: 'one\n', new_text: 'two\n' }, offer, 'opencode')
   expect([name, input]).toEqual([
     'apply_patch',
-    { patchText: '*** Begin Patch\n*** Update File: /work/a.txt\n@@\n-one\n+two\n*** End Patch\n' },
+    { patchText: '*** Begin Patch\n*** Update File: /place/a.txt\n@@\n-one\n+two\n*** End Patch\n' },
   ])
 })
 

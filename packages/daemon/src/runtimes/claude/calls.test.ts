@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { toCall } from './calls.ts'
 
-const search = (name: string, input: Readonly<Record<string, unknown>>) => toCall({ type: 'tool_use', id: 'c', name, input }, '/work')
+const search = (name: string, input: Readonly<Record<string, unknown>>) => toCall({ type: 'tool_use', id: 'c', name, input }, '/place')
 
 test.each([
-  ['Glob', { pattern: '**/*.ts' }, '/work'],
-  ['Glob', { pattern: '*.ts', path: 'part' }, '/work/part'],
-  ['Grep', { pattern: '/etc/passwd', glob: '*.ts' }, '/work'],
+  ['Glob', { pattern: '**/*.ts' }, '/place'],
+  ['Glob', { pattern: '*.ts', path: 'part' }, '/place/part'],
+  ['Grep', { pattern: '/etc/passwd', glob: '*.ts' }, '/place'],
 ] as const)('%s with %j looks in a place that is known', (name, input, path) => {
   expect(search(name, input).locations).toEqual([{ path }])
 })
