@@ -113,3 +113,37 @@ describe('--max-running-tasks 1', () => {
     expect((await client.finish(kept)).type).toBe('task.completed')
   })
 })
+
+describe('--max-live-agents 1', () => {
+  let bench: TestBench
+  beforeAll(async () => {
+    bench = await createBench({ scenarios, args: ['--max-live-agents', '1'] })
+  })
+  afterAll(() => bench[Symbol.asyncDispose]())
+
+  test('an agent that rests makes room for one that is needed, and comes back with its memory', async () => {
+    const { client } = bench
+    const [first, second] = [await client.createSession(bench.session()), await client.createSession(bench.session())]
+    for (const session of [first, second, first]) {
+      expect((await client.finish(await client.startTask(session.session_id, 'hello'))).type).toBe('task.completed')
+      expect((await client.get('/status')).body).toMatchObject({ limits: { max_live_agents: 1 }, counts: { agents_live: 1 } })
+    }
+    const restored = await client.event(first.session_id, 'session.context_restored')
+    expect(restored.payload.source).toBe('native_resume')
+  })
+
+  test('a task whose agent finds no place waits for one, and can be stopped while it waits', async () => {
+    const { client } = bench
+    const [first, second, third] = await Promise.all([1, 2, 3].map(() => client.createSession(bench.session())))
+    if (first === undefined || second === undefined || third === undefined) throw new Error('there are three sessions')
+    const working = await client.startTask(first.session_id, 'touch')
+    await client.event(first.session_id, 'tool.call.policy_evaluated', ({ payload }) => payload.result === 'ask')
+    const [given, kept] = [await client.startTask(second.session_id, 'hello'), await client.startTask(third.session_id, 'hello')]
+    expect(await client.task(kept)).toMatchObject({ status: 'running', phase: 'starting' })
+    await client.post(`/sessions/${second.session_id}/tasks/${given.task_id}/stop`)
+    expect((await client.finish(given)).type).toBe('task.stopped')
+    expect(await client.task(kept)).toMatchObject({ phase: 'starting' })
+    await client.finish(working)
+    expect((await client.finish(kept)).type).toBe('task.completed')
+  })
+})

@@ -241,9 +241,16 @@ async function startOffline(file: string | null): Promise<{ readonly url: string
 }
 
 /** Limits that hold behind the HTTP edge. Events and previews in characters. */
-function toLimits({ maxRunningTasks, maxQueuedTasks, approvalTimeoutMs, agentIdleTimeoutMs }: Config): Readonly<Record<string, number>> {
+function toLimits({
+  maxRunningTasks,
+  maxLiveAgents,
+  maxQueuedTasks,
+  approvalTimeoutMs,
+  agentIdleTimeoutMs,
+}: Config): Readonly<Record<string, number>> {
   return {
     max_running_tasks: maxRunningTasks,
+    max_live_agents: maxLiveAgents,
     max_queued_tasks: maxQueuedTasks,
     max_pending_approvals: PENDING_LIMIT,
     max_event_payload: PAYLOAD_LIMIT,
