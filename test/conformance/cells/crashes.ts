@@ -13,12 +13,13 @@ export const crashes: readonly Cell[] = [
     name: 'an agent that is killed while it speaks fails its task, and the next task goes on with the conversation',
     quick: true,
     async run(stage) {
-      stage.script({ talk: [endlessTalk], after: [{ text: 'Where was I?' }] })
+      stage.script({ before: [{ text: 'Hello.' }], talk: [endlessTalk], after: [{ text: 'Where was I?' }] })
       await using daemon = await stage.open()
       const { client } = daemon
-      const session = await client.createSession(stage.session())
+      // What an agent has only begun to write down may be lost with it; the conversation before that is not.
+      const { session } = await play(client, stage.session(), 'before')
       const task = await client.startTask(session.session_id, 'talk')
-      await client.event(session.session_id, 'model.output.delta')
+      await client.event(session.session_id, 'model.output.delta', ({ trace }) => trace.task_id === task.task_id)
       for (const { pid } of await stage.agents()) process.kill(pid, 'SIGKILL')
       const { end, events } = await finish(client, session, task)
       expect(end.type).toBe('task.failed')
