@@ -1,5 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
@@ -149,7 +160,10 @@ function loseObject({ git, directory, program }: Repository): void {
   rmSync(join(directory, '.git/objects', id.slice(0, 2), id.slice(2)))
 }
 
-function plantHook({ directory, program }: Repository, hooks: string): void {
+function plantHook({ directory, program, write }: Repository, hooks: string): void {
+  // Git writes its index, and so runs the hook, when a file looks changed and is not.
+  write('f.txt', 'two\n')
+  utimesSync(join(directory, 'f.txt'), 1, 1)
   mkdirSync(join(directory, hooks), { recursive: true })
   rmSync(join(directory, hooks, 'post-index-change'), { force: true })
   symlinkSync(program, join(directory, hooks, 'post-index-change'))
