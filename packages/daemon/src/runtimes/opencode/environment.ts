@@ -1,7 +1,6 @@
 import * as path from 'node:path'
 import type { RuntimeEnv } from '../../core/ports.ts'
 import type { PrepareContext } from '../acp/profile.ts'
-import type { OpenCodeConfig } from './config.ts'
 import type { GuardOptions } from './guard.ts'
 
 /** Where each variable's key goes: OpenCode's names of the providers. */
@@ -52,7 +51,10 @@ const switches = [
 ]
 
 /** The environment of the agent: no key, none of the user's settings. */
-export function toVariables({ env, spec, config }: PrepareContext<OpenCodeConfig>, places: Places): Readonly<Record<string, string>> {
+export function toVariables(
+  { env, spec, config }: PrepareContext<{ readonly env_key?: string | undefined }>,
+  places: Places,
+): Readonly<Record<string, string>> {
   const hidden: ReadonlySet<string> = new Set([...credentialVariables, ...(config.env_key === undefined ? [] : [config.env_key])])
   const kept = Object.entries(env.variables).filter(([name]) => !hidden.has(name) && !name.startsWith('OPENCODE_'))
   const trusted = spec.trustWorkspace ? ['OPENCODE_DISABLE_PROJECT_CONFIG'] : []
