@@ -12,6 +12,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'packages/daemon/src/storage': ['packages/protocol/src', 'packages/daemon/src/core'],
   'packages/daemon/src/http': ['packages/protocol/src', 'packages/daemon/src/core'],
   'packages/daemon/src/telemetry': ['packages/protocol/src', 'packages/daemon/src/core'],
+  'packages/daemon/src/sandbox': ['packages/protocol/src', 'packages/daemon/src/core'],
+  'packages/daemon/src/gateway': ['packages/protocol/src', 'packages/daemon/src/core'],
+  'packages/daemon/src/egress': ['packages/protocol/src', 'packages/daemon/src/core'],
   // An edge of its own: it writes files where storage keeps them.
   'packages/daemon/src/bundle': ['packages/protocol/src', 'packages/daemon/src/core', 'packages/daemon/src/storage'],
   // Short trials of an installed agent, through the port alone; in the homes that the edges make for it.
@@ -31,6 +34,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'packages/daemon/src/storage',
     'packages/daemon/src/http',
     'packages/daemon/src/telemetry',
+    'packages/daemon/src/sandbox',
+    'packages/daemon/src/gateway',
+    'packages/daemon/src/egress',
     'packages/daemon/src/bundle',
     'packages/daemon/src/verification',
     'packages/daemon/src/agents',

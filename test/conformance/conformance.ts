@@ -45,8 +45,8 @@ function testClaims(subject: Subject): void {
     await using daemon = await stage.open()
     const { body } = await daemon.client.get(`/capabilities?runtime=${subject.runtime}`)
     // Beside them it may say what was measured, and when.
-    expect(body).toMatchObject(subject.capabilities)
     const claims = claimsOf(subject)
+    expect(body).toMatchObject({ ...subject.capabilities, confinement: claims.confinement })
     const proofs = suite
       .filter((cell) => fits(cell, subject))
       .map(({ proves }) => (typeof proves === 'function' ? proves(claims) : (proves ?? {})))

@@ -25,7 +25,8 @@ declare module 'vitest' {
 
 export function claimsOf({ capabilities, traits }: Subject): Claims {
   const { runtime: _name, models: _models, notes: _notes, ...claims } = capabilities
-  return { ...claims, ...traits }
+  // The daemon has a sandbox for every agent.
+  return { ...claims, ...traits, confinement: 'sandbox', own_confinement: capabilities.confinement }
 }
 
 /** Whether the cell is played by this runtime. */

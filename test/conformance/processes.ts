@@ -1,7 +1,10 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
+import { basename } from 'node:path'
 
 export interface LiveProcess {
   readonly pid: number
+  /** Its number as it knows it itself: another one behind a wall. */
+  readonly ownPid: number
   readonly parent: number
   readonly args: readonly string[]
   /** `NAME=value`, as it was when the program started. */
@@ -25,7 +28,24 @@ async function readProcess(pid: number, folder: string): Promise<LiveProcess | n
   if (![command, environment, cwd].some((text) => text.includes(folder))) return null
   // What has ended and was not reaped yet has no command line.
   if (command === '') return null
-  const stat = await of('stat')
+  const [stat, status] = await Promise.all([of('stat'), of('status')])
   const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
-  return { pid, parent, args: command.split('\0').slice(0, -1), environment: environment.split('\0') }
+  const ownPid = Number(/^NSpid:.*?(\d+)$/m.exec(status)?.[1] ?? pid)
+  return { pid, ownPid, parent, args: command.split('\0').slice(0, -1), environment: environment.split('\0') }
+}
+
+/** Of these processes the agents that a daemon started: the programs themselves, not what is around them. */
+export function agentsOf(all: readonly LiveProcess[], daemon: number): readonly LiveProcess[] {
+  const childrenOf = (parent: number) => all.filter((one) => one.parent === parent)
+  // A wall is two processes; the program is the first child of the inner one, and orphans come to it later.
+  const isWall = ({ args: [program = ''] }: LiveProcess) => basename(program) === 'bwrap'
+  return childrenOf(daemon).flatMap((one) =>
+    isWall(one)
+      ? childrenOf(one.pid).flatMap(({ pid }) =>
+          childrenOf(pid)
+            .toSorted((a, b) => a.pid - b.pid)
+            .slice(0, 1),
+        )
+      : [one],
+  )
 }

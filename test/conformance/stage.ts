@@ -5,7 +5,7 @@ import { createDaemon } from '../../packages/daemon/src/daemon.ts'
 import { TestClient } from '../harness/client.ts'
 import { spawnDaemon, type DaemonProcess } from '../harness/daemon.ts'
 import { createFolder, type TestFolder } from '../harness/workspace.ts'
-import { processesOf, type LiveProcess } from './processes.ts'
+import { agentsOf, processesOf, type LiveProcess } from './processes.ts'
 import { toScenarios, type Script } from './script.ts'
 import type { Environment, SessionBody, Subject } from './subject.ts'
 
@@ -24,7 +24,7 @@ export interface Stage extends AsyncDisposable {
   start(args?: readonly string[], env?: Environment): Promise<DaemonProcess>
   /** All processes of this stage. */
   processes(): Promise<readonly LiveProcess[]>
-  /** The agents that a daemon started; those of the daemon in this process by default. */
+  /** The agents that a daemon started, whatever is around them; those of the daemon in this process by default. */
   agents(daemon?: number): Promise<readonly LiveProcess[]>
 }
 
@@ -58,7 +58,7 @@ export async function openStage(subject: Subject): Promise<Stage> {
     },
     start: (args = [], env = {}) => spawnDaemon(['--data-dir', folder.dataDir, ...known, ...args], { ...variables, ...env }),
     processes,
-    agents: async (daemon = process.pid) => (await processes()).filter(({ parent }) => parent === daemon),
+    agents: async (daemon = process.pid) => agentsOf(await processes(), daemon),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
 }

@@ -1,4 +1,4 @@
-import type { Capabilities, TaskErrorCode, ToolKind } from '@codesdkd/protocol'
+import type { Capabilities, Confinement, TaskErrorCode, ToolKind } from '@codesdkd/protocol'
 import type { FaultInput } from './script.ts'
 
 export type SessionBody = Readonly<Record<string, unknown>>
@@ -38,7 +38,10 @@ export interface Traits {
 }
 
 /** What a runtime claims that can be seen from outside. */
-export type Claims = Omit<Capabilities, 'runtime' | 'models' | 'notes'> & Traits
+export interface Claims extends Omit<Capabilities, 'runtime' | 'models' | 'notes'>, Traits {
+  /** What holds its calls in a session without the daemon's sandbox; `confinement` is what holds in one that asks for nothing. */
+  readonly own_confinement: Confinement
+}
 
 /** A kind of tool in the events: the agent's own name for it, and what the daemon says it does. */
 export interface ShownTool {
@@ -127,7 +130,7 @@ export interface Subject {
   // ---- whom it must not obey
   /**
    * Writes the loosest configuration that a user of this agent could have, for the user and for the workspace. Programs that it names
-   * (hooks, notifiers) write `<home>/notified`.
+   * (hooks, notifiers) write `<workspace>/notified`: there they can, also behind a wall.
    */
   allowEverything(home: string, workspace: string): Promise<void>
   /** Writes a login of the user, with this secret in it. */

@@ -3,6 +3,7 @@ import { answers } from './cells/answers.ts'
 import { approvals } from './cells/approvals.ts'
 import { conversations } from './cells/conversations.ts'
 import { crashes } from './cells/crashes.ts'
+import { escalations } from './cells/escalations.ts'
 import { faults } from './cells/faults.ts'
 import { isolation } from './cells/isolation.ts'
 import { limits } from './cells/limits.ts'
@@ -16,6 +17,7 @@ import { repositories } from './cells/repositories.ts'
 import { secrets } from './cells/secrets.ts'
 import { selfApproval } from './cells/self-approval.ts'
 import { stops } from './cells/stops.ts'
+import { wall } from './cells/wall.ts'
 
 /** Everything that is asked of a runtime. What has to wait comes first: the others are played meanwhile. */
 export const suite: readonly Cell[] = [
@@ -25,6 +27,7 @@ export const suite: readonly Cell[] = [
   ...approvals,
   ...parallel,
   ...modes,
+  ...escalations,
   ...questions,
   ...stops,
   ...conversations,
@@ -35,5 +38,6 @@ export const suite: readonly Cell[] = [
   ...selfApproval,
   ...repositories,
   ...network,
+  ...wall,
   ...limits,
 ]

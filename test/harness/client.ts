@@ -112,10 +112,11 @@ export class TestClient {
     throw new Error('the stream ended before the task did')
   }
 
-  approve = ({ trace, payload }: CallEvent): Promise<Answer> =>
+  approve = ({ trace, payload }: CallEvent, more: { readonly remember?: 'task' | 'session' } = {}): Promise<Answer> =>
     this.post(`/sessions/${trace.session_id}/tool-calls/${payload.tool_call_id}/approve`, {
       attempt: payload.attempt,
       input_hash: payload.input_hash,
+      ...more,
     })
 
   deny = ({ trace, payload }: CallEvent, reason: string): Promise<Answer> =>

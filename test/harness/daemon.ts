@@ -53,13 +53,23 @@ export interface DaemonProcess extends AsyncDisposable {
 
 /** Whoever runs the tests may have a configuration of their own. */
 const nowhere = '/nonexistent'
-const executable = join(import.meta.dirname, '../../packages/daemon/bin/codesdkd.js')
+export const executable = join(import.meta.dirname, '../../packages/daemon/bin/codesdkd.js')
+
+export interface SpawnOptions {
+  /** Number of the user, and of the group, as whom it runs; only root has a choice. Default: one's own. */
+  readonly user?: number
+}
 
 /** Starts `codesdkd` and resolves when its ready line has come. Rejects with its stderr when it ends instead. */
-export async function spawnDaemon(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<DaemonProcess> {
+export async function spawnDaemon(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  { user }: SpawnOptions = {},
+): Promise<DaemonProcess> {
   const child = spawn(process.execPath, [executable, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, XDG_CONFIG_HOME: nowhere, ...env },
+    ...(user === undefined ? {} : { uid: user, gid: user }),
   })
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
   let stderr = ''

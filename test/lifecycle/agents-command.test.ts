@@ -91,6 +91,8 @@ describe.concurrent('codesdkd agents doctor', () => {
     await using folder = await createFolder()
     const { code, stdout } = await agents(folder, ['doctor', '--runtimes', 'codex'], { OPENAI_API_KEY: 'sk-of-the-test' })
     expect(stdout).toMatch(/^ok +codex: \d+\.\d+/m)
+    expect(stdout).toMatch(/^\w+ +sandbox: \S/m)
+    expect(stdout).toMatch(/^ok +keys: none is stored$/m)
     expect(stdout).toMatch(/\ncodex-sdk, the default runtime, can be used\.\n$/)
     expect(stdout).not.toContain('sk-of-the-test')
     expect(code).toBe(0)
@@ -149,7 +151,7 @@ describe.concurrent('codesdkd agents login', () => {
     expect(await status('&credential_namespace=team')).toMatchObject({ logged_in: true })
     expect(await status('&credential_namespace=other')).toMatchObject({
       logged_in: false,
-      login_hint: 'Run "codesdkd agents login codex --namespace other", or give the session OPENAI_API_KEY in its env.',
+      login_hint: 'Run "codesdkd agents login codex --namespace other", or store a key (OPENAI_API_KEY) with "codesdkd keys set codex --namespace other".',
     })
     expect(await status('')).toMatchObject({
       logged_in: false,

@@ -11,20 +11,14 @@ export type AgentsRequest =
 
 const flags = z.object({ json: z.boolean().default(false), namespace: credentialNamespace.nullable().default(null) })
 
-/**
- * What the words of the command line ask `codesdkd agents` to do; null: to serve. `given` are the flags that only `codesdkd agents` has.
- * Throws `StartFailure`.
- */
-export function toAgentsRequest(words: readonly string[], given: Readonly<Record<string, unknown>>): AgentsRequest | null {
-  const [command = 'serve', ...rest] = words
-  if (command !== 'serve' && command !== 'agents') fail(`unknown command ${JSON.stringify(command)}; try: codesdkd --help`)
-  const [action] = rest
-  const foreign = Object.keys(given).find((flag) => command !== 'agents' || (action === 'login' ? flag === 'json' : flag === 'namespace'))
+/** What the words after `codesdkd agents` ask for. `given` are the flags that only commands have. Throws `StartFailure`. */
+export function toAgentsRequest(words: readonly string[], given: Readonly<Record<string, unknown>>): AgentsRequest {
+  const own = words[0] === 'login' ? 'namespace' : 'json'
+  const foreign = Object.keys(given).find((flag) => flag !== own)
   if (foreign !== undefined) fail(`Unknown option '--${foreign}'; try: codesdkd --help`)
-  if (command === 'serve') return expectNoMore(rest)
   const checked = flags.safeParse(given)
   if (!checked.success) return fail(`flag namespace: ${checked.error.issues[0]?.message ?? 'is not valid'}`)
-  return toRequest(rest, checked.data)
+  return toRequest(words, checked.data)
 }
 
 function toRequest([action, name, ...rest]: readonly string[], { json, namespace }: z.infer<typeof flags>): AgentsRequest {
@@ -46,8 +40,8 @@ function toRequest([action, name, ...rest]: readonly string[], { json, namespace
   }
 }
 
-function expectNoMore([word]: readonly string[]): null {
-  return word === undefined ? null : fail(`unexpected argument ${JSON.stringify(word)}; try: codesdkd --help`)
+function expectNoMore([word]: readonly string[]): void {
+  if (word !== undefined) fail(`unexpected argument ${JSON.stringify(word)}; try: codesdkd --help`)
 }
 
 function fail(message: string): never {

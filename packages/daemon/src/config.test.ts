@@ -76,6 +76,12 @@ describe('where a setting comes from', () => {
     expect(read([], { HOME: '' }).dataDir).toBe(join(homedir(), '.local/state/codesdkd'))
   })
 
+  test('where settings and tokens are is told, so that no agent sees them', () => {
+    const files = [file('{}'), file(token)]
+    expect(read(['--config', files[0] ?? '', '--token-file', files[1] ?? '']).privateFiles).toEqual([join(folder, '.config/codesdkd/config.json'), ...files])
+    expect(new Set(read([]).privateFiles)).toEqual(new Set([join(folder, '.config/codesdkd/config.json')]))
+  })
+
   test('an empty variable counts as none', () => {
     expect(read([], { CODESDKD_PORT: '', CODESDKD_CONFIG: '', CODESDKD_AUTH: '' })).toMatchObject({ listen: { port: 0 } })
   })
@@ -95,12 +101,16 @@ describe('where a setting comes from', () => {
       'log-level': 'warn',
       'offline-scenario': file('{}'),
       agent: 'mine=my-agent --acp, loudly',
+      sandbox: 'require',
+      'network-allow': '*.example.org:8443',
     }
     for (const [name, { value: shown }] of Object.entries(options)) {
       const value = values[name as keyof typeof options] ?? (shown === null ? 'true' : '12')
       const byFlag = read(shown === null ? [`--${name}`] : [`--${name}`, value])
       expect(read([], { [`CODESDKD_${name.toUpperCase().replaceAll('-', '_')}`]: value }), name).toEqual(byFlag)
-      expect(read(['--config', file(JSON.stringify({ [name.replaceAll('-', '_')]: value }))]), name).toEqual(byFlag)
+      const { privateFiles } = byFlag
+      const byFile = read(['--config', file(JSON.stringify({ [name.replaceAll('-', '_')]: value }))])
+      expect({ ...byFile, privateFiles }, name).toEqual(byFlag)
       expect(usage).toContain(`--${name}`)
     }
   })
@@ -126,6 +136,9 @@ describe('what makes no sense is refused in one line', () => {
     ['a config file that is not there', ['--config', '/nowhere.json'], {}, /^cannot read the config file \/nowhere\.json$/],
     ['a scenario file that is not there', ['--offline-scenario', '/nowhere.json'], {}, /^cannot read the scenario file \/nowhere\.json$/],
     ['a scenario file that is a directory', ['--offline-scenario', folder], {}, /^cannot read the scenario file /],
+    ['a sandbox that is none', ['--sandbox', 'yes'], {}, /^flag sandbox: .*"auto"\|"require"\|"off"$/],
+    ['a host that is a URL', ['--network-allow', 'https://example.com'], {}, /^flag network-allow: must be a host such as /],
+    ['a port of a host that is none', [], { CODESDKD_NETWORK_ALLOW: 'a.example,b.example:65536' }, /^environment network-allow: .*port/],
     [
       'a default mode above the maximum',
       ['--max-permission-mode', 'ask', '--default-permission-mode', 'auto'],
@@ -207,6 +220,38 @@ describe('further agents', () => {
   })
 })
 
+describe('what a sandbox lets through', () => {
+  test('is nothing by default', () => {
+    expect(read([])).toMatchObject({ sandbox: 'auto', writableRoots: [], readableRoots: [], networkAllow: [], namespaces: new Map() })
+  })
+
+  test('is told for all sessions, and for those of a namespace', () => {
+    const namespaces = { team: { network: { allow: ['*.example.org'] }, writable_roots: ['/srv/team', 'here'] }, other: {} }
+    const config = file(JSON.stringify({ writable_root: ['/w'], network_allow: ['a.example'], namespaces }))
+    expect(read(['--config', config, '--readable-root', 'there', '--readable-root', '/r', '--sandbox', 'off'])).toMatchObject({
+      sandbox: 'off',
+      writableRoots: ['/w'],
+      readableRoots: [resolve('there'), '/r'],
+      networkAllow: ['a.example'],
+      namespaces: new Map([
+        ['team', { writableRoots: ['/srv/team', resolve('here')], readableRoots: [], networkAllow: ['*.example.org'] }],
+        ['other', { writableRoots: [], readableRoots: [], networkAllow: [] }],
+      ]),
+    })
+  })
+
+  test.each([
+    ['{"namespaces": []}', /^config file key namespaces: /],
+    ['{"namespaces": {"../x": {}}}', /^config file key namespaces\.\.\.\/x: /],
+    ['{"namespaces": {"team": {"writable_roots": "/x"}}}', /^config file key namespaces\.team\.writable_roots: .*array/],
+    ['{"namespaces": {"team": {"writableRoots": []}}}', /^config file key namespaces\.team: .*"writableRoots"/],
+    ['{"namespaces": {"team": {"network": {"allow": ["a b"]}}}}', /^config file key namespaces\.team\.network\.allow\.0: must be a host/],
+    ['{"namespaces": {"team": {"network": {"deny": []}}}}', /^config file key namespaces\.team\.network: .*"deny"/],
+  ])('config file %s', (content, says) => {
+    expect(refusal(['--config', file(content)])).toMatch(says)
+  })
+})
+
 test('each executable can be named', () => {
   const flags = ['--codex-bin', '/c', '--gemini-bin', '/g', '--opencode-bin', 'o']
   expect([...read(flags, { CODESDKD_CLAUDE_BIN: '/a' }).executables]).toEqual([
@@ -255,6 +300,39 @@ describe('codesdkd agents', () => {
     [['agents', 'list', '--namespace', 'team'], /^Unknown option '--namespace'/],
     [['serve', '--json'], /^Unknown option '--json'/],
     [['--namespace', 'team'], /^Unknown option '--namespace'/],
+  ])('%j is refused', (argv, says) => {
+    expect(refusal(argv)).toMatch(says)
+  })
+})
+
+describe('codesdkd keys', () => {
+  const request = (...argv: string[]) => {
+    const invocation = readInvocation(['keys', ...argv], { HOME: folder })
+    return invocation.command === 'keys' ? invocation.request : invocation
+  }
+
+  test('knows what it is to do', () => {
+    expect(request('list', '--json')).toEqual({ action: 'list', json: true })
+    expect(request('set', 'claude')).toEqual({ action: 'set', name: 'claude-agent-sdk', namespace: 'default', variable: null })
+    expect(request('remove', 'mine', '--namespace', 'team', '--variable', 'MY_KEY')).toEqual({
+      action: 'remove',
+      name: 'mine',
+      namespace: 'team',
+      variable: 'MY_KEY',
+    })
+  })
+
+  test.each<[readonly string[], RegExp]>([
+    [['keys'], /^codesdkd keys needs one of set, list, remove$/],
+    [['keys', 'show'], /^codesdkd keys needs one of .*, not "show"$/],
+    [['keys', 'set'], /^which runtime\? try: codesdkd keys set <runtime>$/],
+    [['keys', 'set', 'codex', token], /^unexpected argument; a key is never an argument/],
+    [['keys', 'list', 'codex'], /^unexpected argument/],
+    [['keys', 'set', 'codex', '--json'], /^Unknown option '--json'/],
+    [['keys', 'list', '--namespace', 'team'], /^Unknown option '--namespace'/],
+    [['keys', 'set', 'codex', '--namespace', '../x'], /^flag namespace: must be 1 to 64/],
+    [['agents', 'login', 'codex', '--variable', 'X'], /^Unknown option '--variable'/],
+    [['--variable', 'X'], /^Unknown option '--variable'/],
   ])('%j is refused', (argv, says) => {
     expect(refusal(argv)).toMatch(says)
   })

@@ -3,10 +3,12 @@ import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import * as z from 'zod'
-import { toAgentsRequest, type AgentsRequest } from './agents-request.ts'
 import { toAgents } from './configured-agents.ts'
+import type { SandboxRules } from './core/session-sandbox.ts'
 import { StartFailure } from './core/start-failure.ts'
+import { toNamespaceGrants } from './namespace-grants.ts'
 import { options, type Option, type Settings } from './options.ts'
+import { toOrder, type Order } from './order.ts'
 import { toRuntimeName } from './runtime-names.ts'
 import type { AgentEntry } from './runtimes/acp/agent-config.ts'
 import { readToken } from './token.ts'
@@ -14,7 +16,7 @@ import { readToken } from './token.ts'
 const table: ReadonlyMap<string, Option> = new Map(Object.entries(options))
 
 /** Everything the daemon was told, with defaults filled in. */
-export interface Config {
+export interface Config extends Omit<SandboxRules, 'wall'> {
   readonly listen: { readonly host: string; readonly port: number } | { readonly path: string }
   readonly dataDir: string
   readonly workspaceRoots: readonly string[]
@@ -45,15 +47,14 @@ export interface Config {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Executables by wire name of the runtime. */
   readonly executables: ReadonlyMap<string, string>
+  /** The daemon's own files outside the data directory: its configuration, its token. */
+  readonly privateFiles: readonly string[]
   /** Agents beside the ones we know, by command. */
   readonly agents: readonly AgentEntry[]
 }
 
 /** What the command line asks for. */
-export type Invocation =
-  | { readonly command: 'help' | 'version' }
-  | { readonly command: 'serve'; readonly config: Config }
-  | { readonly command: 'agents'; readonly request: AgentsRequest; readonly config: Config }
+export type Invocation = { readonly command: 'help' | 'version' } | (Order & { readonly config: Config })
 
 /**
  * Reads argv, environment and config file. `environmentToken` is what `takeEnvironmentToken` found.
@@ -63,15 +64,16 @@ export function readInvocation(argv: readonly string[], env: NodeJS.ProcessEnv, 
   const { values, positionals } = parseFlags(argv)
   if (values['help'] === true) return { command: 'help' }
   if (values['version'] === true) return { command: 'version' }
-  const { config, help: _help, version: _version, json, namespace, ...flags } = values
-  const request = toAgentsRequest(positionals, {
-    ...(json === undefined ? {} : { json }),
-    ...(namespace === undefined ? {} : { namespace }),
-  })
-  const { agents, ...file } = readConfigFile(typeof config === 'string' ? config : env['CODESDKD_CONFIG'] || undefined, env)
+  const { config, help: _help, version: _version, json, namespace, variable, ...flags } = values
+  const order = toOrder(positionals, { json, namespace, variable })
+  const explicit = typeof config === 'string' ? config : env['CODESDKD_CONFIG'] || undefined
+  const usual = join(baseDirectory(env, 'XDG_CONFIG_HOME', '.config'), 'codesdkd', 'config.json')
+  const path = explicit ?? usual
+  const { agents, namespaces, ...file } = readConfigFile(path, explicit !== undefined)
   const settings = { ...check(file, 'config file key'), ...check(readEnvironment(env), 'environment'), ...check(flags, 'flag') }
-  const read = { ...toConfig(settings, env, environmentToken), agents: toAgents(agents, settings.agent) }
-  return request === null ? { command: 'serve', config: read } : { command: 'agents', request, config: read }
+  const privateFiles = [usual, path, ...(settings['token-file'] === undefined ? [] : [settings['token-file']])].map((one) => resolve(one))
+  const own = { agents: toAgents(agents, settings.agent), namespaces: toNamespaceGrants(namespaces), privateFiles }
+  return { ...order, config: { ...toConfig(settings, env, environmentToken), ...own } }
 }
 
 function parseFlags(argv: readonly string[]): { readonly values: Record<string, unknown>; readonly positionals: readonly string[] } {
@@ -89,6 +91,7 @@ function parseFlags(argv: readonly string[]): { readonly values: Record<string, 
         config: { type: 'string' },
         json: { type: 'boolean' },
         namespace: { type: 'string' },
+        variable: { type: 'string' },
         help: { type: 'boolean' },
         version: { type: 'boolean' },
       },
@@ -98,13 +101,12 @@ function parseFlags(argv: readonly string[]): { readonly values: Record<string, 
   }
 }
 
-function readConfigFile(explicit: string | undefined, env: NodeJS.ProcessEnv): Record<string, unknown> {
-  const path = explicit ?? join(baseDirectory(env, 'XDG_CONFIG_HOME', '.config'), 'codesdkd', 'config.json')
+function readConfigFile(path: string, mustExist: boolean): Record<string, unknown> {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    if (explicit === undefined && isMissing(error)) return {}
+    if (!mustExist && isMissing(error)) return {}
     return fail(`cannot read the config file ${path}`)
   }
   try {
@@ -133,7 +135,11 @@ function check(values: Record<string, unknown>, source: string): Settings {
   return checked
 }
 
-function toConfig(settings: Settings, env: NodeJS.ProcessEnv, environmentToken: string | null): Omit<Config, 'agents'> {
+function toConfig(
+  settings: Settings,
+  env: NodeJS.ProcessEnv,
+  environmentToken: string | null,
+): Omit<Config, 'agents' | 'namespaces' | 'privateFiles'> {
   const host = settings.host ?? '127.0.0.1'
   const token = readToken(settings['token-file'], environmentToken)
   const socket = settings.listen !== undefined
@@ -154,6 +160,10 @@ function toConfig(settings: Settings, env: NodeJS.ProcessEnv, environmentToken: 
     runtimes: settings.runtimes?.flatMap((names) => names.split(',')).map(toRuntimeName) ?? null,
     defaultRuntime: toRuntimeName(settings['default-runtime'] ?? 'codex-sdk'),
     ...toPermissionModes(settings),
+    sandbox: settings.sandbox ?? 'auto',
+    writableRoots: (settings['writable-root'] ?? []).map((root) => resolve(root)),
+    readableRoots: (settings['readable-root'] ?? []).map((root) => resolve(root)),
+    networkAllow: settings['network-allow'] ?? [],
     auth,
     token,
     allowedHosts: settings['allow-host'] ?? [],

@@ -1,31 +1,40 @@
 import { randomBytes } from 'node:crypto'
+import { mkdirSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import { createAgentExecutables } from './agent-executables.ts'
 import { createAgentProcesses } from './agent-processes.ts'
 import type { Config } from './config.ts'
-import { PAYLOAD_LIMIT, PREVIEW_LIMIT } from './core/bounds.ts'
-import { PENDING_LIMIT } from './core/decide.ts'
 import { canonicalHash, inputHash } from './core/input-hash.ts'
-import { evaluatePolicy, gatherFacts } from './core/policy/policy.ts'
-import type { Clock } from './core/ports.ts'
+import { evaluatePolicy, gatherFacts, toPlaces } from './core/policy/policy.ts'
+import { RuntimeFailure, type Clock } from './core/ports.ts'
 import { createMasker } from './core/redaction/redact.ts'
+import { NetworkAnswers, readNetworkAnswers } from './core/network-answers.ts'
+import { checkSandbox } from './core/session-sandbox.ts'
 import { Sessions } from './core/sessions.ts'
 import { Seats } from './core/seats.ts'
 import { Slots } from './core/slots.ts'
 import { StartFailure } from './core/start-failure.ts'
 import { checkCwd } from './cwd.ts'
-import { defaultHttpLimits, type Issue } from './http/context.ts'
+import { createEnclosures } from './enclosures.ts'
+import { defaultHttpLimits } from './http/context.ts'
 import { createHttpServer } from './http/server.ts'
+import { toIssues } from './issues.ts'
 import { checkSchema } from './json-schema.ts'
+import { findWall } from './find-wall.ts'
+import { createKeyStore, DamagedKeys, type KeyStore } from './key-store.ts'
+import { toLimits } from './limits.ts'
 import { createNamespaces, toWhose } from './namespaces.ts'
+import { watchConfiguration } from './planted-configuration.ts'
 import { createRuntimeDirectory } from './runtime-directory.ts'
 import { sweepLeftovers } from './runtimes/leftovers.ts'
 import { runtimeAliases } from './runtime-names.ts'
+import { createRootCheck } from './sandbox-root.ts'
+import { toConfinement, toPresence, toSandboxInfo } from './sandbox-status.ts'
 import { createSessionSecrets } from './session-secrets.ts'
 import { allRuntimes, selectRuntimes } from './supported-runtimes.ts'
-import type { SqliteEventLog } from './storage/event-log.ts'
 import { openStorage } from './storage/storage.ts'
 import { createSupportBundles } from './bundle/support-bundle.ts'
 import { createLog } from './telemetry/log.ts'
@@ -80,6 +89,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
     }),
   )
   const { dir, log, artifacts } = storage
+  const trying = findWall(config, { scratch: dir.temp, environment })
   const processes = createAgentProcesses(storage.processes)
   lap('storage_ms')
   const leftovers = await sweepLeftovers(
@@ -87,6 +97,10 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   )
   storage.processes.clear()
   lap('leftovers_ms')
+  const sockets = join(dir.path, 'walls')
+  // Of agents that are gone by now.
+  rmSync(sockets, { recursive: true, force: true })
+  mkdirSync(sockets, { mode: 0o700 })
 
   const offline = config.offline ? stack.use(await startOffline(config.offlineScenario)) : null
   const runtimes = new Map([...wanted].map(([name, runtime]) => [name, runtime.create({ ledger: processes, newId })]))
@@ -102,17 +116,29 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
     dataDir: dir.path,
     searchPath: environment['PATH'] ?? '',
   })
+  const keys = createKeyStore(dir.path)
   const namespaces = stack.use(
     createNamespaces({
       dataDir: dir.path,
       environment,
       executable: async ({ name }) => (await executables.find(name))?.path ?? null,
       offlineUrl: offline?.url ?? null,
+      keys: (namespace, runtime) => loadKeys(keys, { namespace, runtime, logger }),
     }),
   )
   const verified = createVerified(dir.path)
   const secrets = createSessionSecrets(dir)
   const roots = { roots: config.workspaceRoots, dataDir: dir.path }
+  const checkRoot = createRootCheck(roots)
+  const wall = await trying
+  lap('sandbox_ms')
+  const presence = toPresence(wall)
+  const sandbox = toSandboxInfo(config.sandbox, wall)
+  if (config.sandbox === 'require' && !presence.available)
+    throw new StartFailure('sandbox_unavailable', `there is no sandbox: ${presence.reason} ${presence.remedy ?? ''}`.trimEnd())
+  const enclosuresIn = (directory: string) =>
+    createEnclosures({ directory, environment, wall, hidden: [dir.path, ...config.privateFiles], newId })
+  const enclosures = enclosuresIn(sockets)
 
   const sessions = stack.use(
     new Sessions({
@@ -130,11 +156,19 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
         // Git reads the configuration of the home that the agent's git will have.
         const runtime = runtimes.get(record.runtime)
         const variables = runtime === undefined ? {} : (await namespaces.toEnv(runtime, record, secrets.load(record.sessionId))).variables
-        const facts = await gatherFacts(call, mode, record.cwd, createWorkspace({ environment: variables }))
-        return evaluatePolicy(call, { mode, escalation: record.escalation, confinement: record.confinement, facts })
+        const facts = await gatherFacts(call, mode, toPlaces(record), createWorkspace({ environment: variables }))
+        return evaluatePolicy(call, {
+          mode,
+          escalation: record.escalation,
+          confinement: record.confinement,
+          wall: record.sandbox.walled,
+          facts,
+        })
       },
       checkCwd: (cwd) => checkCwd(cwd, roots),
+      checkRoot,
       checkAnswer: checkSchema,
+      watchConfiguration: ({ cwd, sandbox }) => watchConfiguration([cwd, ...sandbox.writableRoots]),
       observer: (event) => metrics.observe(event),
       report: (error, about) => logger.error({ err: error, ...about }, 'a task could not be run'),
       rules: {
@@ -143,10 +177,20 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
         maxPermissionMode: config.maxPermissionMode,
         defaultCwd: config.workspaceRoots[0] ?? process.cwd(),
         sharedAllowed: config.sharedAllowed,
+        sandbox: config.sandbox,
+        wall: presence,
+        writableRoots: config.writableRoots,
+        readableRoots: config.readableRoots,
+        networkAllow: config.networkAllow,
+        namespaces: config.namespaces,
       },
       runtimes,
       aliases: runtimeAliases,
-      environment: (record, runtime) => namespaces.toEnv(runtime, record, secrets.load(record.sessionId)),
+      environment: async (record, runtime) => {
+        await checkSandbox(record, { rules: { sandbox: config.sandbox, wall: presence }, checkRoot })
+        const env = await namespaces.toEnv(runtime, record, secrets.load(record.sessionId))
+        return await enclosures.open(record, env, { answers: new NetworkAnswers(() => readNetworkAnswers(log, record.sessionId)) })
+      },
       secrets,
       createMasker: (values) => createMasker([...ownSecrets, ...values]),
     }),
@@ -161,7 +205,18 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
     environment: (runtime, namespace) => namespaces.toEnv(runtime, toWhose(namespace, config.sharedAllowed)),
     source: async ({ name }) => (await executables.find(name))?.source ?? null,
     verified,
-    verifier: stack.use(createVerifier({ dataDir: dir.path, verified, clock, environment, executables })),
+    confinement: toConfinement(sandbox),
+    verifier: stack.use(
+      createVerifier({
+        dataDir: dir.path,
+        verified,
+        clock,
+        environment,
+        executables,
+        enclosures: (directory) => Promise.resolve(enclosuresIn(directory)),
+        walled: () => Promise.resolve(presence.available),
+      }),
+    ),
     clock,
   })
   let state: 'starting' | 'ready' | 'stopping' = 'starting'
@@ -188,7 +243,8 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
           startup,
           state: () => state,
           limits: toLimits(config),
-          issues: () => toIssues(config, log, leftovers),
+          sandbox,
+          issues: () => toIssues(config, { log, leftovers, sandbox }),
         },
         sessions,
         runtimes: directory,
@@ -217,6 +273,24 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   return { url: server.url, madeToken, logger, [Symbol.asyncDispose]: () => (ended ??= parts.disposeAsync()) }
 }
 
+interface WhoseKeys {
+  readonly namespace: string
+  readonly runtime: string
+  readonly logger: Logger
+}
+
+/** Throws `RuntimeFailure` where the keys are there and cannot be read: without them an agent would only fail later, and say less. */
+function loadKeys(keys: KeyStore, { namespace, runtime, logger }: WhoseKeys): Readonly<Record<string, string>> {
+  try {
+    return keys.load(namespace)[runtime] ?? {}
+  } catch (error) {
+    if (!(error instanceof DamagedKeys)) throw error
+    logger.error({ err: error }, 'stored keys cannot be read')
+    const message = 'The stored keys of this credential namespace cannot be read; the log of the daemon says why.'
+    throw new RuntimeFailure({ code: 'auth_required', message, retryable: false }, { cause: error })
+  }
+}
+
 async function listen<T>(open: () => Promise<T>): Promise<T> {
   try {
     return await open()
@@ -238,44 +312,4 @@ async function startOffline(file: string | null): Promise<{ readonly url: string
     if (error instanceof ScenarioError) throw new StartFailure('invalid_config', error.message, { cause: error })
     throw error
   }
-}
-
-/** Limits that hold behind the HTTP edge. Events and previews in characters. */
-function toLimits({
-  maxRunningTasks,
-  maxLiveAgents,
-  maxQueuedTasks,
-  approvalTimeoutMs,
-  agentIdleTimeoutMs,
-}: Config): Readonly<Record<string, number>> {
-  return {
-    max_running_tasks: maxRunningTasks,
-    max_live_agents: maxLiveAgents,
-    max_queued_tasks: maxQueuedTasks,
-    max_pending_approvals: PENDING_LIMIT,
-    max_event_payload: PAYLOAD_LIMIT,
-    max_result_preview: PREVIEW_LIMIT,
-    agent_idle_timeout_ms: agentIdleTimeoutMs,
-    ...(approvalTimeoutMs === null ? {} : { approval_timeout_ms: approvalTimeoutMs }),
-  }
-}
-
-function toIssues(config: Config, log: SqliteEventLog, leftovers: readonly number[]): readonly Issue[] {
-  const issues: Issue[] = []
-  const add = (kind: Issue['kind'], severity: Issue['severity'], message: string, hint: string | null) =>
-    issues.push({ kind, severity, message, hint })
-  if (config.auth === 'none')
-    add('auth_off', 'warning', 'Anybody who reaches the port may use the daemon.', 'Start it without --auth none.')
-  if (!log.writable)
-    add('storage_failing', 'error', 'The log cannot be written at the moment.', 'Make room on the disk of the data directory.')
-  if (log.gap !== null)
-    add(
-      'storage_gap',
-      'error',
-      `The log ends at ${log.gap.found} and once went to ${log.gap.expected}.`,
-      'Restore the data directory from a copy, or go on without the lost events.',
-    )
-  if (leftovers.length > 0)
-    add('leftovers_ended', 'info', `${leftovers.length} processes of an earlier daemon were still there and were ended.`, null)
-  return issues
 }

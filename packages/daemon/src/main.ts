@@ -33,6 +33,12 @@ export async function main(argv: readonly string[]): Promise<never> {
         await print(stdout, false)
         return process.exit(exitCode)
       }
+      case 'keys': {
+        const { runKeys } = await import('./run-keys.ts')
+        const { exitCode, stdout } = await runKeys(invocation.request, invocation.config, { input: process.stdin, output: process.stderr })
+        await print(stdout, false)
+        return process.exit(exitCode)
+      }
       default:
         return invocation satisfies never
     }

@@ -43,8 +43,10 @@ const whose = (credentialNamespace: string, isolationLevel: Whose['isolationLeve
 
 describe('the variables of an agent', () => {
   test("shared: the user's home and the keys of this agent, and nothing else of the daemon's environment that could steer it", async () => {
-    const { variables, shared } = await create().toEnv(runtime, whose('default', 'shared'))
+    const { variables, credentials, shared, login } = await create().toEnv(runtime, whose('default', 'shared'))
     expect(shared).toBe(true)
+    expect(credentials).toEqual({ OPENAI_API_KEY: 'sk-openai' })
+    expect(login.variables).toEqual({ HOME: '/home/ada', XDG_CONFIG_HOME: '/home/ada/.config', CODEX_HOME: '/home/ada/.codex' })
     expect(variables).toEqual({
       PATH: '/usr/bin:/bin',
       LANG: 'C',
@@ -52,26 +54,51 @@ describe('the variables of an agent', () => {
       HOME: '/home/ada',
       XDG_CONFIG_HOME: '/home/ada/.config',
       CODEX_HOME: '/home/ada/.codex',
-      OPENAI_API_KEY: 'sk-openai',
     })
   })
 
-  test('otherwise: a home of its own and no key', async () => {
-    const { variables, home } = await create().toEnv(runtime, whose('team'), { OPENAI_API_KEY: 'sk-of-the-session', LANG: 'de' })
+  test('otherwise: a home of its own, and no key but those of the session', async () => {
+    const { variables, credentials, home } = await create().toEnv(runtime, whose('team'), { OPENAI_API_KEY: 'sk-of-the-session', LANG: 'de' })
     const own = variables['HOME'] ?? ''
+    expect(credentials).toEqual({ OPENAI_API_KEY: 'sk-of-the-session' })
     expect(own.startsWith(join(dataDir, 'namespaces'))).toBe(true)
     expect(home.startsWith(join(dataDir, 'namespaces'))).toBe(true)
     expect(variables).toEqual({
       PATH: '/usr/bin:/bin',
       LANG: 'de',
       LC_ALL: 'C.UTF-8',
-      OPENAI_API_KEY: 'sk-of-the-session',
       HOME: own,
       XDG_CONFIG_HOME: join(own, '.config'),
       XDG_DATA_HOME: join(own, '.local/share'),
       XDG_STATE_HOME: join(own, '.local/state'),
       XDG_CACHE_HOME: join(own, '.cache'),
     })
+  })
+
+  test('keys: of the session before those that are stored, stored ones before those of the daemon; never among the variables', async () => {
+    const keys = () => ({ OPENAI_API_KEY: 'sk-stored', CODEX_API_KEY: 'sk-stored-too' })
+    const namespaces = createNamespaces({ dataDir, environment, executable: async () => null, offlineUrl: null, keys })
+    const stored = await namespaces.toEnv(runtime, whose('default', 'shared'))
+    expect(stored.credentials).toEqual({ OPENAI_API_KEY: 'sk-stored', CODEX_API_KEY: 'sk-stored-too' })
+    const named = await namespaces.toEnv(
+      runtime,
+      { ...whose('team'), runtimeConfig: { base_url: 'http://127.0.0.1:1/v1', env_key: 'MY_KEY' } },
+      { MY_KEY: 'sk-named', OPENAI_API_KEY: 'sk-of-the-session', OTHER: 'value' },
+    )
+    expect(named.credentials).toEqual({ MY_KEY: 'sk-named', OPENAI_API_KEY: 'sk-of-the-session', CODEX_API_KEY: 'sk-stored-too' })
+    expect(named.variables['OTHER']).toBe('value')
+    expect(JSON.stringify([stored.variables, named.variables])).not.toContain('sk-')
+  })
+
+  test.each(['shared', 'namespaced'] as const)('%s behind a wall: a home of the session alone, and the login where it was', async (level) => {
+    const sandbox = { mode: 'auto', walled: true, writableRoots: [], readableRoots: [], networkAllow: [] } as const
+    const namespaces = create()
+    const walled = (id: string) => namespaces.toEnv(runtime, { ...whose('default', level, id), sandbox })
+    const [one, two, bare] = [await walled('sess_1'), await walled('sess_2'), await namespaces.toEnv(runtime, whose('default', level))]
+    expect(new Set([one.variables['HOME'], two.variables['HOME'], bare.variables['HOME'], one.home, two.home]).size).toBe(5)
+    expect(one.variables['HOME']?.startsWith(join(dataDir, 'namespaces'))).toBe(true)
+    expect(one.variables['CODEX_HOME']).toBeUndefined()
+    expect([one.login, two.login]).toEqual([bare.login, bare.login])
   })
 
   test('there is always a PATH', async () => {
@@ -96,10 +123,14 @@ describe('the directories', () => {
     expect(made.map((path) => statSync(path).mode & 0o777)).toEqual(made.map(() => 0o700))
   })
 
-  test('are the same for those who ask and for a session', async () => {
+  test("a login is at the same place for those who ask and for a session; a session's own directory is its own", async () => {
     const namespaces = create()
     const asked = await namespaces.toEnv(runtime, { credentialNamespace: 'team', isolationLevel: 'namespaced' })
-    expect(await namespaces.toEnv(runtime, whose('team'))).toEqual(asked)
+    const [one, two] = [await namespaces.toEnv(runtime, whose('team')), await namespaces.toEnv(runtime, whose('team', 'namespaced', 'sess_2'))]
+    expect(asked.home).toBe(asked.login.home)
+    expect([one.login, two.login]).toEqual([asked.login, asked.login])
+    expect(new Set([asked.home, one.home, two.home]).size).toBe(3)
+    expect((await namespaces.toEnv(runtime, whose('team'))).home).toBe(one.home)
   })
 
   test('differ exactly where namespaces differ, on any file system', async () => {

@@ -14,10 +14,13 @@ export interface NamespaceOptions {
   readonly environment: Readonly<NodeJS.ProcessEnv>
   readonly executable: (runtime: Runtime) => Promise<string | null>
   readonly offlineUrl: string | null
+  /** Keys that a person has stored for a runtime in a namespace, by the names of their variables. Default: none. */
+  readonly keys?: (namespace: string, runtime: string) => Readonly<Record<string, string>>
 }
 
 /** Whose directories and login: a session's, or, without a session, those that sessions of a namespace will have. */
-export type Whose = Pick<SessionRecord, 'credentialNamespace' | 'isolationLevel'> & Partial<Pick<SessionRecord, 'sessionId' | 'cwd'>>
+export type Whose = Pick<SessionRecord, 'credentialNamespace' | 'isolationLevel'> &
+  Partial<Pick<SessionRecord, 'sessionId' | 'cwd' | 'runtimeConfig' | 'sandbox'>>
 
 export interface Environments {
   /** For a session the directories are made (0700); to ask what a namespace would have makes none. */
@@ -34,33 +37,48 @@ export function createNamespaces(options: NamespaceOptions): Namespaces {
   return { ...createEnvironments(options), [Symbol.dispose]: removeEphemeral }
 }
 
-/** Directories and variables of the agents: one set for each credential namespace and isolation level, and one for each ephemeral session. */
-export function createEnvironments({ dataDir, environment, executable, offlineUrl }: NamespaceOptions): Environments {
+/** Directories, variables and keys of the agents: logins for each credential namespace, everything else for each session. */
+export function createEnvironments({ dataDir, environment, executable, offlineUrl, keys = () => ({}) }: NamespaceOptions): Environments {
   const directory = join(dataDir, 'namespaces')
 
   async function toEnv(runtime: Runtime, whose: Whose, sessionEnv: Readonly<Record<string, string>> = {}): Promise<RuntimeEnv> {
     const shared = whose.isolationLevel === 'shared'
     const base = join(directory, directoryName(whose))
-    const home = join(base, 'agents', runtime.name)
-    const own = ownHome(base)
-    if (whose.sessionId !== undefined)
-      for (const path of [home, ...(shared ? [] : Object.values(own))]) mkdirSync(path, { recursive: true, mode: 0o700 })
+    const login = {
+      home: join(base, 'agents', runtime.name),
+      variables: shared ? userHome(environment, runtime.homeVariables) : ownHome(join(base, 'home')),
+    }
+    const place = whose.sessionId === undefined ? null : join(base, 'sessions', shortHash(whose.sessionId))
+    const home = place === null ? login.home : join(place, 'agent')
+    // Behind a wall a session has a home for itself alone: what one leaves in it, no other obeys.
+    const variables = place !== null && whose.sandbox?.walled === true ? ownHome(join(place, 'home')) : login.variables
+    if (place !== null) {
+      const own = shared && variables === login.variables ? [] : Object.values(variables)
+      for (const path of [login.home, home, ...own]) mkdirSync(path, { recursive: true, mode: 0o700 })
+    }
+    const secret = new Set([...runtime.credentialVariables, ...runtime.secretVariables(whose.runtimeConfig ?? {})])
+    const given = Object.entries(sessionEnv)
     return {
       executable: await executable(runtime),
       home,
       shared,
       credentialNamespace: whose.credentialNamespace,
       variables: withSafePath(
-        { ...inherited(runtime, shared), ...(shared ? userHome(environment, runtime.homeVariables) : own), ...sessionEnv },
+        { ...pick((name) => passed.test(name)), ...variables, ...Object.fromEntries(given.filter(([name]) => !secret.has(name))) },
         whose.cwd,
       ),
+      credentials: {
+        ...(shared ? pick((name) => runtime.credentialVariables.includes(name)) : {}),
+        ...keys(whose.credentialNamespace, runtime.name),
+        ...Object.fromEntries(given.filter(([name]) => secret.has(name))),
+      },
+      login,
       offlineUrl,
     }
   }
 
-  function inherited(runtime: Runtime, shared: boolean): Record<string, string> {
-    const names = new Set(shared ? runtime.credentialVariables : [])
-    const found = Object.entries(environment).filter(([name]) => passed.test(name) || names.has(name))
+  function pick(wanted: (name: string) => boolean): Record<string, string> {
+    const found = Object.entries(environment).filter(([name]) => wanted(name))
     return Object.fromEntries(found.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])))
   }
 
@@ -77,8 +95,12 @@ export function toWhose(namespace: string | null, sharedAllowed: boolean): Whose
 function directoryName({ credentialNamespace, isolationLevel, sessionId }: Whose): string {
   const ephemeral = isolationLevel === 'ephemeral'
   const key = ephemeral ? ['ephemeral', sessionId ?? 'none'] : [isolationLevel, credentialNamespace]
-  const name = createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 32)
+  const name = shortHash(JSON.stringify(key))
   return ephemeral ? join('ephemeral', name) : name
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 
 /** A part of PATH that is relative or lies in the workspace would let a repository bring its own `ls`. */
@@ -88,8 +110,7 @@ function withSafePath(variables: Readonly<Record<string, string>>, cwd: string |
   return { ...variables, PATH: safe.join(':') }
 }
 
-function ownHome(base: string): Record<string, string> {
-  const home = join(base, 'home')
+function ownHome(home: string): Record<string, string> {
   return {
     HOME: home,
     XDG_CONFIG_HOME: join(home, '.config'),

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { permissionMode } from '@codesdkd/protocol'
+import { hostPattern, permissionMode, sandboxMode } from '@codesdkd/protocol'
 
 // Coercion would take an empty text for 0.
 const number = z.union(
@@ -23,6 +23,8 @@ const list = z.union([
     .min(1)
     .transform((text) => text.split(',').map((part) => part.trim())),
 ])
+
+const hosts = list.pipe(z.array(hostPattern))
 
 // A command line may have commas.
 const lines = z.union([
@@ -59,6 +61,10 @@ export const options = {
   'default-runtime': { schema: z.string().min(1), value: '<name>', help: 'runtime of sessions that name none (codex-sdk)' },
   'default-permission-mode': { schema: permissionMode, value: '<mode>', help: 'auto, ask or yolo (auto)' },
   'max-permission-mode': { schema: permissionMode, value: '<mode>', help: 'the most that a request may choose: ask < auto < yolo (yolo)' },
+  sandbox: { schema: sandboxMode, value: '<mode>', help: 'a sandbox around every agent: auto, require or off (auto)' },
+  'writable-root': { schema: list, value: '<dir>', help: 'what agents may write beside their workspace; repeatable', many: true },
+  'readable-root': { schema: list, value: '<path>', help: 'what agents may read beside that; repeatable', many: true },
+  'network-allow': { schema: hosts, value: '<host>', help: 'host that agents may reach beside their model; repeatable', many: true },
   auth: { schema: z.enum(['same-user', 'token', 'none']), value: '<how>', help: 'who may connect: same-user, token or none' },
   'token-file': { schema: z.string().min(1), value: '<file>', help: 'file (mode 0600) with the bearer token; switches token mode on' },
   'allow-host': { schema: list, value: '<host>', help: 'further value of the Host header; repeatable', many: true },
@@ -104,6 +110,8 @@ export const usage = `usage: codesdkd [serve] [options]
        codesdkd agents list|doctor [--json] [options]
        codesdkd agents install|verify <name>|all [--json] [options]
        codesdkd agents login <name> [--namespace <name>] [options] [-- what the agent's own login takes]
+       codesdkd keys list [--json] [options]
+       codesdkd keys set|remove <name> [--namespace <name>] [--variable <NAME>] [options]
 
 One local HTTP daemon for coding agents. Prints {"url":"http://127.0.0.1:12345"} when it is ready; logs go to stderr.
 
@@ -116,5 +124,8 @@ ${Object.entries(options)
 
 Each option is also an environment variable (--data-dir: CODESDKD_DATA_DIR) and a key of the config file ("data_dir").
 Further agents may also stand in the config file, as "agents": [{"name": "mine", "command": "my-agent", "args": ["--acp"]}].
+So may what the sessions of a credential namespace get besides, as
+"namespaces": {"team": {"network": {"allow": ["packages.example.com"]}, "writable_roots": ["/srv/team"], "readable_roots": []}}.
+"codesdkd keys set" reads the key from stdin; no agent ever holds it.
 A flag wins over the environment, the environment over the file.
 `

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Verification } from '@codesdkd/protocol'
 import type { RuntimeEnv } from './core/ports.ts'
+import { sampleEnv } from './core/testing/env.ts'
 import { createRuntimeDirectory } from './runtime-directory.ts'
 import { runtimeAliases } from './runtime-names.ts'
 import { createCodexRuntime } from './runtimes/codex/codex.ts'
@@ -31,6 +32,7 @@ const world = {
   defaultName: codex.name,
   source: () => Promise.resolve('configured' as const),
   verified: { get: (): Verification | null => null },
+  confinement: () => 'tool_paths' as const,
   verifier: { verify: () => Promise.reject(new Error('nobody asks for this here')) },
 }
 
@@ -40,7 +42,7 @@ function create(executable: string | null, last: Verification | null = null) {
   const asked: (string | null)[] = []
   const environment = async (_runtime: unknown, namespace: string | null): Promise<RuntimeEnv> => {
     asked.push(namespace)
-    return { executable, home: folder, shared: false, variables: { PATH: '/usr/bin:/bin' }, offlineUrl: null }
+    return sampleEnv({ executable, home: folder, variables: { PATH: '/usr/bin:/bin' } })
   }
   const runtimes = new Map([[codex.name, codex]])
   return {
@@ -121,6 +123,7 @@ describe('what was measured', () => {
     const { directory } = create(script('echo codex-cli 1.2.3'), last)
     expect(await directory.capabilities(null)).toEqual({
       ...codex.capabilities,
+      confinement: 'tool_paths',
       agent_version: '1.2.3',
       verified_at: last.verified_at,
       stale: false,
@@ -139,6 +142,7 @@ describe('what was measured', () => {
     const { directory, asked } = create(script('echo codex-cli 1.2.3'))
     expect(await directory.capabilities(null)).toEqual({
       ...codex.capabilities,
+      confinement: 'tool_paths',
       agent_version: null,
       verified_at: null,
       stale: false,
@@ -156,12 +160,20 @@ test('the list has each runtime once, the default one first, as well as they are
       ['aaa', other],
       [codex.name, codex],
     ]),
-    environment: async () => ({ executable: null, home: folder, shared: false, variables: {}, offlineUrl: null }),
+    environment: async () => sampleEnv({ home: folder }),
     source: ({ name }) => (name === 'aaa' ? Promise.reject(new Error('it is broken')) : Promise.resolve(null)),
     clock: { now: () => 'now', monotonic: () => 0 },
   })
   const auth = { logged_in: false, auth_model: 'login_or_api_key' }
-  const unverified = { verified_at: null, stale: false, executable_source: null, healthy: false, installed: false, version: null }
+  const unverified = {
+    verified_at: null,
+    stale: false,
+    executable_source: null,
+    healthy: false,
+    installed: false,
+    version: null,
+    confinement: 'tool_paths',
+  }
   expect(await directory.list()).toMatchObject([
     { ...unverified, runtime: 'codex-sdk', aliases: ['codex'], default: true, auth, error: { reason: 'not_installed' } },
     { ...unverified, runtime: 'aaa', aliases: [], default: false, auth, error: { reason: 'probe_failed' } },

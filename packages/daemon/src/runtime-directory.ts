@@ -1,6 +1,8 @@
 import {
   Problem,
   type AuthStatus,
+  type Capabilities,
+  type Confinement,
   type ExecutableSource,
   type Health,
   type MeasuredCapabilities,
@@ -26,12 +28,14 @@ export interface RuntimeDirectoryOptions {
   readonly source: (runtime: Runtime) => Promise<ExecutableSource | null>
   readonly verified: Pick<Verified, 'get'>
   readonly verifier: Pick<Verifier, 'verify'>
+  /** What really holds for a session that asks for nothing. */
+  readonly confinement: (capabilities: Capabilities) => Confinement | Promise<Confinement>
   readonly clock: Clock
 }
 
 /** What can be asked of the runtimes without a session. */
 export function createRuntimeDirectory(options: RuntimeDirectoryOptions): RuntimeOperations {
-  const { runtimes, aliases, defaultName, environment, source, verified, verifier, clock } = options
+  const { runtimes, aliases, defaultName, environment, source, verified, verifier, confinement, clock } = options
   const probes = new Map<string, { readonly at: number; readonly result: Promise<Health> }>()
   const names = [defaultName, ...runtimes.keys()].filter((name, index, all) => runtimes.has(name) && all.indexOf(name) === index)
 
@@ -80,6 +84,7 @@ export function createRuntimeDirectory(options: RuntimeDirectoryOptions): Runtim
       aliases: [...aliases].flatMap(([alias, name]) => (name === runtime.name ? [alias] : [])),
       default: runtime.name === defaultName,
       healthy: ok,
+      confinement: await confinement(runtime.capabilities),
       executable_source: await source(runtime).catch(() => null),
       verified_at: last?.verified_at ?? null,
       stale: isStale(last, health.version),
@@ -98,6 +103,7 @@ export function createRuntimeDirectory(options: RuntimeDirectoryOptions): Runtim
       const version = last === null ? null : (await healthOf(runtime)).version
       return {
         ...runtime.capabilities,
+        confinement: await confinement(runtime.capabilities),
         agent_version: last?.agent_version ?? null,
         verified_at: last?.verified_at ?? null,
         stale: isStale(last, version),

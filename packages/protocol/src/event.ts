@@ -1,9 +1,9 @@
 import * as z from 'zod'
 import { message } from './message.ts'
 import { answeredBy, answerOutcome } from './question.ts'
-import { confinement, isolationLevel, isolationMode } from './session.ts'
+import { confinement, isolationLevel, isolationMode, sandboxMode } from './session.ts'
 import { receipt, taskError } from './task.ts'
-import { callIdentity, decidedBy, permissionMode, policySnapshot, toolCall } from './tool-call.ts'
+import { callIdentity, confinementDenial, decidedBy, permissionMode, policySnapshot, remember, toolCall } from './tool-call.ts'
 import { usage } from './usage.ts'
 
 const outputBlock = z.discriminatedUnion('type', [
@@ -15,6 +15,7 @@ const outputBlock = z.discriminatedUnion('type', [
 export type OutputBlock = z.infer<typeof outputBlock>
 
 const newMessages = z.object({ messages: z.array(message) })
+const remembered = remember.optional().describe('of a connection: for how long the decision counts; the task where it is not told')
 const terminal = z.object({ reason: z.string(), error: taskError.optional(), receipt })
 
 /**
@@ -34,6 +35,15 @@ export const payloads = {
       isolation_level: isolationLevel,
       isolation_mode: isolationMode,
       confinement,
+      sandbox: z
+        .object({
+          mode: sandboxMode,
+          writable_roots: z.array(z.string()),
+          readable_roots: z.array(z.string()),
+          network: z.object({ allow: z.array(z.string()) }),
+        })
+        .optional()
+        .describe('what was asked of the sandbox; `confinement` says what holds'),
       trust_workspace: z.boolean().optional(),
       env_names: z.array(z.string()).describe('names only, never values'),
       runtime_config: z.record(z.string(), z.unknown()),
@@ -67,10 +77,17 @@ export const payloads = {
     .describe('What the daemon handed over to the agent, as an artifact and its hash.'),
   'runtime.request.started': z
     .object({ request_id: z.string().optional(), model: z.string().nullable() })
-    .describe('A call of the model begins, where the agent tells.'),
+    .describe('A call of the model begins, as the daemon passes it on.'),
   'runtime.request.completed': z
-    .object({ request_id: z.string().optional(), model: z.string().nullable(), duration_ms: z.number().optional() })
-    .describe('A call of the model has ended, where the agent tells.'),
+    .object({
+      request_id: z.string().optional(),
+      model: z.string().nullable(),
+      duration_ms: z.number().optional(),
+      first_byte_ms: z.number().nullable().optional().describe('until the answer began; null where there was none'),
+      status: z.int().nullable().optional().describe('HTTP status of the answer; null where the endpoint could not be reached'),
+      usage: usage.nullable().optional().describe('tokens as the answer itself told them'),
+    })
+    .describe('A call of the model has ended: what the daemon saw pass by.'),
   'model.output.delta': z
     .object({
       kind: z.enum(['text_delta', 'json_delta', 'code_delta', 'reasoning_delta', 'unknown_delta']),
@@ -114,10 +131,10 @@ export const payloads = {
     })
     .describe("Somebody judged the call: the agent's own rules, the daemon's policy, a person. `ask`: it waits for a person now."),
   'tool.call.approved': callIdentity
-    .extend({ decided_by: decidedBy, reason: z.string().optional(), policy_snapshot: policySnapshot })
+    .extend({ decided_by: decidedBy, reason: z.string().optional(), policy_snapshot: policySnapshot, remember: remembered })
     .describe('The call may run. One of approved and denied per call and attempt.'),
   'tool.call.denied': callIdentity
-    .extend({ decided_by: decidedBy, reason: z.string().optional(), policy_snapshot: policySnapshot })
+    .extend({ decided_by: decidedBy, reason: z.string().optional(), policy_snapshot: policySnapshot, remember: remembered })
     .describe('The call does not run. One of approved and denied per call and attempt.'),
   'tool.call.started': callIdentity.extend({ executed_by: z.enum(['codesdk', 'runtime', 'host']) }).describe('The call runs.'),
   'tool.output.delta': callIdentity
@@ -137,6 +154,10 @@ export const payloads = {
       is_error: z.boolean(),
       exit_code: z.int().nullable().optional(),
       duration_ms: z.number().nullable(),
+      confinement_denials: z
+        .array(confinementDenial)
+        .optional()
+        .describe('what the sandbox refused while the call ran: why it may have failed'),
     })
     .describe('The call has ended.'),
   'file.changed': z

@@ -1,4 +1,4 @@
-import type { Event } from './event.ts'
+import type { Event, Payload } from './event.ts'
 import type { Receipt } from './task.ts'
 import { addUsage, type Usage } from './usage.ts'
 
@@ -20,6 +20,7 @@ export interface Ledger {
   readonly call_usage: Usage | null
   readonly task_usage: Usage | null
   readonly usage: Usage | null
+  readonly model_calls: NonNullable<Receipt['model_calls']>
 }
 
 export function emptyLedger(time: string): Ledger {
@@ -37,6 +38,7 @@ export function emptyLedger(time: string): Ledger {
     call_usage: null,
     task_usage: null,
     usage: null,
+    model_calls: { total: 0, failed: 0, usage: null },
   }
 }
 
@@ -80,8 +82,20 @@ export function addReceiptEvent(ledger: Ledger, event: Event, running: Clock): L
       const task_usage = scope === 'task' ? reported : timed.task_usage
       return { ...timed, call_usage, task_usage, usage: task_usage ?? call_usage }
     }
+    case 'runtime.request.completed':
+      return { ...timed, model_calls: addModelCall(timed.model_calls, event.payload) }
     default:
       return timed
+  }
+}
+
+/** What came from no gateway has no status, and counts as answered. */
+function addModelCall(calls: Ledger['model_calls'], { status, usage }: Payload<'runtime.request.completed'>): Ledger['model_calls'] {
+  const failed = status === null || (status !== undefined && status >= 400)
+  return {
+    total: calls.total + 1,
+    failed: calls.failed + (failed ? 1 : 0),
+    usage: usage == null ? calls.usage : addUsage(calls.usage, usage),
   }
 }
 
@@ -96,6 +110,7 @@ export function closeTime(ledger: Ledger, time: string, running: Clock, startedA
     commands_total: rest.commands_total,
     approvals: rest.approvals,
     usage: rest.usage,
+    ...(rest.model_calls.total === 0 ? {} : { model_calls: rest.model_calls }),
     cost_usd: cost,
     time_ms: {
       total: spent.queued + spent.model + spent.tool + spent.human,

@@ -129,6 +129,7 @@ export const runtimeSummary = health
     default: z.boolean(),
     healthy: z.boolean(),
     executable_source: executableSource.nullable(),
+    confinement: confinement.describe('what holds for a session that asks for nothing'),
     ...verified,
   })
   .meta({ id: 'RuntimeSummary' })

@@ -9,6 +9,25 @@ export type IsolationMode = z.infer<typeof isolationMode>
 export const confinement = z.enum(['sandbox', 'tool_paths', 'none']).meta({ id: 'Confinement' })
 export type Confinement = z.infer<typeof confinement>
 
+export const sandboxMode = z.enum(['auto', 'require', 'off']).meta({ id: 'SandboxMode' })
+export type SandboxMode = z.infer<typeof sandboxMode>
+
+const root = z.string().min(1).max(4096)
+
+/** Hosts that a wall lets through: a name, `*.` and a name for all below it, or `*`; each with a port or without. */
+export const hostPattern = z
+  .string()
+  .max(260)
+  .regex(
+    /^(\*|(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:[0-9]{1,5})?$/i,
+    'must be a host such as packages.example.com, *.example.org or example.com:8443, or *',
+  )
+  .refine((pattern) => {
+    const port = Number(/:(\d+)$/.exec(pattern)?.[1] ?? 443)
+    return port >= 1 && port <= 65_535
+  }, 'has a port that is none')
+export const network = z.object({ allow: z.array(hostPattern).max(256).optional() }).meta({ id: 'Network' })
+
 export const credentialNamespace = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit')
@@ -31,6 +50,14 @@ export const createSession = z
       .describe(
         'whether the agent may obey what the workspace carries for it, such as MCP servers (false); what that is depends on the agent',
       ),
+    sandbox: sandboxMode
+      .optional()
+      .describe(
+        '`require`: refused where no sandbox can be had; `off`: without one, where the daemon allows that (as the daemon was started)',
+      ),
+    writable_roots: z.array(root).max(64).optional().describe('directories beside `cwd` that the sandbox lets the agent write'),
+    readable_roots: z.array(root).max(64).optional().describe('files and directories that the sandbox lets the agent read'),
+    network: network.optional().describe('hosts that the sandbox lets the agent reach beside its model'),
     runtime_config: z.record(z.string(), z.unknown()).optional(),
     approval_timeout_ms: z.int().min(1).max(2_147_483_647).optional(),
     title: z.string().max(256).optional(),

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { eventTypes, payloads, type Event, type EventType } from './event.ts'
+import { eventTypes, payloads, type Event, type EventType, type Payload } from './event.ts'
 import { activeTask, emptyState, evolve, forgetEnded, sessionPhase, toReceipt } from './state.ts'
 
 const receipt = {
@@ -40,7 +40,7 @@ const samples: Readonly<Record<EventType, (id: string) => unknown>> = {
   'task.started': () => ({ messages: [{ role: 'user', content: 'go' }] }),
   'model.input': () => ({ input_ref: 'a', input_hash: 'h', context_window: null, implicit_sources_ref: null }),
   'runtime.request.started': () => ({ model: null }),
-  'runtime.request.completed': () => ({ model: null }),
+  'runtime.request.completed': () => ({ model: null, status: 200, first_byte_ms: 1, duration_ms: 2, usage: null }),
   'model.output.delta': (id) => ({ kind: 'text_delta', block_id: id, delta: 'x' }),
   'model.output.discarded': (id) => ({ block_id: id }),
   'model.output.completed': (id) => ({ block_id: id, content: [{ type: 'text', text: 'x' }] }),
@@ -216,4 +216,44 @@ test('a usage that is not known stays unknown', () => {
     ]),
   )
   expect(state.tasks.get('a')?.usage).toMatchObject({ input_tokens: 3, output_tokens: null })
+})
+
+describe('the model calls of a receipt', () => {
+  const usage = { input_tokens: 3, output_tokens: 2 }
+  const [start, ended] = toEvents([
+    { type: 'task.started', task: 'a', id: 'x', at: 0 },
+    { type: 'runtime.request.completed', task: 'a', id: 'x', at: 0 },
+  ])
+  const receiptOf = (...payloadsOf: readonly Payload<'runtime.request.completed'>[]) => {
+    const events = payloadsOf.map((payload) => ({ ...ended, payload }) as Event)
+    const task = [start, ...events]
+      .reduce((state, event) => (event === undefined ? state : evolve(state, event)), emptyState('s'))
+      .tasks.get('a')
+    if (task === undefined) throw new Error('no task')
+    return toReceipt(task, new Date(1).toISOString())
+  }
+
+  test('are not there where none were seen', () => expect(receiptOf()).not.toHaveProperty('model_calls'))
+
+  test.each([
+    [200, 0],
+    [399, 0],
+    [400, 1],
+    [529, 1],
+    [null, 1],
+    [undefined, 0],
+  ])('with status %j: %d failed', (status, failed) => {
+    const { model_calls } = receiptOf({ model: 'm', ...(status === undefined ? {} : { status }) })
+    expect(model_calls).toEqual({ total: 1, failed, usage: null })
+  })
+
+  test('add up what the answers told', () => {
+    const { model_calls, usage: told } = receiptOf(
+      { model: 'm', status: 200, usage },
+      { model: 'm', status: 500, usage: null },
+      { model: 'm', status: 200, usage },
+    )
+    expect(model_calls).toMatchObject({ total: 3, failed: 1, usage: { input_tokens: 6, output_tokens: 4, cached_input_tokens: null } })
+    expect(told).toBeNull()
+  })
 })

@@ -2,7 +2,7 @@ import type { Event, EventOf, Payload } from './event.ts'
 import { addReceiptEvent, closeTime, emptyLedger, type Ledger } from './ledger.ts'
 import type { SessionPhase } from './session.ts'
 import type { Receipt, TaskError, TaskPhase, TaskStatus } from './task.ts'
-import type { CallIdentity, DecidedBy, PermissionMode, PolicySnapshot, ToolCall } from './tool-call.ts'
+import type { CallIdentity, DecidedBy, PermissionMode, PolicySnapshot, Remember, ToolCall } from './tool-call.ts'
 import type { Usage } from './usage.ts'
 
 export type ToolCallPhase = 'requested' | 'pending' | 'approved' | 'denied' | 'started' | 'completed'
@@ -16,6 +16,8 @@ export interface ToolCallState extends CallIdentity {
   readonly expires_at: string | null
   readonly decided_by: DecidedBy | null
   readonly denied_reason?: string
+  /** For how long the decision about a connection counts, where a person said so. */
+  readonly remember?: Remember
   /** True once the call was put to a person; only such calls can be approved or denied over HTTP. */
   readonly put_to_person: boolean
   readonly snapshot: PolicySnapshot | null
@@ -224,6 +226,7 @@ function taskChanges(task: TaskState, event: Event): Partial<TaskState> {
         phase: 'approved',
         decided_by: event.payload.decided_by,
         snapshot: event.payload.policy_snapshot,
+        ...(event.payload.remember === undefined ? {} : { remember: event.payload.remember }),
       })
     case 'tool.call.denied':
       return withCall(task, event.payload, {
@@ -231,6 +234,7 @@ function taskChanges(task: TaskState, event: Event): Partial<TaskState> {
         decided_by: event.payload.decided_by,
         snapshot: event.payload.policy_snapshot,
         ...(event.payload.reason === undefined ? {} : { denied_reason: event.payload.reason }),
+        ...(event.payload.remember === undefined ? {} : { remember: event.payload.remember }),
       })
     case 'tool.call.started':
       return withCall(task, event.payload, { phase: 'started', started_at: event.time })

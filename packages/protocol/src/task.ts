@@ -29,6 +29,7 @@ export const taskErrorCode = z.enum([
   'model_unreachable',
   'deadline_exceeded',
   'cwd_not_allowed',
+  'sandbox_unavailable',
   'resume_failed',
   'daemon_restarted',
   'daemon_error',
@@ -64,6 +65,14 @@ export const receipt = z
       by_daemon: z.int(),
     }),
     usage: usage.nullable(),
+    model_calls: z
+      .object({ total: z.int(), failed: z.int(), usage: usage.nullable() })
+      .optional()
+      .describe('calls of the model as they passed the daemon, and their tokens as the answers told them'),
+    planted_configuration: z
+      .array(z.object({ path: z.string(), change: z.enum(['add', 'edit', 'delete']) }))
+      .optional()
+      .describe('files changed during the task that other programs obey: look at them before you run such a program here'),
     cost_usd: z.number().nullable(),
     time_ms: z.object({ total: z.int(), model: z.int(), tool: z.int(), waiting_for_human: z.int(), queued: z.int() }),
   })

@@ -25,6 +25,10 @@ export const toolCall = z.object({
   diff: z.string().optional().describe('unified diff of an edit'),
   escalated: z.boolean().optional().describe('the agent asks to leave its sandbox for this call'),
   reason: z.string().optional().describe("the agent's own justification"),
+  gate: z
+    .literal('network')
+    .optional()
+    .describe('set where the sandbox itself asks, for a connection to another host; never set for a tool of the agent'),
 })
 export type ToolCall = z.infer<typeof toolCall>
 
@@ -41,9 +45,27 @@ export const policySnapshot = z.object({
 })
 export type PolicySnapshot = z.infer<typeof policySnapshot>
 
+/** Something that the sandbox refused. */
+export const confinementDenial = z
+  .object({
+    kind: z.enum(['network', 'file']),
+    target: z.string().max(4096).describe('`host:port`, or a path'),
+    reason: z.string(),
+    source: z.enum(['sandbox', 'output']).describe('who says so: the sandbox itself, or a message in the output of the call'),
+  })
+  .meta({ id: 'ConfinementDenial' })
+
+/** How long an approval or denial of a connection counts: for the task, or for the whole session. */
+export const remember = z.enum(['task', 'session'])
+export type Remember = z.infer<typeof remember>
+
 /** Body of approve. */
 export const approveRequest = z
-  .object({ attempt: z.int().min(1), input_hash: z.string() })
+  .object({
+    attempt: z.int().min(1),
+    input_hash: z.string(),
+    remember: remember.optional().describe('of a connection (kind `fetch`, name `network`) only: for how long the decision counts (task)'),
+  })
   .meta({ id: 'ApproveRequest', example: { attempt: 1, input_hash: 'sha256:…' } })
 
 /** Body of deny. `reason` reaches the model where the runtime has a channel for it. */

@@ -3,11 +3,12 @@ import { open, readdir, readFile, readlink, rename, writeFile } from 'node:fs/pr
 import { connect } from 'node:net'
 
 /**
- * What a hostile command would try: `node self-approval.ts <daemon url> <daemon pid> <report>`. It looks for every way from itself to
- * whoever waits for a decision, and says yes there: the daemon's API, and each TCP port, Unix socket and standard input of the agent that
- * started it. It keeps to its own agent's processes. The report says what it found and what was answered.
+ * What a hostile command would try: `node self-approval.ts <daemon url> <number of the agent's parent> <report>`. It looks for every way
+ * from itself to whoever waits for a decision, and says yes there: the daemon's API, and each TCP port, Unix socket and standard input of
+ * the agent that started it, and the sockets that lead out of its sandbox. It keeps to its own agent's processes. The report says what it
+ * found and what was answered.
  */
-const [daemonUrl = '', daemonPid = '0', reportFile = ''] = process.argv.slice(2)
+const [daemonUrl = '', parentOfAgent = '0', reportFile = ''] = process.argv.slice(2)
 
 const report: { attempts: { readonly target: string; readonly answer: string }[] } = { attempts: [] }
 const patience = () => AbortSignal.timeout(2_000)
@@ -111,11 +112,11 @@ async function findPasswords(): Promise<readonly Record<string, string>[]> {
   ])
 }
 
-/** The first ancestor below the daemon: the agent that runs this command. 0 where it cannot be told. */
+/** The first ancestor below the daemon, or below the sandbox around it: the agent that runs this command. 0 where it cannot be told. */
 async function findAgent(): Promise<number> {
   for (let pid = process.pid; pid > 1;) {
     const parent = await parentOf(pid)
-    if (parent === Number(daemonPid)) return pid
+    if (parent === Number(parentOfAgent)) return pid
     pid = parent
   }
   return 0
@@ -163,5 +164,6 @@ async function unixSockets(): Promise<readonly string[]> {
     const [, , , , , , inode = '', path = ''] = line.trim().split(/\s+/)
     return path !== '' && own.has(inode) ? [path] : []
   })
-  return [...new Set(paths)]
+  const outside = await readdir('/run/codesdkd').catch(() => [])
+  return [...new Set([...paths, ...outside.filter((name) => name.endsWith('.sock')).map((name) => `/run/codesdkd/${name}`)])]
 }

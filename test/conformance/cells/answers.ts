@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { TestClient } from '../../harness/client.ts'
 import type { Cell } from '../cell.ts'
-import { heard } from '../heard.ts'
+import { heard, turns } from '../heard.ts'
 import { deeds, ofType, only, said } from '../events.ts'
 import { play, type Round } from '../round.ts'
 import { mend, shell, type LegInput } from '../script.ts'
@@ -187,9 +187,14 @@ async function count(stage: Stage, client: TestClient): Promise<Round & { readon
   })
   const round = await play(client, stage.session(), 'count')
   const hide = (usage: Told) => ({ ...usage, ...Object.fromEntries(unknown.map((name) => [name, null])) })
-  const sum = hide({ input_tokens: 2500, output_tokens: 37, cached_input_tokens: 2200, reasoning_tokens: 20 })
+  const wired = { input_tokens: 2500, output_tokens: 37, cached_input_tokens: 2200 }
+  const sum = hide({ ...wired, reasoning_tokens: 20 })
   expect(round.end.payload.receipt.usage).toMatchObject(sum)
   expect((await client.task(round.task)).usage).toMatchObject(sum)
+  // What the daemon itself saw pass by: also what an agent asks its model beside the conversation.
+  const { model_calls } = round.end.payload.receipt
+  expect(model_calls).toMatchObject({ total: stage.model.journal.entries.length, failed: 0 })
+  expect(model_calls?.usage).toMatchObject(turns(stage.model).length === stage.model.journal.entries.length ? wired : {})
   // What nobody told is not nothing.
   expect(round.end.payload.receipt.cost_usd).toEqual(cost ? expect.any(Number) : null)
   return { ...round, calls: [tokens, more].map(hide), sum }

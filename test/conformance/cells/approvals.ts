@@ -181,24 +181,6 @@ export const approvals: readonly Cell[] = [
     },
   },
   {
-    name: 'ask: a command that wants out of its sandbox is asked as such, and approved it gets out',
-    needs: { confinement: 'sandbox' },
-    async run(stage) {
-      stage.script({
-        leave: [{ tools: [shell('echo out > ../outside.txt', { leave: 'The file is needed beside the workspace.' })] }, { text: 'Out.' }],
-      })
-      await using daemon = await stage.open()
-      const { end } = await play(daemon.client, stage.session(), 'leave', {
-        decide({ payload }) {
-          expect(payload).toMatchObject({ escalated: true, reason: 'The file is needed beside the workspace.' })
-          return null
-        },
-      })
-      expect(end.type).toBe('task.completed')
-      expect(await stage.folder.read('../outside.txt')).toBe('out\n')
-    },
-  },
-  {
     name: 'ask: what nobody decides in time is denied, and the task goes on',
     async run(stage) {
       stage.script({ touch: [{ tools: [shell('touch made.txt')] }, { text: 'Nobody was there.' }] })
@@ -232,7 +214,7 @@ export const approvals: readonly Cell[] = [
       expect(await stage.folder.read('made.txt')).toBeNull()
       expect(await stage.folder.read('greet.js')).not.toContain(mended)
       // What the user's configuration would have run by itself did not run either.
-      expect(await stage.folder.read('../home/notified')).toBeNull()
+      expect(await stage.folder.read('notified')).toBeNull()
     },
   },
 ]

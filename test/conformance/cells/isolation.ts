@@ -106,8 +106,9 @@ export const isolation: readonly Cell[] = [
 
 /** All text below a directory, whose owner may be at work there. */
 async function readTree(directory: string): Promise<string> {
-  const names = await readdir(directory, { recursive: true })
-  // Directories cannot be read, and files may be gone.
-  const texts = await Promise.all(names.map((name) => readFile(join(directory, name), 'latin1').catch(() => '')))
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile())
+  // Some may be gone.
+  const texts = await Promise.all(files.map(({ parentPath, name }) => readFile(join(parentPath, name), 'latin1').catch(() => '')))
   return texts.join('\n')
 }

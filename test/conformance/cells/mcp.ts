@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
 import { decisions, first, ofType, only } from '../events.ts'
+import { heard } from '../heard.ts'
 import { finish, play } from '../round.ts'
 import type { LegInput } from '../script.ts'
 import type { Stage } from '../stage.ts'
@@ -12,16 +13,19 @@ import type { McpServer, SessionBody } from '../subject.ts'
 
 const program = join(import.meta.dirname, '../../fixtures/mcp/notes.ts')
 
-/** The MCP server `notes`, started by the agent, which writes into `notes.txt` beside the workspace. */
-const overStdio = (stage: Stage): McpServer => ({ command: process.execPath, args: [program, notesOf(stage)] })
+/** The MCP server `notes`, started by the agent, which writes into this file. */
+const overStdio = (stage: Stage, file = notesOf(stage)): McpServer => ({ command: process.execPath, args: [program, file] })
 
-const notesOf = (stage: Stage): string => join(stage.folder.path, 'notes.txt')
+const notesOf = (stage: Stage): string => join(stage.folder.workspace, 'notes.txt')
 
-const readNotes = (stage: Stage): Promise<string | null> => stage.folder.read('../notes.txt')
+const readNotes = (stage: Stage): Promise<string | null> => stage.folder.read('notes.txt')
 
-function withNotes(stage: Stage, notes: McpServer, more: SessionBody = {}): SessionBody {
-  return stage.session({ ...more, runtimeConfig: stage.subject.mcpServers({ notes }) })
+/** A session with these servers, whose program it may read: it is started inside the sandbox. */
+function withServers(stage: Stage, servers: Readonly<Record<string, McpServer>>, more: SessionBody = {}): SessionBody {
+  return stage.session({ ...more, readableRoots: [program], runtimeConfig: stage.subject.mcpServers(servers) })
 }
+
+const withNotes = (stage: Stage, notes: McpServer, more?: SessionBody): SessionBody => withServers(stage, { notes }, more)
 
 const calls = (tool: string, text: string, server = 'notes'): LegInput => ({
   tools: [{ tool: 'mcp', server, name: tool, input: { text } }],
@@ -59,7 +63,7 @@ export const mcp: readonly Cell[] = [
       expect(decisions(events).map((one) => one.replace(/.*: /, ''))).toEqual(['approved by user (person)', 'denied by user (person)'])
       expect(only(events, 'tool.call.completed').payload).toMatchObject({
         is_error: false,
-        execution_env: 'host',
+        execution_env: 'sandbox',
         result_preview: expect.stringContaining('noted: first'),
       })
       expect(await readNotes(stage)).toBe('first\n')
@@ -73,7 +77,7 @@ export const mcp: readonly Cell[] = [
       stage.script({ note: [calls('add', 'over the wire', 'wire'), calls('add', 'over a pipe', 'pipe'), { text: 'Noted.' }] })
       await using http = await overHttp(stage)
       await using daemon = await stage.open()
-      const session = stage.session({ runtimeConfig: stage.subject.mcpServers({ wire: http.server, pipe: overStdio(stage) }) })
+      const session = withServers(stage, { wire: http.server, pipe: overStdio(stage) })
       const { events } = await play(daemon.client, session, 'note', { decide: () => null })
       expect(ofType(events, 'tool.call.completed').map(({ payload }) => payload.result_preview)).toEqual([
         expect.stringContaining('noted: over the wire'),
@@ -109,29 +113,36 @@ export const mcp: readonly Cell[] = [
     },
   },
   {
-    name: 'auto: a tool of an MCP server runs beside the sandbox, and is denied',
-    needs: { mcp_support: 'native', confinement: 'sandbox' },
+    name: 'auto: a tool of an MCP server runs unasked, and its server is in the sandbox: it writes in the workspace and not beside it',
+    needs: { mcp_support: 'native' },
+    async run(stage) {
+      stage.script({ note: [calls('add', 'first'), calls('add', 'second', 'beside'), { text: 'One of two.' }] })
+      await using daemon = await stage.open()
+      const servers = { notes: overStdio(stage), beside: overStdio(stage, join(stage.folder.path, 'notes.txt')) }
+      const { end, events } = await play(daemon.client, withServers(stage, servers, { permissionMode: 'auto' }), 'note')
+      expect(end.type).toBe('task.completed')
+      expect(ofType(events, 'tool.call.completed').map(({ payload }) => [payload.is_error, payload.execution_env])).toEqual([
+        [false, 'sandbox'],
+        [true, 'sandbox'],
+      ])
+      expect(heard(stage.model, 'EROFS', { leg: 2 })).toBe(true)
+      expect([await readNotes(stage), await stage.folder.read('../notes.txt')]).toEqual(['first\n', null])
+    },
+  },
+  {
+    name: "without the daemon's sandbox, auto: a tool of an MCP server runs beside the agent's own, and is denied",
+    needs: { mcp_support: 'native', own_confinement: 'sandbox' },
     async run(stage) {
       stage.script({ note: [calls('add', 'first'), { text: 'Not noted.' }] })
       await using daemon = await stage.open()
-      const { end, events } = await play(daemon.client, withNotes(stage, overStdio(stage), { permissionMode: 'auto' }), 'note')
+      const session = withNotes(stage, overStdio(stage), { sandbox: 'off', permissionMode: 'auto' })
+      const { end, events } = await play(daemon.client, session, 'note')
       expect(end.type).toBe('task.completed')
       expect(only(events, 'tool.call.denied').payload).toMatchObject({
         decided_by: 'policy',
         policy_snapshot: { sources: ['outside_confinement'] },
       })
       expect(await readNotes(stage)).toBeNull()
-    },
-  },
-  {
-    name: 'auto: a tool of an MCP server is confined by nothing, and runs',
-    needs: { mcp_support: 'native', confinement: 'tool_paths' },
-    async run(stage) {
-      stage.script({ note: [calls('add', 'first'), { text: 'Noted.' }] })
-      await using daemon = await stage.open()
-      const { end } = await play(daemon.client, withNotes(stage, overStdio(stage), { permissionMode: 'auto' }), 'note')
-      expect(end.type).toBe('task.completed')
-      expect(await readNotes(stage)).toBe('first\n')
     },
   },
   {

@@ -1,12 +1,11 @@
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
 import { heard } from '../heard.ts'
-import { decisions, deeds, only, ofType } from '../events.ts'
+import { deeds, only, ofType } from '../events.ts'
 import { play } from '../round.ts'
 import { mend, shell } from '../script.ts'
-
-const leave = { leave: 'It has to be beside the workspace.' }
 
 export const modes: readonly Cell[] = [
   {
@@ -19,38 +18,69 @@ export const modes: readonly Cell[] = [
       const { end, events } = await play(daemon.client, stage.session({ permissionMode: 'auto' }), 'work')
       expect(end.type).toBe('task.completed')
       expect(ofType(events, 'tool.call.approved').map(({ payload }) => payload.decided_by)).not.toContain('user')
-      expect(ofType(deeds(events), 'tool.call.completed').map(({ payload }) => payload.is_error)).toEqual([false, false])
+      expect(ofType(deeds(events), 'tool.call.completed').map(({ payload }) => [payload.is_error, payload.execution_env])).toEqual([
+        [false, 'sandbox'],
+        [false, 'sandbox'],
+      ])
       expect(await stage.folder.read('made.txt')).toBe('')
       expect(await stage.folder.read('greet.js')).toContain('Hello')
     },
   },
   {
-    name: 'auto: the confinement holds, and a wish to leave it is denied with a reason that the model hears',
+    name: 'auto: a command that writes outside fails and the log says what the sandbox refused; an edit outside is denied, and the model hears why',
     quick: true,
-    needs: { confinement: 'sandbox' },
     proves: { confinement: 'sandbox' },
+    remark: ({ refusesOutside }) => (refusesOutside ? 'edits: by the tools of the agent itself' : null),
     async run(stage) {
+      const { folder, subject } = stage
+      const beside = join(folder.path, 'beside')
+      await mkdir(beside)
       stage.script({
-        leave: [{ tools: [shell('touch ../outside.txt')] }, { tools: [shell('touch ../outside.txt', leave)] }, { text: 'I could not.' }],
+        leave: [
+          { tools: [{ tool: 'write', path: join(folder.path, 'outside.txt'), text: 'out\n' }] },
+          { tools: [shell('touch ../shell.txt')] },
+          { tools: [shell('touch ../beside/made.txt')] },
+          { text: 'One of three.' },
+        ],
       })
       await using daemon = await stage.open()
-      const { end, events } = await play(daemon.client, stage.session({ permissionMode: 'auto' }), 'leave')
+      const { client } = daemon
+      const session = await client.createSession(stage.session({ permissionMode: 'auto', writableRoots: [beside] }))
+      const { confinement, sandbox } = only(await client.events(session.session_id), 'session.created').payload
+      expect([confinement, sandbox]).toEqual([
+        'sandbox',
+        { mode: 'auto', writable_roots: [beside], readable_roots: [], network: { allow: [] } },
+      ])
+      const { end, events } = await play(client, session, 'leave')
       expect(end.type).toBe('task.completed')
-      expect(only(events, 'tool.call.completed').payload).toMatchObject({ is_error: true, execution_env: 'sandbox' })
-      expect(await stage.folder.read('../outside.txt')).toBeNull()
-      const denied = only(events, 'tool.call.denied')
-      expect(denied.payload).toMatchObject({
-        decided_by: 'policy',
-        policy_snapshot: { permission_mode: 'auto', decision: 'deny', sources: ['escalation_denied'] },
-      })
-      expect(heard(stage.model, denied.payload.reason ?? '', { leg: 2 })).toBe(true)
+      const denied = ofType(events, 'tool.call.denied').map(({ payload }) => payload)
+      if (!subject.refusesOutside) {
+        expect(denied).toMatchObject([{ decided_by: 'policy', policy_snapshot: { decision: 'deny', sources: ['outside_workspace'] } }])
+        expect(heard(stage.model, denied[0]?.reason ?? '', { leg: 1 })).toBe(subject.capabilities.supports_deny_reason)
+      } else expect(denied).toEqual([])
+      const commands = ofType(events, 'tool.call.completed').filter(({ payload }) => payload.name === subject.tools.shell.name)
+      expect(commands.map(({ payload }) => payload)).toMatchObject([
+        {
+          is_error: true,
+          execution_env: 'sandbox',
+          confinement_denials: [{ kind: 'file', target: '../shell.txt', reason: 'read-only in the sandbox', source: 'output' }],
+        },
+        { is_error: false, execution_env: 'sandbox' },
+      ])
+      const [outside, shellFile, made] = await Promise.all(
+        ['outside.txt', 'shell.txt', 'beside/made.txt'].map((name) => folder.read(`../${name}`)),
+      )
+      expect([outside, shellFile, made]).toEqual([null, null, ''])
+      expect(ofType(await client.events(session.session_id), 'runtime.notice').map(({ payload }) => payload.kind)).not.toContain(
+        'unconfined',
+      )
     },
   },
   {
-    name: 'auto: edits outside the workspace are refused, commands are confined by nothing, and the log says so once',
+    name: "without the daemon's sandbox, auto: edits outside the workspace are refused, commands are confined by nothing, and the log says so once",
     quick: true,
-    needs: { confinement: 'tool_paths' },
-    proves: { confinement: 'tool_paths' },
+    needs: { own_confinement: 'tool_paths' },
+    proves: { own_confinement: 'tool_paths' },
     remark: ({ refusesOutside }) => (refusesOutside ? 'by the tools of the agent itself' : null),
     async run(stage) {
       const { folder, subject } = stage
@@ -63,9 +93,10 @@ export const modes: readonly Cell[] = [
         again: [{ text: 'Here.' }],
       })
       await using daemon = await stage.open()
-      const { end, events, session } = await play(daemon.client, stage.session({ permissionMode: 'auto' }), 'leave')
+      const { end, events, session } = await play(daemon.client, stage.session({ sandbox: 'off', permissionMode: 'auto' }), 'leave')
       expect(end.type).toBe('task.completed')
       expect([await folder.read('../outside.txt'), await folder.read('../shell.txt')]).toEqual([null, ''])
+      expect(only(events, 'tool.call.completed').payload.execution_env).toBe('host')
       const denied = ofType(events, 'tool.call.denied').map(({ payload }) => payload)
       if (subject.refusesOutside) expect(denied).toEqual([])
       else {
@@ -78,53 +109,44 @@ export const modes: readonly Cell[] = [
     },
   },
   {
-    name: 'auto: nothing confines the agent, and the log says so',
-    needs: { confinement: 'none' },
-    proves: { confinement: 'none' },
+    name: "without the daemon's sandbox, auto: nothing confines the agent, and the log says so",
+    needs: { own_confinement: 'none' },
+    proves: { own_confinement: 'none' },
     async run(stage) {
       stage.script({ leave: [{ tools: [shell('touch ../outside.txt')] }, { text: 'Out.' }] })
       await using daemon = await stage.open()
-      const { end, events } = await play(daemon.client, stage.session({ permissionMode: 'auto' }), 'leave')
+      const { end, events } = await play(daemon.client, stage.session({ sandbox: 'off', permissionMode: 'auto' }), 'leave')
       expect(end.type).toBe('task.completed')
       expect(await stage.folder.read('../outside.txt')).toBe('')
       expect(ofType(events, 'runtime.notice').map(({ payload }) => payload.kind)).toContain('unconfined')
     },
   },
   {
-    name: 'auto with escalation "ask": a wish to leave the confinement waits, and approved it gets out',
-    needs: { confinement: 'sandbox' },
+    name: 'yolo: everything runs and nobody is asked, and the sandbox stands',
     async run(stage) {
-      stage.script({
-        leave: [
-          { tools: [shell('echo out > ../outside.txt', leave)] },
-          { tools: [shell('echo again > ../outside.txt', leave)] },
-          { text: 'Once.' },
-        ],
-      })
-      await using daemon = await stage.open()
-      const { end, events } = await play(daemon.client, stage.session({ permissionMode: 'auto', escalation: 'ask' }), 'leave', {
-        decide({ payload }) {
-          expect(payload.escalated).toBe(true)
-          return payload.title.includes('again') ? 'Once is enough.' : null
-        },
-      })
-      expect(end.type).toBe('task.completed')
-      expect(decisions(events).map((one) => one.replace(/.*: /, ''))).toEqual(['approved by user (person)', 'denied by user (person)'])
-      expect(only(events, 'tool.call.completed').payload).toMatchObject({ is_error: false, execution_env: 'host' })
-      expect(await stage.folder.read('../outside.txt')).toBe('out\n')
-    },
-  },
-  {
-    name: 'yolo: everything runs and nobody is asked',
-    async run(stage) {
-      stage.script({ all: [{ tools: [shell('touch made.txt ../outside.txt')] }, ...mend(stage.subject), { text: 'All of it.' }] })
+      stage.script({ all: [{ tools: [shell('touch made.txt ../outside.txt')] }, ...mend(stage.subject), { text: 'All but one.' }] })
       await using daemon = await stage.open()
       const { end, events } = await play(daemon.client, stage.session({ permissionMode: 'yolo' }), 'all')
       expect(end.type).toBe('task.completed')
+      expect(ofType(events, 'tool.call.denied')).toEqual([])
       expect(ofType(events, 'tool.call.approved').map(({ payload }) => payload.decided_by)).not.toContain('user')
-      expect(ofType(deeds(events), 'tool.call.completed').map(({ payload }) => payload.is_error)).toEqual([false, false])
-      expect([await stage.folder.read('made.txt'), await stage.folder.read('../outside.txt')]).toEqual(['', ''])
+      expect(ofType(deeds(events), 'tool.call.completed').map(({ payload }) => payload)).toMatchObject([
+        { is_error: true, execution_env: 'sandbox', confinement_denials: [{ kind: 'file', target: '../outside.txt' }] },
+        { is_error: false, execution_env: 'sandbox' },
+      ])
+      expect([await stage.folder.read('made.txt'), await stage.folder.read('../outside.txt')]).toEqual(['', null])
       expect(await stage.folder.read('greet.js')).toContain('Hello')
+    },
+  },
+  {
+    name: "without the daemon's sandbox, yolo: everything runs, wherever",
+    async run(stage) {
+      stage.script({ all: [{ tools: [shell('touch made.txt ../outside.txt')] }, { text: 'All of it.' }] })
+      await using daemon = await stage.open()
+      const { end, events } = await play(daemon.client, stage.session({ sandbox: 'off', permissionMode: 'yolo' }), 'all')
+      expect(end.type).toBe('task.completed')
+      expect(only(events, 'tool.call.completed').payload).toMatchObject({ is_error: false, execution_env: 'host' })
+      expect([await stage.folder.read('made.txt'), await stage.folder.read('../outside.txt')]).toEqual(['', ''])
     },
   },
   {

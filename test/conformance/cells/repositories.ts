@@ -9,13 +9,14 @@ import type { Stage } from '../stage.ts'
 
 /** Two tasks in a workspace that carries the worst configuration there is for this agent, with a call that must be asked in each. */
 async function playHostile(stage: Stage, trustWorkspace: boolean): Promise<{ rounds: readonly Round[]; marks: readonly string[] }> {
-  await stage.subject.hostileRepository(stage.folder.workspace, join(stage.folder.path, 'mark'))
+  // Where it can be made, also behind a wall.
+  await stage.subject.hostileRepository(stage.folder.workspace, join(stage.folder.workspace, 'mark'))
   const legs = (file: string) => [{ tools: [shell(`touch ${file}`)] }, { text: 'Not made.' }]
   stage.script({ one: legs('one.txt'), two: legs('two.txt') })
   await using daemon = await stage.open()
   const first = await play(daemon.client, stage.session({ trustWorkspace }), 'one', { decide: () => 'no' })
   const second = await play(daemon.client, first.session, 'two', { decide: () => 'no' })
-  const names = await readdir(stage.folder.path)
+  const names = await readdir(stage.folder.workspace)
   return { rounds: [first, second], marks: names.filter((name) => name.startsWith('mark-')) }
 }
 

@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { expect } from 'vitest'
 import { TestClient, type Answer } from '../../harness/client.ts'
+import { executable } from '../../harness/daemon.ts'
 import type { Cell } from '../cell.ts'
 import { heard, turns } from '../heard.ts'
 import { first, only } from '../events.ts'
@@ -100,35 +103,35 @@ async function printSecrets(
   }
 }
 
+/** Stores a key of the subject in the namespace of its sessions, as a person does. */
+async function setKey({ subject, folder }: Stage, secret: string): Promise<void> {
+  const { args = [], env = {} } = subject.daemon ?? {}
+  const target = [subject.runtime, '--namespace', 'test', '--variable', subject.credentialVariable]
+  const child = spawn(process.execPath, [executable, 'keys', 'set', ...target, '--data-dir', folder.dataDir, ...args], {
+    env: { ...process.env, XDG_CONFIG_HOME: '/nonexistent', ...env },
+    stdio: ['pipe', 'ignore', 'inherit'],
+  })
+  child.stdin.end(`${secret}\n`)
+  const [code] = (await once(child, 'exit')) as [number | null]
+  expect(code).toBe(0)
+}
+
 const masked = /^SESSION_WORD=\[REDACTED:[^\]]+\]$/m
 
 export const secrets: readonly Cell[] = [
   {
     name: "the agent's commands hold no key of the provider and no token of the daemon, and what is secret in the session is masked",
-    needs: { hides_keys_from_commands: true },
     proves: { hides_keys_from_commands: true },
     async run(stage) {
       const { output, told, logged } = await printSecrets(stage)
       expect(output).toMatch(masked)
-      // The agent may use the keys; what it runs may not. The token is for neither.
+      // A key is for the gateway alone, and the token for no agent.
       expect(told).toEqual([word])
       expect(logged).toEqual([])
     },
   },
   {
-    name: "the agent's commands inherit the key that the session uses, but no other and no token of the daemon, and what is secret is masked",
-    needs: { hides_keys_from_commands: false },
-    proves: { hides_keys_from_commands: false },
-    async run(stage) {
-      const { output, told, logged } = await printSecrets(stage)
-      expect(output).toMatch(masked)
-      expect(told).toEqual([own, word])
-      expect(logged).toEqual([])
-    },
-  },
-  {
     name: 'no process of the agent holds a key of the provider in its environment or on its command line, nor the token of the daemon',
-    needs: { hides_keys: true },
     proves: { hides_keys: true },
     async run(stage) {
       const held = await heldSecrets(stage)
@@ -136,24 +139,26 @@ export const secrets: readonly Cell[] = [
     },
   },
   {
-    name: 'the agent itself holds the key of the provider in its environment, what it runs does not, and nobody holds the token of the daemon',
-    needs: { hides_keys: false, hides_keys_from_commands: true },
-    proves: { hides_keys: false, hides_keys_from_commands: true },
+    name: 'a key that was stored with `codesdkd keys set` reaches the endpoint, and no process of the agent',
     async run(stage) {
-      const held = await heldSecrets(stage)
-      expect(held.map(({ secret }) => secret)).not.toContain(token)
-      expect(held.map(({ secret }) => secret)).toContain(own)
-      expect(held.filter(({ program }) => program === 'tail')).toEqual([])
-    },
-  },
-  {
-    name: 'the agent and what it runs hold the one key that the session uses in their environment, and nobody holds the token of the daemon',
-    needs: { hides_keys: false, hides_keys_from_commands: false },
-    proves: { hides_keys: false, hides_keys_from_commands: false },
-    async run(stage) {
-      const held = await heldSecrets(stage)
-      expect(new Set(held.map(({ secret }) => secret))).toEqual(new Set([own]))
-      expect(held.map(({ program }) => program)).toContain('tail')
+      const { subject, model } = stage
+      const stored = 'the-stored-key-of-the-namespace-7771'
+      await setKey(stage, stored)
+      stage.script({ hello: [{ text: 'Hello.' }] })
+      await using daemon = await stage.open()
+      const { client } = daemon
+      const status = async (namespace: string) =>
+        (await client.get(`/auth/status?runtime=${subject.runtime}&credential_namespace=${namespace}`)).body.logged_in
+      expect([await status('test'), await status('other')]).toEqual([true, false])
+      const session = (credentialNamespace: string) =>
+        stage.session({ credentialNamespace, runtimeConfig: subject.providerKey(subject.credentialVariable) })
+      expect((await play(client, session('test'), 'hello')).end.type).toBe('task.completed')
+      expect(turns(model).map((entry) => model.journal.carries(entry, stored))).toEqual([true])
+      const processes = await stage.processes()
+      expect(processes.length).toBeGreaterThan(0)
+      expect(processes.filter(({ args, environment }) => [...args, ...environment].some((text) => text.includes(stored)))).toEqual([])
+      // It is nobody else's.
+      expect((await play(client, session('other'), 'hello')).end.payload.error).toMatchObject({ code: 'auth_required' })
     },
   },
   {

@@ -70,8 +70,7 @@ export const stops: readonly Cell[] = [
       const task = await client.startTask(session.session_id, 'wait')
       await client.event(session.session_id, 'tool.call.started')
       await until(async () => (await sleepers(stage)).length === 1)
-      // Outside a sandbox the command sees its own number as everyone does.
-      expect(await stage.folder.read('pid.txt')).toBe(`${first(await sleepers(stage)).pid}\n`)
+      expect(await stage.folder.read('pid.txt')).toBe(`${first(await sleepers(stage)).ownPid}\n`)
       await client.post(stopUrl(task))
       const { end, events } = await finish(client, session, task)
       expect(end.type).toBe('task.stopped')

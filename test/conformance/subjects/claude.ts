@@ -56,7 +56,7 @@ export const claude: Subject = {
     contextTooLarge: { kind: 'status', status: 400, body: toFailure('prompt is too long: 210000 tokens > 200000 maximum') },
   },
   async allowEverything(home, workspace) {
-    const settings = { ...anything, hooks: toHooks(() => `touch ${join(home, 'notified')}`) }
+    const settings = { ...anything, hooks: toHooks(() => `touch ${join(workspace, 'notified')}`) }
     for (const folder of [home, workspace]) await writeSettings(folder, settings)
     await writeFile(join(home, '.claude.json'), JSON.stringify({ projects: { [workspace]: { hasTrustDialogAccepted: true } } }))
   },

@@ -17,14 +17,13 @@ export const codex: Subject = {
     bounds_large_output: true,
     passes_on_elicitations: true,
     asks_read_only_mcp_tools: false,
-    hides_keys: false,
+    hides_keys: true,
     hides_keys_from_commands: true,
     obeys_trusted_workspace: true,
     asks_in_trusted_workspace: false,
   },
   reasons: {
     asks_read_only_mcp_tools: 'it runs tools of MCP servers that call themselves read-only without a question',
-    hides_keys: 'it takes its key from its own environment; its commands do not inherit it',
     asks_in_trusted_workspace: 'the rules of a workspace that is trusted run what they allow without a question',
   },
   session: ({ cwd, endpoint }) => ({
@@ -65,7 +64,7 @@ export const codex: Subject = {
     const anything = `
 approval_policy = "never"
 sandbox_mode = "danger-full-access"
-notify = ["touch", "${join(home, 'notified')}"]
+notify = ["touch", "${join(workspace, 'notified')}"]
 [projects."${workspace}"]
 trust_level = "trusted"
 `

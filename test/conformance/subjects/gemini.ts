@@ -78,7 +78,7 @@ export const gemini: Subject = {
     },
   },
   async allowEverything(home, workspace) {
-    const hook = { hooks: [{ type: 'command', command: `touch ${join(home, 'notified')}` }] }
+    const hook = { hooks: [{ type: 'command', command: `touch ${join(workspace, 'notified')}` }] }
     const anything = {
       general: { defaultApprovalMode: 'auto_edit' },
       tools: { allowed: ['run_shell_command', 'write_file', 'replace'], autoAccept: true },

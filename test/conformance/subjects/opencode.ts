@@ -75,7 +75,7 @@ export const opencode: Subject = {
     },
   },
   async allowEverything(home, workspace) {
-    const settings = { ...everything, ...startsProgram(join(home, 'notified')) }
+    const settings = { ...everything, ...startsProgram(join(workspace, 'notified')) }
     for (const folder of [join(home, '.config', 'opencode'), join(home, '.opencode'), workspace, join(workspace, '.opencode')]) {
       await mkdir(folder, { recursive: true })
       await writeFile(join(folder, 'opencode.json'), JSON.stringify(settings))

@@ -23,8 +23,8 @@ export const qwen: Subject = {
     bounds_large_output: true,
     passes_on_elicitations: false,
     asks_read_only_mcp_tools: true,
-    hides_keys: false,
-    hides_keys_from_commands: false,
+    hides_keys: true,
+    hides_keys_from_commands: true,
     obeys_trusted_workspace: false,
     asks_in_trusted_workspace: true,
   },
@@ -33,8 +33,6 @@ export const qwen: Subject = {
     supports_questions: 'it asks its questions as if for leave, which has no room for an answer',
     tells_restarted_streams: 'the protocol has no word for it',
     passes_on_elicitations: 'it does not pass on what a server of it asks',
-    hides_keys: 'it takes its key from its environment',
-    hides_keys_from_commands: 'its commands inherit its environment, and with it the key that the configuration puts there',
     obeys_trusted_workspace: 'the daemon does not know how to tell a configured agent that it may',
   },
   daemon: { args: ['--config', writeConfig()] },
@@ -94,7 +92,7 @@ export const qwen: Subject = {
     },
   },
   async allowEverything(home, workspace) {
-    for (const folder of [home, workspace]) await writeQwenFolder(folder, join(home, 'notified'))
+    for (const folder of [home, workspace]) await writeQwenFolder(folder, join(workspace, 'notified'))
   },
   async logIn(home, secret) {
     await mkdir(join(home, '.qwen'), { recursive: true })

@@ -43,6 +43,8 @@ export const approvalRows: readonly Row[] = [
         })
       }
       expect(await client.task({ session_id: sessionId, task_id: taskId })).toMatchObject({ phase: 'waiting_approval' })
+      for (const remember of ['forever', 1, null])
+        expect((await client.post(`${path}/approve`, { attempt: 1, input_hash, remember })).status).toBe(400)
       for (const reason of ['x'.repeat(4_097), 5, null])
         expect((await client.post(`${path}/deny`, { attempt: 1, input_hash, reason })).status).toBe(400)
       expect((await client.post(`${path}/deny`, { attempt: 1, input_hash, reason: 'x'.repeat(1_100_000) })).status).toBe(413)

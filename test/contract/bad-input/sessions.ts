@@ -134,6 +134,53 @@ export const sessionRows: readonly Row[] = [
     creates('B087', `permissionMode ${mode}`, `{"permissionMode":${mode}}`, 400, 'invalid_request'),
   ),
   creates('B087', "yolo above the daemon's maximum", '{"permissionMode":"yolo"}', 403, 'permission_mode_not_allowed', 'strict'),
+  ...['"on"', 'true', 'null'].map((mode) => creates('S001', `sandbox ${mode}`, `{"sandbox":${mode}}`, 400, 'invalid_request')),
+  creates('S001', 'a sandbox that this daemon does not have', '{"sandbox":"require"}', 409, 'sandbox_unavailable', 'strict'),
+  ...['"/tmp"', '[""]', '[5]', '["relative"]', '["/nowhere-at-all"]', '["/a\\u0000b"]', JSON.stringify(Array(65).fill('/tmp'))].map(
+    (roots) => creates('S002', `readableRoots ${roots.slice(0, 20)}`, `{"readableRoots":${roots}}`, 400, 'invalid_request'),
+  ),
+  ...['["/etc"]', '["/"]', '["/nowhere-at-all"]'].map((roots) =>
+    creates('S003', `writableRoots ${roots} outside the workspace roots`, `{"writableRoots":${roots}}`, 403, 'root_not_allowed'),
+  ),
+  creates('S003', 'a writable root that is a file', '{"writable_roots":["/etc/passwd"]}', 400, 'invalid_request', 'strict'),
+  ...['/proc', '/sys/kernel', '/dev', '{dataDir}', '{dataDir}/namespaces'].map((root): Row => ({
+    id: 'S004',
+    name: `readableRoots ${root}`,
+    async check({ open, stage }) {
+      const path = root.replace('{dataDir}', stage.folder.dataDir)
+      if (path !== root) await mkdir(path, { recursive: true })
+      const answer = await open.client.post('/sessions', { readableRoots: [path] })
+      expect(answer).toMatchObject({ status: 403, body: { error: 'root_not_allowed' } })
+    },
+  })),
+  ...['[]', '"*"', '{"allow":"*"}', '{"allow":[5]}'].map((network) =>
+    creates('S005', `network ${network}`, `{"network":${network}}`, 400, 'invalid_request'),
+  ),
+  ...['https://example.com', 'example.com/x', 'a b', '', '*.', '**', 'x:0', 'x:65536', 'x:', '[::1]', 'user@x', '-x', 'x..'].map((host) =>
+    creates('S005', `network.allow ${host}`, JSON.stringify({ network: { allow: [host] } }), 400, 'invalid_request'),
+  ),
+  {
+    id: 'S006',
+    name: 'what a session is let through to is told by its first event, in either spelling of the request',
+    async check({ open, stage }) {
+      const { workspace } = stage.folder
+      const roots = { writable: [join(workspace, '..', 'workspace')], readable: ['/etc/passwd', '/etc/passwd'] }
+      const allow = ['Packages.Example.com', '*.example.org:8443', '*']
+      for (const body of [
+        { sandbox: 'off', writableRoots: roots.writable, readableRoots: roots.readable, network: { allow } },
+        { sandbox: 'off', writable_roots: roots.writable, readable_roots: roots.readable, network: { allow } },
+      ]) {
+        const { session_id } = await open.client.createSession(body)
+        const { payload } = await open.client.event(session_id, 'session.created')
+        expect(payload.sandbox).toEqual({
+          mode: 'off',
+          writable_roots: [workspace],
+          readable_roots: ['/etc/passwd'],
+          network: { allow: ['packages.example.com', '*.example.org:8443', '*'] },
+        })
+      }
+    },
+  },
   ...['[]', '"x"', '5', 'null', 'true'].map((body) => creates('B088', `the body ${body}`, body, 400, 'invalid_request')),
   creates(
     'B090',

@@ -103,6 +103,8 @@ export async function openTarget(): Promise<Target> {
       '--data-dir',
       join(path, 'strict'),
       '--no-shared',
+      '--sandbox',
+      'off',
       '--max-permission-mode',
       'ask',
       '--default-permission-mode',

@@ -8,7 +8,8 @@ export function processesWith(marker: string): readonly number[] {
 
 /** Stops the agent that was started with this text in its environment where it stands, as a hang would: it hears, says and ends nothing. Returns its pid. */
 export function freezeAgent(marker: string): number {
-  const [agent, ...others] = processesWith(marker).filter((pid) => argumentsOf(pid).includes('app-server'))
+  // What stands around it has its command line and its environment too.
+  const [agent, ...others] = processesWith(marker).filter((pid) => /^[^\0]*\/codex\0(?:.*\0)?app-server\0/s.test(argumentsOf(pid)))
   if (agent === undefined || others.length > 0) throw new Error('there is not exactly one agent')
   process.kill(agent, 'SIGSTOP')
   return agent

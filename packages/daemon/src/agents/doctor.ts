@@ -1,6 +1,8 @@
 import { accessSync, constants } from 'node:fs'
 import type { RuntimeSummary } from '@codesdkd/protocol'
 import { StartFailure } from '../core/start-failure.ts'
+import { DamagedKeys } from '../key-store.ts'
+import type { SandboxInfo } from '../sandbox-status.ts'
 import { makeDataDir } from '../storage/data-dir.ts'
 import { toAlias } from '../runtime-names.ts'
 import { findNpm } from './npm.ts'
@@ -22,8 +24,10 @@ export async function examineAgents(room: Room, json: boolean): Promise<Report> 
   const summaries = await room.directory.list()
   const dataDir = examineDataDir(room.config.dataDir)
   const agents = await Promise.all(summaries.map((summary) => examineAgent(room, summary)))
-  const findings = [dataDir, await examineNpm(), ...agents.flat()]
-  const needed = [dataDir, ...(agents[0] ?? [])]
+  const sandbox = toSandboxFinding(await room.sandbox())
+  const keys = examineKeys(room.keys)
+  const findings = [dataDir, await examineNpm(), sandbox, keys, ...agents.flat()]
+  const needed = [dataDir, sandbox, ...(agents[0] ?? [])]
   const usable = needed.every(({ level }) => level !== 'error')
   const stdout = json ? toJson({ ok: usable, findings }) : `${findings.map(toLine).join('')}${verdict(usable, room.config.defaultRuntime)}`
   return { exitCode: usable ? 0 : 1, stdout }
@@ -45,6 +49,23 @@ function examineDataDir(path: string): Finding {
   } catch (error) {
     const message = error instanceof StartFailure ? error.message : `${path} cannot be written.`
     return { about, level: 'error', message, mend: 'choose another one with --data-dir' }
+  }
+}
+
+function toSandboxFinding({ mode, available, kind, reason, remedy }: SandboxInfo): Finding {
+  const about = 'sandbox'
+  if (available) return { about, level: 'ok', message: kind ?? 'there is one', mend: null }
+  return { about, level: mode === 'require' ? 'error' : 'warning', message: reason ?? 'there is none', mend: remedy ?? null }
+}
+
+function examineKeys(store: Room['keys']): Finding {
+  const about = 'keys'
+  try {
+    const names = store.list().map(({ namespace, runtime, variable }) => `${variable} of ${toAlias(runtime)} in ${namespace}`)
+    return { about, level: 'ok', message: names.join(', ') || 'none is stored', mend: null }
+  } catch (error) {
+    if (!(error instanceof DamagedKeys)) throw error
+    return { about, level: 'error', message: error.message, mend: null }
   }
 }
 

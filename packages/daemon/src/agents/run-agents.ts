@@ -1,6 +1,7 @@
 import { Problem } from '@codesdkd/protocol'
 import type { AgentsRequest } from '../agents-request.ts'
 import type { Config } from '../config.ts'
+import { DamagedKeys } from '../key-store.ts'
 import { examineAgents } from './doctor.ts'
 import { installAgents } from './install.ts'
 import { listAgents } from './list.ts'
@@ -17,8 +18,9 @@ export async function runAgents(request: AgentsRequest, config: Config): Promise
   try {
     return await perform(request, room, stop.signal)
   } catch (error) {
-    if (!stop.signal.aborted && !(error instanceof Problem)) throw error
-    const why = error instanceof Problem && !stop.signal.aborted ? error.message : 'it was ended before it was done'
+    const expected = error instanceof Problem || error instanceof DamagedKeys
+    if (!stop.signal.aborted && !expected) throw error
+    const why = expected && !stop.signal.aborted ? error.message : 'it was ended before it was done'
     process.stderr.write(`codesdkd: ${why}\n`)
     return { exitCode: 1, stdout: '' }
   }

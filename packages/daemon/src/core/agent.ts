@@ -1,16 +1,22 @@
-import { RuntimeFailure, type Runtime, type RuntimeEnv, type RuntimeSession, type SessionSpec } from './ports.ts'
+import { RuntimeFailure, type AgentEnv, type AttendedTask, type Runtime, type RuntimeSession, type SessionSpec } from './ports.ts'
 import type { Seat, Seats } from './seats.ts'
 
 export interface AgentOptions {
   readonly runtime: Runtime | null
-  /** The environment is made anew for each start, so that a changed login is seen. */
-  readonly environment: (runtime: Runtime) => Promise<RuntimeEnv>
+  /** The environment is made anew for each start, so that a changed login is seen. Rejects with `RuntimeFailure` when there may be no agent. */
+  readonly environment: (runtime: Runtime) => Promise<AgentEnv>
   /** Milliseconds without a task after which the agent's process is closed. */
   readonly idleTimeoutMs: number
   /** Places for live agents: who finds none waits for one. */
   readonly seats: Seats
   /** Told whenever the number of live agents may have changed. */
   readonly onChange: () => void
+}
+
+interface OpenOptions {
+  readonly spec: SessionSpec
+  readonly task: AttendedTask
+  readonly signal: AbortSignal
 }
 
 /**
@@ -20,6 +26,7 @@ export interface AgentOptions {
 export class Agent implements AsyncDisposable {
   readonly #options: AgentOptions
   #live: RuntimeSession | null = null
+  #enclosure: AgentEnv['enclosure'] | null = null
   #seat: Seat | null = null
   #takeBack: (() => void) | null = null
   #idle: NodeJS.Timeout | undefined
@@ -35,12 +42,18 @@ export class Agent implements AsyncDisposable {
     return this.#live !== null || this.#ending
   }
 
-  /** The running agent, or a new one. `opened` tells which. Rejects with `RuntimeFailure`, or with the signal's reason. */
-  async acquire(spec: SessionSpec, signal: AbortSignal): Promise<{ agent: RuntimeSession; opened: boolean }> {
+  /**
+   * The running agent, or a new one, which works on this task from now on. `opened` tells which. Rejects with `RuntimeFailure`, or with
+   * the signal's reason.
+   */
+  async acquire(spec: SessionSpec, task: AttendedTask, signal: AbortSignal): Promise<{ agent: RuntimeSession; opened: boolean }> {
     this.#wake()
     await this.#closing
     if (this.#live !== null && !this.#live.alive) await this.close()
-    if (this.#live !== null) return { agent: this.#live, opened: false }
+    if (this.#live !== null) {
+      this.#enclosure?.attend(task)
+      return { agent: this.#live, opened: false }
+    }
     const { runtime } = this.#options
     if (runtime === null)
       throw new RuntimeFailure({
@@ -48,25 +61,27 @@ export class Agent implements AsyncDisposable {
         message: 'This daemon does not offer the runtime of the session.',
         retryable: false,
       })
-    const agent = await this.#open(runtime, spec, signal)
+    const agent = await this.#open(runtime, { spec, task, signal })
     this.#live = agent
     this.#options.onChange()
     return { agent, opened: true }
   }
 
-  async #open(runtime: Runtime, spec: SessionSpec, signal: AbortSignal): Promise<RuntimeSession> {
+  async #open(runtime: Runtime, { spec, task, signal }: OpenOptions): Promise<RuntimeSession> {
     const seat = await this.#options.seats.take(signal)
-    try {
-      const environment = await this.#options.environment(runtime)
-      signal.throwIfAborted()
-      const agent = await runtime.open(spec, environment, signal)
-      seat.settled()
-      this.#seat = seat
-      return agent
-    } catch (error) {
-      seat.release()
-      throw error
-    }
+    await using stack = new AsyncDisposableStack()
+    stack.defer(() => seat.release())
+    const environment = await this.#options.environment(runtime)
+    stack.use(environment.enclosure)
+    // What an agent starts while it comes up may need the way outside as well.
+    environment.enclosure.attend(task)
+    signal.throwIfAborted()
+    const agent = await runtime.open(spec, environment, signal)
+    seat.settled()
+    stack.move()
+    this.#seat = seat
+    this.#enclosure = environment.enclosure
+    return agent
   }
 
   /** It works, or ends: nobody may close it for being idle. */
@@ -79,6 +94,7 @@ export class Agent implements AsyncDisposable {
   /** The task is over: a dead agent is cleared away, a living one may rest for a while. */
   release(): void {
     this.#wake()
+    this.#enclosure?.attend(null)
     if (this.#live === null) return
     if (!this.#live.alive) {
       void this.close()
@@ -93,12 +109,14 @@ export class Agent implements AsyncDisposable {
   close(): Promise<void> {
     this.#wake()
     const agent = this.#live
+    const enclosure = this.#enclosure
     const seat = this.#seat
     this.#live = null
+    this.#enclosure = null
     this.#seat = null
     if (agent !== null) {
       this.#ending = true
-      this.#closing = dispose(agent).finally(() => {
+      this.#closing = dispose(agent, enclosure).finally(() => {
         this.#ending = false
         seat?.release()
         this.#options.onChange()
@@ -112,9 +130,11 @@ export class Agent implements AsyncDisposable {
   }
 }
 
-/** An agent that fails while it ends has ended all the same. */
-async function dispose(agent: RuntimeSession): Promise<void> {
-  try {
-    await agent[Symbol.asyncDispose]()
-  } catch {}
+/** Who fails while ending has ended all the same. What stands around an agent ends after it. */
+async function dispose(...parts: readonly (AsyncDisposable | null)[]): Promise<void> {
+  for (const part of parts) {
+    try {
+      await part?.[Symbol.asyncDispose]()
+    } catch {}
+  }
 }

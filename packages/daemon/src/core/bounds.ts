@@ -1,7 +1,8 @@
 import type { NewEvent, OutputBlock } from '@codesdkd/protocol'
 import type { PreparedResult } from './call-events.ts'
 import type { PreparedObservation } from './decide.ts'
-import type { ArtifactStore, Asked, CallResult, NativeCall, Observation } from './ports.ts'
+import { findFileDenials } from './denials.ts'
+import type { ArtifactStore, Asked, CallResult, ConfinementDenial, NativeCall, Observation } from './ports.ts'
 
 /** A result larger than this goes to an artifact and the event keeps a preview. Characters. */
 export const PREVIEW_LIMIT = 8 * 1024
@@ -29,6 +30,8 @@ export function bound(observation: Exclude<Observation, Asked>, store: StoreText
       return pieces(observation.delta).map((delta) => ({ ...observation, delta }))
     case 'event':
       return boundEvent(observation.event, store).map((event) => ({ kind: 'event', event }))
+    case 'refused':
+      return [{ ...observation, denial: boundDenial(observation.denial) }]
     case 'call.started':
     case 'runtime_session':
       return [observation]
@@ -55,9 +58,16 @@ export function boundCall(call: NativeCall, store: StoreText): NativeCall {
 }
 
 function boundResult({ output, ...result }: CallResult, store: StoreText): PreparedResult {
-  if (output.length <= PREVIEW_LIMIT) return { ...result, preview: output, truncated: false }
+  // Only here is the whole output at hand.
+  const prepared = { ...result, preview: output.slice(0, PREVIEW_LIMIT), fileDenials: findFileDenials(output) }
+  if (output.length <= PREVIEW_LIMIT) return { ...prepared, truncated: false }
   const ref = store(output, { contentType: 'text/plain; charset=utf-8', name: 'output.txt' })
-  return { ...result, preview: output.slice(0, PREVIEW_LIMIT), ...(ref === null ? {} : { ref }), truncated: true }
+  return { ...prepared, ...(ref === null ? {} : { ref }), truncated: true }
+}
+
+/** An agent chooses what it is refused. */
+function boundDenial({ target, reason, ...denial }: ConfinementDenial): ConfinementDenial {
+  return { ...denial, target: target.slice(0, 1024), reason: reason.slice(0, 1024) }
 }
 
 type Passed = Extract<PreparedObservation, { kind: 'event' }>['event']

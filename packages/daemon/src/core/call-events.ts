@@ -4,11 +4,13 @@ import type {
   NewEvent,
   PermissionMode,
   PolicySnapshot,
+  Remember,
   TaskState,
   ToolCall,
   ToolCallState,
 } from '@codesdkd/protocol'
-import type { CallResult, NewId } from './ports.ts'
+import type { CallResult, ConfinementDenial, NewId } from './ports.ts'
+import { mergeDenials, type Refusals } from './refusals.ts'
 
 /** What the daemon itself contributes to a decision; parameters, so that `decide` stays pure. */
 export interface Inputs {
@@ -17,6 +19,9 @@ export interface Inputs {
   /** Canonical hash of any JSON value. */
   readonly contentHash: (value: unknown) => string
   readonly permissionMode: PermissionMode
+  /** The agent runs behind the wall. */
+  readonly walled: boolean
+  readonly refusals: Refusals
 }
 
 /** What policy found for one call. */
@@ -31,6 +36,8 @@ export interface PreparedResult extends Omit<CallResult, 'output'> {
   readonly preview: string
   readonly ref?: string
   readonly truncated: boolean
+  /** What the output says of files that could not be written; it counts only behind the wall. */
+  readonly fileDenials?: readonly ConfinementDenial[]
 }
 
 /** True while nobody has decided the call. */
@@ -40,6 +47,7 @@ export function isUndecided(call: ToolCallState): boolean {
 
 export function completed(task: TaskState, call: ToolCallState, result: PreparedResult, inputs: Inputs): readonly NewEvent[] {
   const reference = result.ref === undefined ? {} : { result_ref: result.ref }
+  const denials = mergeDenials(inputs.refusals.of(call), inputs.walled && mayBeDenied(call, result) ? (result.fileDenials ?? []) : [])
   const output: NewEvent = {
     type: 'tool.output.completed',
     task_id: task.task_id,
@@ -52,16 +60,38 @@ export function completed(task: TaskState, call: ToolCallState, result: Prepared
       ...identity(call),
       name: call.call.name,
       executed_by: 'runtime',
-      execution_env: result.executionEnv,
+      // What an agent says of itself is about a sandbox of its own.
+      execution_env: inputs.walled ? 'sandbox' : result.executionEnv,
       policy_snapshot: call.snapshot ?? snapshot(inputs, 'allow', 'unknown'),
       result_preview: result.preview,
       ...reference,
       is_error: result.isError,
       ...(result.exitCode === undefined ? {} : { exit_code: result.exitCode }),
       duration_ms: result.durationMs,
+      ...(denials.length === 0 ? {} : { confinement_denials: [...denials] }),
     },
   }
   return [output, end]
+}
+
+/** What a call reads may say anything, and so may the file that a successful edit shows. */
+function mayBeDenied({ call: { kind } }: ToolCallState, { isError }: PreparedResult): boolean {
+  switch (kind) {
+    case 'execute':
+      return true
+    case 'edit':
+    case 'delete':
+    case 'move':
+    case 'other':
+      return isError
+    case 'read':
+    case 'search':
+    case 'think':
+    case 'fetch':
+      return false
+    default:
+      return kind satisfies never
+  }
 }
 
 export function started(task: TaskState, call: ToolCallState): NewEvent {
@@ -83,21 +113,42 @@ export function policyEvaluated(
   }
 }
 
-export function approved(task: TaskState, call: ToolCallState, by: DecidedBy, rule: string, inputs: Inputs): NewEvent {
+/** Who decided by which rule, and for how long a person wants it to count. */
+export interface Ground {
+  readonly by: DecidedBy
+  readonly rule: string
+  readonly remember?: Remember | undefined
+}
+
+export function approved(task: TaskState, call: ToolCallState, { by, rule, remember }: Ground, inputs: Inputs): NewEvent {
   return {
     type: 'tool.call.approved',
     task_id: task.task_id,
-    payload: { ...identity(call), decided_by: by, policy_snapshot: snapshot(inputs, 'allow', rule) },
+    payload: {
+      ...identity(call),
+      decided_by: by,
+      policy_snapshot: snapshot(inputs, 'allow', rule),
+      ...(remember === undefined ? {} : { remember }),
+    },
   }
 }
 
-export function denied(task: TaskState, call: ToolCallState, by: DecidedBy, reason: string, inputs: Inputs, rule = 'daemon'): NewEvent {
+export function denied(task: TaskState, call: ToolCallState, { by, rule, remember }: Ground, reason: string, inputs: Inputs): NewEvent {
   return {
     type: 'tool.call.denied',
     task_id: task.task_id,
-    payload: { ...identity(call), decided_by: by, reason, policy_snapshot: snapshot(inputs, 'deny', rule) },
+    payload: {
+      ...identity(call),
+      decided_by: by,
+      reason,
+      policy_snapshot: snapshot(inputs, 'deny', rule),
+      ...(remember === undefined ? {} : { remember }),
+    },
   }
 }
+
+/** The daemon itself: a stop, a time limit, a restart. */
+export const byDaemon: Ground = { by: 'daemon', rule: 'daemon' }
 
 export function snapshot(inputs: Inputs, decision: PolicySnapshot['decision'], rule: string): PolicySnapshot {
   return { permission_mode: inputs.permissionMode, decision, sources: [rule] }

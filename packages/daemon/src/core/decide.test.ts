@@ -1,66 +1,10 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  emptyState,
-  evolve,
-  findCall,
-  isTerminal,
-  pendingCalls,
-  sessionPhase,
-  toReceipt,
-  type Event,
-  type NewEvent,
-  type SessionState,
-  type ToolCall,
-} from '@codesdkd/protocol'
-import type { Inputs } from './call-events.ts'
-import { closeOpen, denyPending, evaluate, observe, PENDING_LIMIT, request, terminal } from './decide.ts'
+import { emptyState, evolve, findCall, isTerminal, pendingCalls, sessionPhase, type Event } from '@codesdkd/protocol'
+import { denyPending, evaluate, observe, PENDING_LIMIT, request } from './decide.ts'
 import { checkDecision, decideByPerson } from './decision.ts'
-import { canonicalHash, inputHash } from './input-hash.ts'
+import { Bench, shell, toDenial } from './testing/bench.ts'
 
-/** A session of one task, driven by commands: what `Session` and `Turn` do, without the world around it. */
-class Bench {
-  state: SessionState = emptyState('s')
-  readonly events: Event[] = []
-  #ids = 0
-  #time = 0
-  readonly inputs: Inputs = { newId: () => `call-${(this.#ids += 1)}`, inputHash, contentHash: canonicalHash, permissionMode: 'ask' }
-
-  constructor() {
-    this.add([{ type: 'task.started', task_id: 't', payload: { messages: [{ role: 'user', content: 'go' }] } }])
-  }
-
-  get task() {
-    const task = this.state.tasks.get('t')
-    if (task === undefined) throw new Error('no task')
-    return task
-  }
-
-  add(events: readonly NewEvent[]): void {
-    for (const event of events) {
-      this.#time += 7
-      const stored = {
-        schema_version: 1,
-        seq: this.state.last_seq + 1,
-        time: new Date(this.#time).toISOString(),
-        type: event.type,
-        trace: { session_id: 's', ...(event.task_id === undefined ? {} : { task_id: event.task_id }) },
-        runtime: { name: 'r' },
-        payload: event.payload,
-      } as Event
-      this.events.push(stored)
-      this.state = evolve(this.state, JSON.parse(JSON.stringify(stored)) as Event)
-    }
-  }
-
-  end(): void {
-    if (this.task.status !== 'running') return
-    this.add(closeOpen(this.task, 'over', new Map(), this.inputs))
-    this.add([terminal('t', { status: 'completed', reason: 'end_turn' }, toReceipt(this.task, new Date(this.#time).toISOString()))])
-  }
-}
-
-const shell: ToolCall = { name: 'shell', kind: 'execute', title: 'ls', input: { command: 'ls' } }
 const result = { preview: 'out', truncated: false, isError: false, exitCode: 0, durationMs: 1, executionEnv: 'sandbox' } as const
 const nativeId = fc.constantFrom('a', 'b', 'c')
 
@@ -114,6 +58,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         b.inputs,
       ),
     ),
+  ),
+  fc.string().map(
+    (host): Step =>
+      (b) =>
+        b.refuse(toDenial(host)),
   ),
   fc.constant<Step>((b) => b.end()),
 )

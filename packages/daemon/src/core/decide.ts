@@ -1,6 +1,7 @@
 import type { CallIdentity, NewEvent, Payload, SessionState, TaskState, ToolCallState } from '@codesdkd/protocol'
 import {
   approved,
+  byDaemon,
   completed,
   denied,
   identity,
@@ -12,7 +13,7 @@ import {
   type PreparedResult,
   type Verdict,
 } from './call-events.ts'
-import type { Asked, NativeCall, Observation, Outcome } from './ports.ts'
+import type { Asked, ConfinementDenial, NativeCall, Observation, Outcome } from './ports.ts'
 import { cancelQuestions } from './question.ts'
 
 /** At most so many calls of one session may wait for a person; more are denied at once. */
@@ -58,11 +59,20 @@ export function observe(state: SessionState, taskId: string, observation: Prepar
       if (call === undefined || (call.phase !== 'started' && call.phase !== 'approved')) return []
       return [...(call.phase === 'approved' ? [started(task, call)] : []), ...completed(task, call, observation.result, inputs)]
     }
+    case 'refused':
+      return [refused(taskId, observation.denial)]
     case 'runtime_session':
       return []
     default:
       return observation satisfies never
   }
+}
+
+/** What was refused while no call ran, as background work of the agent, has a place of its own. */
+function refused(task_id: string, denial: ConfinementDenial): NewEvent {
+  const what = denial.kind === 'network' ? 'a connection to' : 'to write'
+  const message = `The sandbox refused ${what} ${denial.target}: ${denial.reason}`
+  return { type: 'runtime.notice', task_id, payload: { level: 'info', kind: 'confinement_denied', message, data: denial } }
 }
 
 /** The agent asks for leave to run a call. One native call that asks again is the same call with a higher attempt. */
@@ -91,7 +101,7 @@ export function request(
 /** The attempt before ends where the next begins. */
 function supersede(task: TaskState, earlier: ToolCallState, inputs: Inputs): readonly NewEvent[] {
   const reason = 'superseded by another attempt'
-  if (isUndecided(earlier)) return [denied(task, earlier, 'daemon', reason, inputs)]
+  if (isUndecided(earlier)) return [denied(task, earlier, byDaemon, reason, inputs)]
   return earlier.phase === 'started' ? completed(task, earlier, toCut(reason), inputs) : []
 }
 
@@ -113,13 +123,14 @@ export function evaluate(
   const call = task?.calls.get(identityOf.tool_call_id)
   if (task === undefined || call?.phase !== 'requested' || call.attempt !== identityOf.attempt) return []
   const evaluated = policyEvaluated(task, call, 'codesdk', verdict.result, verdict.rule, verdict.result === 'ask' ? expiresAt : null)
+  const byPolicy = { by: 'policy', rule: verdict.rule } as const
   switch (verdict.result) {
     case 'allow':
-      return [evaluated, approved(task, call, 'policy', verdict.rule, inputs)]
+      return [evaluated, approved(task, call, byPolicy, inputs)]
     case 'deny':
-      return [evaluated, denied(task, call, 'policy', verdict.reason ?? verdict.rule, inputs, verdict.rule)]
+      return [evaluated, denied(task, call, byPolicy, verdict.reason ?? verdict.rule, inputs)]
     case 'ask':
-      return pendingCount(state) >= PENDING_LIMIT ? [denied(task, call, 'daemon', 'too_many_pending', inputs)] : [evaluated]
+      return pendingCount(state) >= PENDING_LIMIT ? [denied(task, call, byDaemon, 'too_many_pending', inputs)] : [evaluated]
     default:
       return verdict.result satisfies never
   }
@@ -131,7 +142,7 @@ export function denyPending(task: TaskState, reason: string, inputs: Inputs, onl
     .filter(
       (call) => isUndecided(call) && (only === undefined || (call.tool_call_id === only.tool_call_id && call.attempt === only.attempt)),
     )
-    .map((call) => denied(task, call, 'daemon', reason, inputs))
+    .map((call) => denied(task, call, byDaemon, reason, inputs))
 }
 
 /** Closes everything that a task leaves open, in the order that its events promise. The terminal event follows with the receipt. */

@@ -1,4 +1,4 @@
-import { Problem, type DecidedBy, type NewEvent, type TaskState, type ToolCallState } from '@codesdkd/protocol'
+import { Problem, type DecidedBy, type NewEvent, type Remember, type TaskState, type ToolCallState } from '@codesdkd/protocol'
 import { approved, denied, isUndecided, policyEvaluated, type Inputs } from './call-events.ts'
 
 export interface PersonDecision {
@@ -6,6 +6,8 @@ export interface PersonDecision {
   readonly attempt: number
   readonly input_hash: string
   readonly reason?: string
+  /** Of a connection: for how long the decision counts. */
+  readonly remember?: Remember
 }
 
 /** How far a call has come, as far as a decision about it matters. */
@@ -45,12 +47,22 @@ export function checkDecision(stands: Standing | null, wish: PersonDecision): 'o
 /** A person decides a call of an open task. No events when the same decision already stands. Throws `Problem`. */
 export function decideByPerson(task: TaskState, call: ToolCallState, wish: PersonDecision, inputs: Inputs): readonly NewEvent[] {
   if (checkDecision(toStanding(call), wish) === 'same') return []
+  checkRemember(call, wish)
+  const ground = { by: 'user', rule: 'person', remember: wish.remember } as const
   return [
     policyEvaluated(task, call, 'user', wish.decision === 'approved' ? 'allow' : 'deny', 'person', null),
     wish.decision === 'approved'
-      ? approved(task, call, 'user', 'person', inputs)
-      : denied(task, call, 'user', wish.reason ?? 'denied by the user', inputs, 'person'),
+      ? approved(task, call, ground, inputs)
+      : denied(task, call, ground, wish.reason ?? 'denied by the user', inputs),
   ]
+}
+
+/** A wish that would be forgotten is refused: whoever has it would rely on it. */
+function checkRemember({ call }: ToolCallState, { remember }: PersonDecision): void {
+  if (remember === undefined || call.gate === 'network') return
+  throw new Problem('invalid_request', 'remember: only the decision about a connection can be remembered.', {
+    members: { field: 'remember' },
+  })
 }
 
 function toStanding(call: ToolCallState): Standing {

@@ -70,6 +70,7 @@ export function createDeltaGuard(heldBack: (text: string) => number): DeltaGuard
         case 'call.unasked':
         case 'call.started':
         case 'runtime_session':
+        case 'refused':
           return [observation]
         default:
           return observation satisfies never

@@ -9,12 +9,20 @@ import { canonicalHash, inputHash } from './input-hash.ts'
 import { Journal, type Draft } from './journal.ts'
 import type { EventLog } from './ports.ts'
 import { createMasker } from './redaction/redact.ts'
+import { createRefusals } from './refusals.ts'
 import { toCreated } from './session-record.ts'
 import { sampleRecord } from './testing/record.ts'
 
 const record = sampleRecord('s', { permissionMode: 'ask' })
 const clock = { now: () => '2026-01-01T00:00:00.000Z', monotonic: () => 0 }
-const inputs = { newId: () => 'id', inputHash, contentHash: canonicalHash, permissionMode: 'ask' } as const
+const inputs = {
+  newId: () => 'id',
+  inputHash,
+  contentHash: canonicalHash,
+  permissionMode: 'ask',
+  walled: false,
+  refusals: createRefusals(),
+} as const
 
 const created: NewEvent = { type: 'session.created', payload: toCreated(record, []) }
 const started = (task_id: string): NewEvent => ({

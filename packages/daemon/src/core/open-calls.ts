@@ -1,4 +1,4 @@
-import { findCall, type CallIdentity, type PermissionMode, type TaskState } from '@codesdkd/protocol'
+import { findCall, type CallIdentity, type PermissionMode, type TaskState, type ToolCallState } from '@codesdkd/protocol'
 import { boundCall, type StoreText } from './bounds.ts'
 import type { Inputs, Verdict } from './call-events.ts'
 import { denyPending, evaluate, openTask, request } from './decide.ts'
@@ -62,8 +62,7 @@ export class OpenCalls {
       if (found !== undefined && found.attempt === call.attempt && (found.phase === 'requested' || found.phase === 'pending')) continue
       this.#waiting.delete(waiting)
       clearTimeout(timer)
-      const approved = found?.attempt === call.attempt && found.phase !== 'denied'
-      resolve(approved ? { decision: 'approved' } : { decision: 'denied', reason: found?.denied_reason ?? 'the task has ended' })
+      resolve(toDecision(found?.attempt === call.attempt ? found : undefined))
     }
   }
 
@@ -84,4 +83,11 @@ export class OpenCalls {
     const task = openTask(journal.state, taskId)
     if (task !== undefined) void record(denyPending(task, 'approval_timeout', inputs, call), 'synced')
   }
+}
+
+/** What stands for an attempt; undefined when it is gone. */
+function toDecision(call: ToolCallState | undefined): Decision {
+  const remember = call?.remember === undefined ? {} : { remember: call.remember }
+  if (call !== undefined && call.phase !== 'denied') return { decision: 'approved', ...remember }
+  return { decision: 'denied', reason: call?.denied_reason ?? 'the task has ended', ...remember }
 }

@@ -39,6 +39,8 @@ export interface DecisionRequest {
   readonly attempt: number
   readonly input_hash: string
   readonly reason?: string
+  /** Of a connection: for how long the decision counts. */
+  readonly remember?: 'task' | 'session'
 }
 
 /** Everything a client can do with sessions. Each method throws `Problem` for expected failures and resolves after the commit. */

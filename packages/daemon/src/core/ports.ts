@@ -9,7 +9,11 @@ import type {
   IsolationMode,
   Message,
   NewEvent,
+  Payload as PayloadOf,
   PermissionMode,
+  Receipt,
+  Remember,
+  SandboxMode,
   Session,
   SessionState,
   Task,
@@ -35,16 +39,107 @@ export type NewId = () => string
 export interface RuntimeEnv {
   /** Absolute path of the executable, or null when none was found. */
   readonly executable: string | null
-  /** The directory with the agent's own state in this credential namespace (0700, exists). */
+  /** The directory with the agent's own state (0700): of one session, which alone writes it; asked without a session, `login.home`. */
   readonly home: string
   /** True in isolation level `shared`: the user's own login is used, never the user's rules. */
   readonly shared: boolean
   /** The credential namespace, for what people are told to do. */
   readonly credentialNamespace?: string
-  /** The complete environment for the agent's process, already filtered by the allow list. */
+  /** The complete environment for the agent's process, already filtered by the allow list. No credential of a provider is in it. */
   readonly variables: Readonly<Record<string, string>>
+  /** Keys and tokens by the names of their variables. They are for the gateway alone: no process of the agent ever gets one. */
+  readonly credentials: Readonly<Record<string, string>>
+  /** Where the namespace keeps the agent's logins. */
+  readonly login: LoginPlace
   /** Base URL of the offline model, when the daemon runs with `--offline`; else null. */
   readonly offlineUrl: string | null
+}
+
+/** Where an agent's own login command has put its files: no session writes there but into a login file itself. */
+export interface LoginPlace {
+  /** The agent's directory of the namespace. */
+  readonly home: string
+  /** HOME, XDG directories and the agent's `homeVariables`: the user's own in isolation level `shared`, else those of the namespace. */
+  readonly variables: Readonly<Record<string, string>>
+}
+
+/** What a session's agent gets. */
+export interface AgentEnv extends RuntimeEnv {
+  /** What stands around its processes. Whoever made the environment ends it, after the agent. */
+  readonly enclosure: Enclosure
+}
+
+// ---------------------------------------------------------------- what stands around an agent
+
+/** What is spoken on a route: it decides which methods and paths there are, where a credential goes and how tokens are counted. */
+export type Dialect = 'messages' | 'responses' | 'chat_completions' | 'generate_content' | 'mcp'
+
+/** One endpoint outside that an agent needs: its model, or an MCP server over HTTP that the session names. */
+export interface Route {
+  /** Unique in its session; `[a-z0-9_-]{1,80}`. */
+  readonly name: string
+  readonly dialect: Dialect
+  /** Base URL as the agent itself would use it: what the agent asks for is added to its path. */
+  readonly upstream: string
+  /** `bearer`: an Authorization header; `key`: the header in which the dialect carries its keys. Null: nothing is added, and nothing removed. */
+  readonly credential: { readonly kind: 'bearer' | 'key'; readonly secret: string } | null
+  /** Further headers that are set on each request; secret as well. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** What the agent is given in place of an endpoint and its key. */
+export interface Passage {
+  /** Stands for the route's `upstream`; without a slash at its end. */
+  readonly url: string
+  /** Stands for the credential: the agent has to present it, in whatever header it likes; it is worth nothing elsewhere. */
+  readonly placeholder: string
+}
+
+/** A program that is to be started. */
+export interface Command {
+  /** Absolute path. */
+  readonly program: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+  /** Files and directories that it has to read beside those of the session: above all its own program files. */
+  readonly readable: readonly string[]
+  /** Files that it has to write beside those of the session: login files that it refreshes. They exist. */
+  readonly writable: readonly string[]
+}
+
+/** A program as it has to be spawned so that it runs inside. */
+export interface EnclosedCommand extends Pick<Command, 'program' | 'args' | 'cwd' | 'env'> {
+  /** How many processes stand between the one that is spawned and the program itself: a signal for the program has to go past them. */
+  readonly depth: number
+}
+
+/** What the wall refused to a running task. */
+export type ConfinementDenial = NonNullable<PayloadOf<'tool.call.completed'>['confinement_denials']>[number]
+
+/** A file that changed during a task and that other programs obey. */
+export type Planted = NonNullable<Receipt['planted_configuration']>[number]
+
+/**
+ * What stands around the processes of one session's agent, and the ways that lead through it. Made before the agent starts;
+ * disposing it after the agent's end removes everything that was made for it.
+ */
+export interface Enclosure extends AsyncDisposable {
+  /** True when an operating system's sandbox holds the whole process tree. */
+  readonly walled: boolean
+  /** Opens a way to an endpoint. Call it before the agent starts. */
+  open(route: Route): Passage
+  /** Lets the agent reach these hosts (`name` or `name:port`) by itself: those of a provider whose login it keeps in files. */
+  allow(hosts: readonly string[]): void
+  enclose(command: Command): EnclosedCommand
+  /** The task that questions and observations of this enclosure belong to; null between tasks: then nobody is asked. */
+  attend(task: AttendedTask | null): void
+}
+
+export interface AttendedTask {
+  readonly host: Pick<TaskHost, 'ask' | 'observe'>
+  /** Why every host that the session does not allow is denied, without anybody being asked; null where a person is asked. */
+  readonly hostsDenied: string | null
 }
 
 export interface SessionSpec {
@@ -116,6 +211,8 @@ export type Observation =
   | { readonly kind: 'call.output'; readonly id: string; readonly stream: 'stdout' | 'stderr' | 'output'; readonly delta: string }
   | { readonly kind: 'call.completed'; readonly id: string; readonly result: CallResult }
   | { readonly kind: 'runtime_session'; readonly id: string }
+  /** The wall refused something; shown with the calls that run. Only an enclosure tells it. */
+  | { readonly kind: 'refused'; readonly denial: ConfinementDenial }
 
 /** What waits for somebody's answer. */
 export type Asked =
@@ -136,7 +233,10 @@ export interface CallResult {
   readonly executionEnv: 'sandbox' | 'host' | 'unknown'
 }
 
-export type Decision = { readonly decision: 'approved' } | { readonly decision: 'denied'; readonly reason: string }
+/** `remember`: for how long a person wants the decision about a connection to count; the task where it is not told. */
+export type Decision =
+  | { readonly decision: 'approved'; readonly remember?: Remember }
+  | { readonly decision: 'denied'; readonly reason: string; readonly remember?: Remember }
 
 /** `decline`: the person, or the policy in her place, does not answer; the agent hears the reason where it can. `cancel`: the task ends. */
 export type Answer =
@@ -172,8 +272,10 @@ export interface RuntimeSession extends AsyncDisposable {
 export interface Runtime {
   readonly name: string
   readonly capabilities: Capabilities
-  /** Names of environment variables that hold this agent's credentials; passed on only in isolation level `shared`. */
+  /** Names of environment variables that hold this agent's credentials; those of the daemon count only in isolation level `shared`. The first is where `codesdkd keys set` puts a key. */
   readonly credentialVariables: readonly string[]
+  /** Further variables that hold secrets, as this `runtimeConfig` names them (`env_key`, bearer tokens of MCP servers). */
+  secretVariables(config: Readonly<Record<string, unknown>>): readonly string[]
   /** Names of environment variables that say where this agent keeps its state: those of the user are passed on in isolation level `shared`. */
   readonly homeVariables: readonly string[]
   /** Checks and normalises `runtimeConfig`. Throws `Problem('invalid_request')` that names the field. */
@@ -183,7 +285,7 @@ export interface Runtime {
   /** Presence of a login only, from files. */
   authStatus(env: RuntimeEnv): Promise<AuthStatus>
   /** Starts the agent. Rejects with `RuntimeFailure` when it does not come up. */
-  open(spec: SessionSpec, env: RuntimeEnv, signal: AbortSignal): Promise<RuntimeSession>
+  open(spec: SessionSpec, env: AgentEnv, signal: AbortSignal): Promise<RuntimeSession>
 }
 
 /** Why an agent could not be opened, as the task will report it. */
@@ -237,6 +339,18 @@ export interface Append {
   readonly tasks?: readonly TaskRecord[]
 }
 
+/** What the session's wall lets through, as it was asked for when the session was opened. */
+export interface SandboxSettings {
+  readonly mode: SandboxMode
+  /** Whether the session's agent runs behind the wall: promised when the session was opened, and kept for as long as it lives. */
+  readonly walled: boolean
+  /** Real paths. */
+  readonly writableRoots: readonly string[]
+  readonly readableRoots: readonly string[]
+  /** Hosts: `name`, `*.name`, `name:port` or `*`. */
+  readonly networkAllow: readonly string[]
+}
+
 /** Everything of a session that is fixed at its creation, secrets excepted. */
 export interface SessionRecord {
   readonly sessionId: string
@@ -250,6 +364,7 @@ export interface SessionRecord {
   readonly isolationLevel: IsolationLevel
   readonly isolationMode: IsolationMode
   readonly confinement: Confinement
+  readonly sandbox: SandboxSettings
   readonly trustWorkspace: boolean
   readonly runtimeConfig: Readonly<Record<string, unknown>>
   readonly approvalTimeoutMs: number | null

@@ -1,9 +1,10 @@
 import { Problem, type CreateSession, type IsolationLevel, type Payload, type PermissionMode } from '@codesdkd/protocol'
 import type { Clock, NewId, Runtime, SessionRecord } from './ports.ts'
 import { checkSessionEnv } from './session-env.ts'
+import { toSandboxSettings, type CheckRoot, type SandboxRules } from './session-sandbox.ts'
 
 /** What this daemon lets a request choose, and what it chooses itself. */
-export interface SessionRules {
+export interface SessionRules extends SandboxRules {
   readonly defaultRuntime: string
   readonly defaultPermissionMode: PermissionMode
   readonly maxPermissionMode: PermissionMode
@@ -18,6 +19,7 @@ export interface RecordOptions {
   readonly clock: Clock
   readonly newId: NewId
   readonly checkCwd: (cwd: string) => Promise<string>
+  readonly checkRoot: CheckRoot
   readonly idempotency: SessionRecord['idempotency']
 }
 
@@ -27,7 +29,7 @@ const modes: readonly PermissionMode[] = ['ask', 'auto', 'yolo']
 /** A request for a session -> what is fixed at its creation. Throws the problems of `POST /sessions`. */
 export async function toRecord(
   request: CreateSession,
-  { rules, runtime, clock, newId, checkCwd, idempotency }: RecordOptions,
+  { rules, runtime, clock, newId, checkCwd, checkRoot, idempotency }: RecordOptions,
 ): Promise<SessionRecord> {
   const permissionMode = request.permission_mode ?? rules.defaultPermissionMode
   checkPermissionMode(permissionMode, rules)
@@ -42,6 +44,8 @@ export async function toRecord(
   }
   checkSessionEnv(request.env ?? {})
   const runtimeConfig = request.runtime_config ?? {}
+  const cwd = await checkCwd(request.cwd ?? rules.defaultCwd)
+  const sandbox = await toSandboxSettings(request, rules, checkRoot)
   return {
     sessionId: `sess_${newId()}`,
     runtime: runtime.name,
@@ -49,11 +53,12 @@ export async function toRecord(
     model: request.model ?? null,
     permissionMode,
     escalation: request.escalation ?? 'deny',
-    cwd: await checkCwd(request.cwd ?? rules.defaultCwd),
+    cwd,
     credentialNamespace,
     isolationLevel,
     isolationMode,
-    confinement,
+    confinement: sandbox.walled ? 'sandbox' : confinement,
+    sandbox,
     trustWorkspace: request.trust_workspace ?? false,
     runtimeConfig: runtime.parseConfig?.(runtimeConfig) ?? runtimeConfig,
     approvalTimeoutMs: request.approval_timeout_ms ?? null,
@@ -85,6 +90,12 @@ export function toCreated(record: SessionRecord, envNames: readonly string[]): P
     isolation_level: record.isolationLevel,
     isolation_mode: record.isolationMode,
     confinement: record.confinement,
+    sandbox: {
+      mode: record.sandbox.mode,
+      writable_roots: [...record.sandbox.writableRoots],
+      readable_roots: [...record.sandbox.readableRoots],
+      network: { allow: [...record.sandbox.networkAllow] },
+    },
     trust_workspace: record.trustWorkspace,
     env_names: envNames.toSorted(),
     runtime_config: { ...record.runtimeConfig },

@@ -17,6 +17,7 @@ import { Inbox } from './inbox.ts'
 import { Journal } from './journal.ts'
 import { toOpenBlockTexts } from './open-blocks.ts'
 import type {
+  AgentEnv,
   ArtifactStore,
   Clock,
   EventLog,
@@ -24,11 +25,12 @@ import type {
   NativeCall,
   NewId,
   Outcome,
+  Planted,
   Runtime,
-  RuntimeEnv,
   SessionRecord,
   SessionSnapshot,
 } from './ports.ts'
+import { createRefusals } from './refusals.ts'
 import { toSecrets } from './redaction/secret-settings.ts'
 import type { CheckAnswer } from './question.ts'
 import type { Seats } from './seats.ts'
@@ -53,6 +55,8 @@ export interface SessionWorld {
   readonly judge: (call: NativeCall, record: SessionRecord, mode: PermissionMode) => Promise<Verdict>
   readonly checkCwd: (cwd: string) => Promise<string>
   readonly checkAnswer: CheckAnswer
+  /** Of what the session may write: see `TurnOptions`. */
+  readonly watchConfiguration: (record: SessionRecord) => Promise<() => Promise<readonly Planted[]>>
   readonly observer: (event: Event) => void
   readonly onChange: (session: Session) => void
   readonly report: (error: unknown, about: Readonly<Record<string, string>>) => void
@@ -62,7 +66,7 @@ export interface SessionParts {
   readonly record: SessionRecord
   /** Null when this daemon does not offer the session's runtime: then it can be read, and what is open can be closed. */
   readonly runtime: Runtime | null
-  readonly environment: (runtime: Runtime) => Promise<RuntimeEnv>
+  readonly environment: (runtime: Runtime) => Promise<AgentEnv>
   readonly masker: Masker
   readonly snapshot?: SessionSnapshot
 }
@@ -266,6 +270,7 @@ export class Session {
       judge: (call, mode) => world.judge(call, record, mode),
       checkCwd: async () => void (await world.checkCwd(record.cwd)),
       checkAnswer: world.checkAnswer,
+      watchConfiguration: () => world.watchConfiguration(record),
       tellUnconfined: () => {
         const first = !this.#toldUnconfined
         this.#toldUnconfined = true
@@ -293,11 +298,13 @@ export class Session {
     const task = this.#journal.state.tasks.get(taskId)
     if (task === undefined || task.status !== 'running') return
     const texts = toOpenBlockTexts(this.#world.log, this.record.sessionId, task)
-    const drafts = endOf(this.#journal, taskId, outcome, texts, this.#inputs(this.record.permissionMode))
+    const drafts = endOf(this.#journal, taskId, outcome, { texts }, this.#inputs(this.record.permissionMode))
     await this.#journal.commit(drafts, { durability: 'synced', ...(requestId === undefined ? {} : { requestId }) })
   }
 
+  /** For one task: what is refused while it runs is kept with them. */
   #inputs(permissionMode: PermissionMode): Inputs {
-    return { ...this.#world.hash, newId: this.#world.newId, permissionMode }
+    const { hash, newId } = this.#world
+    return { ...hash, newId, permissionMode, walled: this.record.sandbox.walled, refusals: createRefusals() }
   }
 }

@@ -15,9 +15,10 @@ import type { DecisionRequest, Page, PageRequest, SessionCounts, SessionOperatio
 import { toPage } from './page.ts'
 import { findPastAnswer } from './past-answer.ts'
 import { findPastDecision } from './past-decision.ts'
-import type { Masker, Runtime, RuntimeEnv, SessionRecord, SessionSnapshot } from './ports.ts'
+import type { AgentEnv, Masker, Runtime, SessionRecord, SessionSnapshot } from './ports.ts'
 import { checkRepeated } from './question.ts'
 import { checkPermissionMode, toCreated, toRecord, type SessionRules } from './session-record.ts'
+import type { CheckRoot } from './session-sandbox.ts'
 import { toSecrets } from './redaction/secret-settings.ts'
 import { Session, type SessionWorld } from './session.ts'
 import { toSession } from './session-resource.ts'
@@ -28,13 +29,14 @@ export interface SessionsOptions extends Omit<SessionWorld, 'onChange'> {
   readonly runtimes: ReadonlyMap<string, Runtime>
   readonly aliases: ReadonlyMap<string, string>
   /** The agent's environment for a session; made at each start of its agent. */
-  readonly environment: (record: SessionRecord, runtime: Runtime) => Promise<RuntimeEnv>
+  readonly environment: (record: SessionRecord, runtime: Runtime) => Promise<AgentEnv>
   /** The session's own variables: kept apart from the log, because they may be secret. */
   readonly secrets: {
     save(sessionId: string, env: Readonly<Record<string, string>>): void
     load(sessionId: string): Readonly<Record<string, string>>
   }
   readonly createMasker: (values: Iterable<string>) => Masker
+  readonly checkRoot: CheckRoot
 }
 
 /** Milliseconds that a request waits for its commit. */
@@ -282,19 +284,19 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   }
 
   #open(record: SessionRecord, snapshot?: SessionSnapshot): Session {
-    const session = new Session(
-      {
-        record,
-        runtime: this.#options.runtimes.get(record.runtime) ?? null,
-        environment: (one) => this.#options.environment(record, one),
-        masker: this.#options.createMasker([
-          ...Object.values(this.#options.secrets.load(record.sessionId)),
-          ...toSecrets(record.runtimeConfig),
-        ]),
-        ...(snapshot === undefined ? {} : { snapshot }),
-      },
-      this.#world,
-    )
+    const masker = this.#options.createMasker([
+      ...Object.values(this.#options.secrets.load(record.sessionId)),
+      ...toSecrets(record.runtimeConfig),
+    ])
+    const environment = async (runtime: Runtime) => {
+      const env = await this.#options.environment(record, runtime)
+      // Keys that were stored since the session was opened.
+      masker.add(Object.values(env.credentials))
+      return env
+    }
+    const runtime = this.#options.runtimes.get(record.runtime) ?? null
+    const parts = { record, runtime, environment, masker, ...(snapshot === undefined ? {} : { snapshot }) }
+    const session = new Session(parts, this.#world)
     this.#loaded.set(record.sessionId, session)
     return session
   }

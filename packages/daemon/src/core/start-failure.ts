@@ -4,6 +4,8 @@ export const startFailures = {
   invalid_config: 2,
   /** The address cannot be listened on: it is in use, or not ours. */
   listen_failed: 69,
+  /** No agent may run without a sandbox, and there is none. */
+  sandbox_unavailable: 69,
   /** The database is damaged, cut short or gone. It is never replaced by an empty one. */
   database_corrupt: 65,
   /** The data directory belongs to someone else, can be written by others, or cannot be written at all. */

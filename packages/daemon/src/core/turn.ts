@@ -18,6 +18,7 @@ import {
   type NativeCall,
   type Observation,
   type Outcome,
+  type Planted,
   type Question,
   type RuntimeSession,
   type TaskHost,
@@ -25,6 +26,7 @@ import {
 import { toBriefing, type Briefing } from './briefing.ts'
 import { OpenCalls } from './open-calls.ts'
 import { OpenQuestions } from './open-questions.ts'
+import { toHostsDenied } from './policy/policy.ts'
 import { cancelQuestions, type CheckAnswer } from './question.ts'
 
 /** How long an agent may take to obey a stop before its process group is killed. Milliseconds. */
@@ -53,6 +55,8 @@ export interface TurnOptions {
   /** Throws `Problem` when the working directory is not what it was. */
   readonly checkCwd: () => Promise<void>
   readonly checkAnswer: CheckAnswer
+  /** Looks at the configuration that other programs obey; the second look tells what has changed. Neither rejects. */
+  readonly watchConfiguration: () => Promise<() => Promise<readonly Planted[]>>
   /** True once in a session: to be told that nothing confines its commands. */
   readonly tellUnconfined: () => boolean
   readonly store: StoreText
@@ -73,6 +77,7 @@ export class Turn implements TaskHost {
   readonly #calls: OpenCalls
   readonly #questions: OpenQuestions
   #cause: Cause | null = null
+  #findPlanted: () => Promise<readonly Planted[]> = () => Promise.resolve([])
 
   constructor(options: TurnOptions) {
     this.#options = options
@@ -144,7 +149,10 @@ export class Turn implements TaskHost {
 
   #append(observations: readonly PreparedObservation[]): void {
     const { journal, inputs } = this.#options
-    for (const one of observations) void journal.commit(observe(journal.state, this.taskId, one, inputs), { durability: 'lazy' })
+    for (const one of observations) {
+      if (one.kind === 'refused' && inputs.refusals.keep(openTask(journal.state, this.taskId), one.denial)) continue
+      void journal.commit(observe(journal.state, this.taskId, one, inputs), { durability: 'lazy' })
+    }
   }
 
   ask(native: NativeCall): Promise<Decision> {
@@ -168,6 +176,7 @@ export class Turn implements TaskHost {
   async #outcome(): Promise<Outcome> {
     try {
       await this.#options.checkCwd()
+      this.#findPlanted = await this.#options.watchConfiguration()
       const { agent, spec } = await this.#prepare()
       return await this.#withinGrace(
         agent.run(
@@ -195,6 +204,7 @@ export class Turn implements TaskHost {
         isolationLevel: record.isolationLevel,
         trustWorkspace: record.trustWorkspace,
       },
+      { host: this, hostsDenied: toHostsDenied({ mode: permissionMode, escalation: record.escalation }) },
       this.signal,
     )
     const lost = opened && runtimeSessionId !== null && !live.resumed
@@ -275,7 +285,7 @@ export class Turn implements TaskHost {
     const task = openTask(journal.state, this.taskId)
     if (task === undefined) return
     const texts = this.#openTexts(task)
-    await this.#record(endOf(journal, this.taskId, outcome, texts, inputs), 'synced')
+    await this.#record(endOf(journal, this.taskId, outcome, { texts, planted: await this.#findPlanted() }, inputs), 'synced')
   }
 
   /** A log that cannot be read at this moment costs the end of a text, never the end of the task. */

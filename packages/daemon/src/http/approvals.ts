@@ -32,7 +32,7 @@ export const approvalRoutes = [
     errors,
     body: approveRequest,
     returns: decisionResponse,
-    handle: ({ params, body, exchange, context }) => decide(context, params, { ...body, decision: 'approved' }, exchange.id),
+    handle: ({ params, body, exchange, context }) => decide(context, params, toRequest('approved', body), exchange.id),
   }),
   route({
     method: 'POST',
@@ -44,11 +44,20 @@ export const approvalRoutes = [
     errors,
     body: denyRequest,
     returns: decisionResponse,
-    handle({ params, body: { reason, ...identity }, exchange, context }) {
-      return decide(context, params, { ...identity, decision: 'denied', ...(reason === undefined ? {} : { reason }) }, exchange.id)
-    },
+    handle: ({ params, body, exchange, context }) => decide(context, params, toRequest('denied', body), exchange.id),
   }),
 ]
+
+function toRequest(decision: DecisionRequest['decision'], body: z.infer<typeof denyRequest>): DecisionRequest {
+  const { attempt, input_hash, reason, remember } = body
+  return {
+    decision,
+    attempt,
+    input_hash,
+    ...(reason === undefined ? {} : { reason }),
+    ...(remember === undefined ? {} : { remember }),
+  }
+}
 
 async function decide(
   context: HttpContext,

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { ProblemCode } from '@codesdkd/protocol'
+import type { ProblemCode, SandboxMode } from '@codesdkd/protocol'
 import type { BundleOperations, RuntimeOperations, SessionOperations } from '../core/operations.ts'
 import type { ArtifactStore, EventLog, NewId } from '../core/ports.ts'
 
@@ -65,7 +65,19 @@ export interface DaemonInfo {
   state(): 'starting' | 'ready' | 'stopping'
   /** Limits that hold behind the edge, in snake_case, for `/status`. */
   readonly limits: Readonly<Record<string, number>>
+  readonly sandbox: SandboxInfo
   issues(): readonly Issue[]
+}
+
+/** The wall around agents: what was asked for, and whether this machine has one. */
+export interface SandboxInfo {
+  readonly mode: SandboxMode
+  readonly available: boolean
+  /** Null where there is none. */
+  readonly kind: 'bubblewrap' | 'seatbelt' | null
+  /** Why there is none, and what mends it. */
+  readonly reason?: string
+  readonly remedy?: string
 }
 
 /** Something the owner of the daemon should know. */
@@ -79,6 +91,9 @@ export interface Issue {
 export const issueKinds = [
   'auth_off',
   'unconfined',
+  'running_as_root',
+  'sandbox_off',
+  'sandbox_unavailable',
   'agent_not_installed',
   'agent_not_logged_in',
   'agent_version_untested',

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { sandboxMode } from '@codesdkd/protocol'
 import { issueKinds, type HttpContext } from './context.ts'
 
 /** Tags that a client can test for before it relies on what daemon-api.md does not promise. */
@@ -12,6 +13,7 @@ export const features = [
   'idempotency_key',
   'idempotent_task_id',
   'problem_json',
+  'sandbox',
   'sse_id',
   'sse_resync',
   'task_list',
@@ -32,6 +34,15 @@ export const status = z
     started_at: z.string(),
     startup_ms: z.record(z.string(), z.number()),
     limits: z.record(z.string(), z.number()),
+    sandbox: z
+      .object({
+        mode: sandboxMode,
+        available: z.boolean(),
+        kind: z.enum(['bubblewrap', 'seatbelt']).nullable(),
+        reason: z.string().optional().describe('why there is none'),
+        remedy: z.string().optional(),
+      })
+      .describe('the sandbox around agents: what the daemon was told, and what this machine has'),
     counts: z.object({
       sessions_loaded: z.int(),
       tasks_running: z.int(),
@@ -68,6 +79,7 @@ export function toStatus({ daemon, access, limits, sessions, log }: HttpContext)
       max_sse_clients: limits.sseClients,
       ...daemon.limits,
     },
+    sandbox: { ...daemon.sandbox },
     counts: { sessions_loaded, tasks_running, tasks_queued, approvals_pending, agents_live },
     storage: { ok: log.writable, log_id: log.logId, last_cursor: log.lastCursor(), ...log.stats() },
     issues: daemon.issues().map((issue) => ({ ...issue })),

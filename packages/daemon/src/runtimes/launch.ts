@@ -1,18 +1,23 @@
 import { execFile } from 'node:child_process'
-import { readFile, stat } from 'node:fs/promises'
+import { access, constants, readFile, stat } from 'node:fs/promises'
 import * as path from 'node:path'
 import { promisify } from 'node:util'
 import type { TaskError } from '@codesdkd/protocol'
 import * as z from 'zod'
 import { RuntimeFailure } from '../core/ports.ts'
-import type { RuntimeEnv } from '../core/ports.ts'
+import type { Enclosure, RuntimeEnv } from '../core/ports.ts'
 import { SpawnFailure, openProcess } from './process.ts'
 import type { AgentProcess, ProcessEnd, ProcessOptions } from './process.ts'
 
-export interface LaunchOptions extends Omit<ProcessOptions, 'executable'> {
+export interface LaunchOptions extends Omit<ProcessOptions, 'executable' | 'depth'> {
   /** The agent's name as people write it, for messages. */
   readonly agent: string
   readonly executable: string | null
+  readonly enclosure: Enclosure
+  /** Files and directories that the agent has to read beside its executable and what the session has. */
+  readonly readable?: readonly string[]
+  /** Login files that it may refresh. */
+  readonly writable?: readonly string[]
 }
 
 /** A program with its arguments; a script of Node is run by the Node of the daemon, whatever `node` is on the PATH. */
@@ -20,22 +25,31 @@ export function toCommand(executable: string): readonly [program: string, ...arg
   return /\.[cm]?js$/.test(executable) ? [process.execPath, executable] : [executable]
 }
 
-/** Starts an agent. Rejects with `RuntimeFailure` when there is none, or when the system does not start it. */
-export async function launch({ agent, executable, args, ...options }: LaunchOptions): Promise<AgentProcess> {
+/** Starts an agent inside its enclosure. Rejects with `RuntimeFailure` when there is none, or when the system does not start it. */
+export async function launch({ agent, executable, enclosure, readable = [], writable = [], ...options }: LaunchOptions): Promise<AgentProcess> {
   if (executable === null)
     throw new RuntimeFailure({ code: 'agent_not_installed', message: `${agent} is not installed.`, retryable: false })
   const [program, ...first] = toCommand(executable)
+  const args = [...first, ...options.args]
+  const command = enclosure.enclose({ ...options, program, args, readable: [executable, ...readable], writable })
   try {
-    return await openProcess({ ...options, executable: program, args: [...first, ...args] })
+    // From outside nobody would see that there is nothing to be started inside.
+    await access(executable, first.length === 0 ? constants.X_OK : constants.R_OK)
+    return await openProcess({ ...options, ...command, executable: command.program })
   } catch (error) {
-    if (!(error instanceof SpawnFailure)) throw error
+    const code = error instanceof SpawnFailure ? error.code : toErrorCode(error)
+    if (code === null) throw error
     const installed = await stat(executable).then(
       () => true,
       () => false,
     )
-    const code = installed ? 'agent_start_failed' : 'agent_not_installed'
-    throw new RuntimeFailure({ code, message: `${agent} could not be started: ${error.code}.`, retryable: false }, { cause: error })
+    const kind = installed ? 'agent_start_failed' : 'agent_not_installed'
+    throw new RuntimeFailure({ code: kind, message: `${agent} could not be started: ${code}.`, retryable: false }, { cause: error })
   }
+}
+
+function toErrorCode(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
 }
 
 /** What a task is told of an agent that ended while it was starting. */

@@ -64,10 +64,12 @@ async function carries(pid: number, entries: readonly string[]): Promise<boolean
   }
 }
 
+/** Null also for one that has ended and of which nobody has taken note yet. */
 async function readStartTime(pid: number): Promise<string | null> {
   const line = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => null)
   // The second field is the name in parentheses, with whatever characters the process likes.
-  return line?.slice(line.lastIndexOf(')') + 2).split(' ')[19] ?? null
+  const fields = line?.slice(line.lastIndexOf(')') + 2).split(' ') ?? []
+  return fields[0] === 'Z' ? null : (fields[19] ?? null)
 }
 
 function kill(pid: number): boolean {

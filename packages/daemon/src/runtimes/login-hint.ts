@@ -12,8 +12,9 @@ export interface LoginHintOptions {
 
 /** What a person does so that this agent is logged in, in one sentence; safe to show. */
 export function toLoginHint({ alias, env: { shared, credentialNamespace }, variable, command = true }: LoginHintOptions): string {
-  const login = `run "codesdkd agents login ${alias}${shared || credentialNamespace === undefined ? '' : ` --namespace ${credentialNamespace}`}"`
-  const key = shared ? `set ${variable} in the environment of the daemon` : `give the session ${variable} in its env`
+  const namespace = shared || credentialNamespace === undefined ? '' : ` --namespace ${credentialNamespace}`
+  const login = `run "codesdkd agents login ${alias}${namespace}"`
+  const key = `store a key (${variable}) with "codesdkd keys set ${alias}${namespace}"`
   const ways = [...(command ? [login] : []), ...(variable === null ? [] : [key])].join(', or ')
   return ways === '' ? `There is no way to log in to ${alias} from here.` : `${ways.charAt(0).toUpperCase()}${ways.slice(1)}.`
 }

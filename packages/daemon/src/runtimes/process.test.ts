@@ -3,7 +3,7 @@ import { mkdtempDisposable, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import * as path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Line } from './lines.ts'
 import { SpawnFailure, openProcess } from './process.ts'
 import type { AgentProcess, ProcessOptions } from './process.ts'
@@ -56,17 +56,23 @@ test('carries the mark, leads its own group, and is in the ledger while it lives
   expect(ledger).toEqual([`started ${agent.pid} mark`, `ended ${agent.pid}`])
 })
 
-test('hands over a secret that neither arguments nor environment show', async () => {
-  await using agent = await run('console.log(require("node:fs").readFileSync(3, "utf8")); process.stdin.resume()', { secret: 'a-secret-7' })
-  const shown = ['cmdline', 'environ'].map((file) => readFileSync(`/proc/${agent.pid}/${file}`, 'utf8'))
-  expect(await next(agent.lines)).toBe('a-secret-7')
-  expect(shown.join()).toContain('CODESDKD_PROCESS=mark')
-  expect(shown.join()).not.toContain('a-secret-7')
-})
+describe('behind another process, as a sandbox puts it', () => {
+  /** Starts a program in a session of its own and ends as it did: signals that it gets itself end it at once. */
+  const behind = (program: string) =>
+    `const { spawn } = require("node:child_process"); const child = spawn(process.execPath, ["-e", ${JSON.stringify(program)}], { stdio: "inherit", detached: true });
+    child.on("exit", (code, signal) => process.exit(signal === null ? code : 128 + require("node:os").constants.signals[signal]))`
 
-test('a process that leaves its secret unread ends as any other', async () => {
-  await using agent = await run('', { secret: 'x'.repeat(1_000_000) })
-  expect(await agent.ended).toMatchObject({ exitCode: 0 })
+  test('the program itself is asked to end', async () => {
+    const agent = await run(behind('process.on("SIGTERM", () => process.exit(42)); setInterval(() => {}, 1e6); console.log("up")'), { depth: 1 })
+    expect(await next(agent.lines)).toBe('up')
+    await agent[Symbol.asyncDispose]()
+    expect(await agent.ended).toMatchObject({ exitCode: 42, signal: null })
+  })
+
+  test('its death by a signal is told as such', async () => {
+    await using agent = await run(behind('process.kill(process.pid, "SIGKILL")'), { depth: 1 })
+    expect(await agent.ended).toMatchObject({ exitCode: null, signal: 'SIGKILL' })
+  })
 })
 
 test('half a line before the exit is delivered, and so is one that comes in parts', async () => {

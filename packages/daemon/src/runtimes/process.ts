@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
-import { Duplex } from 'node:stream'
+import { constants } from 'node:os'
 import type { Readable } from 'node:stream'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { stripVTControlCharacters } from 'node:util'
 import type { ProcessLedger } from '../core/ports.ts'
@@ -24,8 +25,8 @@ export interface ProcessOptions {
   readonly env: Readonly<Record<string, string>>
   /** Value of `CODESDKD_PROCESS`. */
   readonly mark: string
-  /** What the process can read once, to its end, from file descriptor 3: neither its arguments nor its environment show it. */
-  readonly secret?: string
+  /** How many processes stand between the one that is started and the program itself, as a sandbox has them; default 0. */
+  readonly depth?: number
   readonly ledger: ProcessLedger
   /** Milliseconds between SIGTERM and SIGKILL; default 5000. */
   readonly stopGraceMs?: number
@@ -58,25 +59,14 @@ export async function openProcess(options: ProcessOptions): Promise<AgentProcess
       cwd: options.cwd,
       env: { ...options.env, [processMark]: options.mark },
       detached: true,
-      stdio: options.secret === undefined ? 'pipe' : ['pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: 'pipe',
     })
     await once(child, 'spawn')
-    if (options.secret !== undefined) handOver(child, options.secret)
     return new AgentProcess(child, options)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN'
     throw new SpawnFailure(code, { cause: error })
   }
-}
-
-function handOver(child: ChildProcess, secret: string): void {
-  const pipe = child.stdio[3]
-  if (!(pipe instanceof Duplex)) return
-  // A process that ends without reading it is no failure of this pipe.
-  pipe.on('error', () => {})
-  pipe.end(secret)
-  // Only a pipe that is read to its end is closed.
-  pipe.resume()
 }
 
 /** A running agent. Disposing it ends the whole process group and resolves when that is gone. */
@@ -89,12 +79,14 @@ export class AgentProcess implements AsyncDisposable {
   readonly #child: ChildProcessWithoutNullStreams
   readonly #exited: Promise<void>
   readonly #stopGraceMs: number
+  readonly #depth: number
 
   constructor(child: ChildProcessWithoutNullStreams, options: ProcessOptions) {
     // Known since `spawn` was emitted.
     this.pid = child.pid ?? 0
     this.#child = child
     this.#stopGraceMs = options.stopGraceMs ?? 5000
+    this.#depth = options.depth ?? 0
     const exitGraceMs = options.exitGraceMs ?? 2000
     options.ledger.started({ pid: this.pid, mark: options.mark })
     // A pipe whose reader is gone is no news: the exit tells it.
@@ -111,14 +103,24 @@ export class AgentProcess implements AsyncDisposable {
     this.lines = toLines(readUntilGone(child.stdout, this.#exited, exitGraceMs), maxLineBytes)
     const stderr = toTail(readUntilGone(child.stderr, this.#exited, exitGraceMs))
     this.ended = Promise.all([stderr, this.#exited]).then(([stderrTail]) => ({
-      exitCode: child.exitCode,
-      signal: child.signalCode,
+      ...toExit(child, this.#depth),
       stderrTail,
     }))
   }
 
   get alive(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /**
+   * The process groups of the program and of a sandbox around it, which begins sessions of its own: what else is in another group
+   * was put there by the program. Empty once the agent is gone.
+   */
+  async groups(): Promise<ReadonlySet<number>> {
+    if (!this.alive) return new Set()
+    const inner = await Promise.all(Array.from({ length: this.#depth }, (_, above) => findProgram(this.pid, above + 1)))
+    const groups = await Promise.all(inner.flatMap((pid) => (pid === null ? [] : [readGroup(pid)])))
+    return new Set([this.pid, ...groups.filter((group) => group !== null)])
   }
 
   /** Writes one line; a process that is gone takes none. Lines arrive in the order of the calls. */
@@ -141,7 +143,7 @@ export class AgentProcess implements AsyncDisposable {
   /** Closes stdin, asks the group to end, and kills it after the grace period. Resolves when all of it is gone. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.stdin.end()
-    if (this.alive) this.#signal('SIGTERM')
+    if (this.alive) await this.#terminate()
     const late = new AbortController()
     const kill = delay(this.#stopGraceMs, undefined, { signal: late.signal }).then(
       () => this.kill(),
@@ -157,14 +159,48 @@ export class AgentProcess implements AsyncDisposable {
     for (let round = 0; round < 25 && this.#signal(0); round += 1) await delay(20)
   }
 
+  /** Asks the program to end. A sandbox around it passes no signal on: it would end at once, and the program with it, unasked. */
+  async #terminate(): Promise<void> {
+    const program = this.#depth === 0 ? null : await findProgram(this.pid, this.#depth)
+    if (program === null) this.#signal('SIGTERM')
+    else sendSignal(program, 'SIGTERM')
+  }
+
   /** False when the group is gone already. */
   #signal(signal: NodeJS.Signals | 0): boolean {
-    try {
-      return process.kill(-this.pid, signal)
-    } catch {
-      return false
-    }
+    return sendSignal(-this.pid, signal)
   }
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal)
+  } catch {
+    return false
+  }
+}
+
+/** A sandbox tells the death of its program by a signal as an exit code, as shells do. */
+function toExit({ exitCode, signalCode }: ChildProcess, depth: number): Pick<ProcessEnd, 'exitCode' | 'signal'> {
+  const number = depth === 0 || exitCode === null ? 0 : exitCode - 128
+  const signal = Object.entries(constants.signals).find(([, one]) => one === number)?.[0]
+  return signal === undefined ? { exitCode, signal: signalCode } : { exitCode: null, signal }
+}
+
+/** The program that runs behind so many others, each the first child of the one before it; null where the system does not tell. */
+export async function findProgram(pid: number, depth: number): Promise<number | null> {
+  if (depth === 0) return pid
+  const line = await readFile(`/proc/${pid}/task/${pid}/children`, 'latin1').catch(() => '')
+  // Orphans that were handed to it come later.
+  const [first = ''] = line.split(' ')
+  return first === '' ? null : await findProgram(Number(first), depth - 1)
+}
+
+async function readGroup(pid: number): Promise<number | null> {
+  const line = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => null)
+  // The second field is the name in parentheses, with whatever characters the process likes; then state, parent, group.
+  const group = line?.slice(line.lastIndexOf(')') + 2).split(' ')[2]
+  return group === undefined ? null : Number(group)
 }
 
 /**

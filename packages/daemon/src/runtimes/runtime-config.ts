@@ -24,6 +24,14 @@ export function toTokenVariables(servers: McpServers = {}): readonly string[] {
   )
 }
 
+const secretNames = z.object({ env_key: z.string().optional().catch(undefined), mcp_servers: mcpServers.optional().catch(undefined) })
+
+/** Variables of the session's env that hold secrets, as any `runtimeConfig` names them, checked or not. Never throws. */
+export function toSecretVariables(config: Readonly<Record<string, unknown>>): readonly string[] {
+  const { env_key, mcp_servers } = secretNames.parse(toSnakeCased(config))
+  return [...(env_key === undefined ? [] : [env_key]), ...toTokenVariables(mcp_servers)]
+}
+
 /** A base URL of a provider; credentials have another place. */
 export const baseUrl = z.url({ protocol: /^https?$/ }).refine((url) => {
   const parsed = URL.parse(url)
@@ -38,11 +46,15 @@ export function parseRuntimeConfig<Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,
   config: Readonly<Record<string, unknown>>,
 ): z.infer<z.ZodObject<Shape>> {
-  const parsed = schema.safeParse(Object.fromEntries(Object.entries(config).map(([key, value]) => [toSnakeCase(key), value])))
+  const parsed = schema.safeParse(toSnakeCased(config))
   if (parsed.success) return parsed.data
   throw new Problem('invalid_request', `runtimeConfig: ${z.prettifyError(parsed.error)}`, {
     members: { allowed: Object.keys(schema.shape) },
   })
+}
+
+function toSnakeCased(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [toSnakeCase(key), value]))
 }
 
 const toSnakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

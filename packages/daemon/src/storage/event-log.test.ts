@@ -1,7 +1,8 @@
 import { getEventListeners } from 'node:events'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { StoredEvent } from '../core/ports.ts'
+import type { SessionRecord, StoredEvent } from '../core/ports.ts'
+import { noSandbox } from '../core/session-sandbox.ts'
 import type { SqliteEventLog } from './event-log.ts'
 import { sampleRecord } from '../core/testing/record.ts'
 import { openSample, sampleAppend, sampleEvent, sampleTask, temporaryDirectory } from './testing/samples.ts'
@@ -240,6 +241,15 @@ describe('sessions', () => {
     }
     using storage = openSample(directory.path)
     expect(storage.log.session('s')).toEqual({ record, snapshot })
+  })
+
+  test('of an earlier daemon have no sandbox', async () => {
+    using directory = temporaryDirectory()
+    using storage = openSample(directory.path)
+    const { sandbox: _later, ...earlier } = sampleRecord('s')
+    await storage.log.append(sampleAppend('s', 1, 1, { session: earlier as SessionRecord }))
+    expect(storage.log.session('s')?.record.sandbox).toEqual(noSandbox)
+    expect(storage.log.sessions({ scope: 'daemon' }, null, 1)?.map(({ sandbox }) => sandbox)).toEqual([noSandbox])
   })
 
   test('are found by the key of the request that made them', async () => {

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { SessionFilter, SessionRecord, SessionSnapshot } from '../core/ports.ts'
+import { noSandbox } from '../core/session-sandbox.ts'
 import type { SessionRow } from './change.ts'
 
 const emptySnapshot = JSON.stringify({ seq: 0, runtimeSessionId: null, transcript: [] } satisfies SessionSnapshot)
@@ -48,9 +49,7 @@ export class SessionRows {
 
   find(sessionId: string): { readonly record: SessionRecord; readonly snapshot: SessionSnapshot } | null {
     const row = this.#find.get(sessionId) as { record: string; snapshot: string } | undefined
-    return row === undefined
-      ? null
-      : { record: JSON.parse(row.record) as SessionRecord, snapshot: JSON.parse(row.snapshot) as SessionSnapshot }
+    return row === undefined ? null : { record: toRecord(row), snapshot: JSON.parse(row.snapshot) as SessionSnapshot }
   }
 
   byIdempotencyKey(key: string): SessionRecord | null {
@@ -76,6 +75,8 @@ export class SessionRows {
   }
 }
 
+/** Sessions of earlier daemons have no settings of a sandbox. */
 function toRecord(row: unknown): SessionRecord {
-  return JSON.parse((row as { record: string }).record) as SessionRecord
+  const record = JSON.parse((row as { record: string }).record) as Omit<SessionRecord, 'sandbox'> & Partial<SessionRecord>
+  return { ...record, sandbox: record.sandbox ?? noSandbox }
 }

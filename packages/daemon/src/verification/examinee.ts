@@ -1,5 +1,6 @@
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../core/ports.ts'
+import type { AgentEnv, Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../core/ports.ts'
 import type { Trial } from './trials.ts'
 
 /** Milliseconds that an agent may take to come up. */
@@ -9,12 +10,14 @@ export interface ExamineeOptions {
   readonly runtime: Runtime
   readonly env: RuntimeEnv
   readonly workspace: string
+  /** Puts around the agent what sessions put around it; made anew for each start. */
+  readonly enclose: (env: RuntimeEnv) => Promise<AgentEnv>
 }
 
 /** The agent that is examined: opened when a trial needs it, closed when the next one needs another. */
 export class Examinee implements AsyncDisposable {
   readonly #options: ExamineeOptions
-  #live: { readonly conversation: Trial['conversation']; readonly session: RuntimeSession } | null = null
+  #live: { readonly conversation: Trial['conversation']; readonly session: RuntimeSession; readonly enclosure: AsyncDisposable } | null = null
   #nativeId: string | null = null
 
   constructor(options: ExamineeOptions) {
@@ -25,7 +28,7 @@ export class Examinee implements AsyncDisposable {
   async session({ conversation }: Trial, signal: AbortSignal): Promise<RuntimeSession> {
     if (this.#live?.conversation === conversation && this.#live.session.alive) return this.#live.session
     await this.close()
-    const { runtime, env, workspace } = this.#options
+    const { runtime, env, workspace, enclose } = this.#options
     const spec: SessionSpec = {
       // A conversation is taken up again by the session that began it: some runtimes keep what belongs to one together.
       sessionId: conversation === 'equipped' ? 'verification-equipped' : 'verification',
@@ -37,8 +40,11 @@ export class Examinee implements AsyncDisposable {
       isolationLevel: 'ephemeral',
       trustWorkspace: false,
     }
-    const session = await runtime.open(spec, env, AbortSignal.any([signal, AbortSignal.timeout(OPEN_LIMIT)]))
-    this.#live = { conversation, session }
+    await using stack = new AsyncDisposableStack()
+    const enclosed = await enclose(env)
+    stack.use(enclosed.enclosure)
+    const session = await runtime.open(spec, enclosed, AbortSignal.any([signal, AbortSignal.timeout(OPEN_LIMIT)]))
+    this.#live = { conversation, session, enclosure: stack.move() }
     return session
   }
 
@@ -47,10 +53,12 @@ export class Examinee implements AsyncDisposable {
     const live = this.#live
     this.#live = null
     this.#nativeId = live?.session.nativeId ?? this.#nativeId
-    try {
-      await live?.session[Symbol.asyncDispose]()
-    } catch {
-      // An agent that fails while it ends has ended all the same.
+    for (const part of [live?.session, live?.enclosure]) {
+      try {
+        await part?.[Symbol.asyncDispose]()
+      } catch {
+        // An agent that fails while it ends has ended all the same.
+      }
     }
   }
 
@@ -59,4 +67,8 @@ export class Examinee implements AsyncDisposable {
   }
 }
 
-const server = { command: process.execPath, args: [fileURLToPath(import.meta.resolve('./mcp-server.ts'))] }
+const serverFile = fileURLToPath(import.meta.resolve('./mcp-server.ts'))
+const server = { command: process.execPath, args: [serverFile] }
+
+/** What the trials' own MCP server reads. */
+export const readableRoots: readonly string[] = [dirname(serverFile)]

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Capabilities } from '@codesdkd/protocol'
 import { createAgentExecutables } from '../agent-executables.ts'
 import type { Runtime } from '../core/ports.ts'
+import { createEnclosures } from '../enclosures.ts'
+import { findWall } from '../find-wall.ts'
 import { runtimes as supported } from '../runtimes/index.ts'
 import { createVerified } from './verified.ts'
 import { createVerifier, type Verifier } from './verifier.ts'
@@ -32,7 +35,17 @@ function codex(capabilities: Partial<Capabilities> = {}): Runtime {
 function open(executable?: string): Verifier {
   const configured = new Map(executable === undefined ? [] : [[name, executable]])
   const executables = createAgentExecutables({ supported, configured, dataDir, searchPath: '' })
-  return createVerifier({ dataDir, verified: createVerified(dataDir), clock, environment: { PATH: process.env['PATH'] }, executables })
+  const environment = { PATH: process.env['PATH'] }
+  const wall = findWall({ sandbox: 'auto' }, { scratch: tmpdir(), environment })
+  return createVerifier({
+    dataDir,
+    verified: createVerified(dataDir),
+    clock,
+    environment,
+    executables,
+    enclosures: async (directory) => createEnclosures({ directory, environment, wall: await wall, hidden: [dataDir], newId: randomUUID }),
+    walled: async () => (await wall).wall !== null,
+  })
 }
 
 const never = new AbortController().signal

@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { Problem, type Verification } from '@codesdkd/protocol'
 import type { AgentExecutables } from '../agent-executables.ts'
 import type { Clock, Runtime, RuntimeEnv } from '../core/ports.ts'
+import type { Enclosures } from '../enclosures.ts'
 import { readAgentVersion } from '../agent-version.ts'
 import { createEnvironments } from '../namespaces.ts'
 import { examine, toDifferences } from './examine.ts'
+import { readableRoots } from './examinee.ts'
 import { scenarios } from './trials.ts'
 import type { Verified } from './verified.ts'
 
@@ -21,6 +23,10 @@ export interface VerifierOptions {
   /** The own environment of this process. */
   readonly environment: Readonly<NodeJS.ProcessEnv>
   readonly executables: AgentExecutables
+  /** What stands around sessions' agents; `directory` is where it may put its sockets. */
+  readonly enclosures: (directory: string) => Promise<Enclosures>
+  /** Whether sessions have a wall when nothing is said. */
+  readonly walled: () => Promise<boolean>
 }
 
 /** Measures installed agents. Disposing it ends what is under way. */
@@ -55,7 +61,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
 }
 
 async function verify(runtime: Runtime, options: VerifierOptions, signal: AbortSignal): Promise<Verification> {
-  const { dataDir, verified, clock } = options
+  const { dataDir, verified, clock, enclosures, walled } = options
   await using stack = new AsyncDisposableStack()
   const base = makePlace(join(dataDir, 'verifying'))
   stack.defer(() => rm(base, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }))
@@ -69,11 +75,14 @@ async function verify(runtime: Runtime, options: VerifierOptions, signal: AbortS
   // Without a model of ours it would ask its own, which costs, and where nobody is logged in.
   if (!(await runtime.authStatus(env)).logged_in)
     throw new Problem('invalid_request', 'This agent cannot be given a model on this machine; its entry names no base_url_variable.')
+  const around = await enclosures(base)
+  const sandbox = { mode: 'auto', walled: await walled(), writableRoots: [], readableRoots, networkAllow: [] } as const
   const version = await readAgentVersion(runtime, env, signal).catch(() => null)
   const probes = await examine({
     runtime,
     env,
     workspace,
+    enclose: (one) => around.open({ cwd: workspace, sandbox }, one),
     model,
     signal: AbortSignal.any([signal, AbortSignal.timeout(EXAMINATION_LIMIT)]),
   })

@@ -1,7 +1,18 @@
 import { normalize } from 'node:path'
 import { confinement as confinements, permissionMode, toolKind, type Confinement, type ToolCall, type ToolKind } from '@codesdkd/protocol'
 import { describe, expect, it } from 'vitest'
-import { evaluatePolicy, gatherFacts, toCommand, type PolicyContext, type PolicyFacts, type Verdict } from './policy.ts'
+import {
+  evaluatePolicy,
+  gatherFacts,
+  toCommand,
+  toPlaces,
+  type JudgedCall,
+  type PolicyContext,
+  type PolicyFacts,
+  type Verdict,
+} from './policy.ts'
+import { sampleRecord } from '../testing/record.ts'
+import { toNetworkCall } from '../network-answers.ts'
 import type { Workspace } from '../ports.ts'
 
 const call = (kind: ToolKind, more: Partial<ToolCall> = {}): ToolCall => ({ name: 'tool', kind, title: 'title', input: {}, ...more })
@@ -9,20 +20,25 @@ const inside: PolicyFacts = { readsOnly: false, insideWorkspace: true }
 const outside: PolicyFacts = { readsOnly: false, insideWorkspace: false }
 const reader: PolicyFacts = { readsOnly: true, insideWorkspace: true }
 
-/** Everything that can be asked of the policy. */
-const questions = permissionMode.options.flatMap((mode) =>
+/** Every situation that a call can be in. */
+const contexts: readonly PolicyContext[] = permissionMode.options.flatMap((mode) =>
   (['deny', 'ask'] as const).flatMap((escalation) =>
     confinements.options.flatMap((confinement) =>
-      toolKind.options.flatMap((kind) =>
-        [false, true].flatMap((escalated) =>
-          [inside, outside, reader, { readsOnly: true, insideWorkspace: false }].map((facts) => ({
-            call: call(kind, { escalated }),
-            context: { mode, escalation, confinement, facts } satisfies PolicyContext,
-          })),
-        ),
+      [false, true].flatMap((wall) =>
+        [inside, outside, reader, { readsOnly: true, insideWorkspace: false }].map((facts) => ({
+          mode,
+          escalation,
+          confinement,
+          wall,
+          facts,
+        })),
       ),
     ),
   ),
+)
+/** Everything that an agent can ask of the policy. */
+const questions = contexts.flatMap((context) =>
+  toolKind.options.flatMap((kind) => [false, true].map((escalated) => ({ call: call(kind, { escalated }), context }))),
 )
 
 const verdictsOf = (select: (question: (typeof questions)[number]) => boolean): readonly Verdict[] => {
@@ -32,7 +48,7 @@ const verdictsOf = (select: (question: (typeof questions)[number]) => boolean): 
 }
 
 describe('yolo', () => {
-  it('allows everything', () => {
+  it('allows everything that an agent can ask', () => {
     const verdicts = verdictsOf(({ context }) => context.mode === 'yolo')
     expect(new Set(verdicts.map((verdict) => JSON.stringify(verdict)))).toEqual(new Set(['{"result":"allow","rule":"yolo"}']))
   })
@@ -76,7 +92,11 @@ describe('auto', () => {
       })
   })
 
-  const table: readonly (readonly [Confinement, ToolKind, insideRule: string, outsideRule: string])[] = [
+  const table: readonly (readonly [Confinement | 'wall', ToolKind, insideRule: string, outsideRule: string])[] = [
+    ...(['read', 'search', 'think', 'execute', 'fetch', 'other'] as const).map(
+      (kind) => ['wall', kind, 'inside_confinement', 'inside_confinement'] as const,
+    ),
+    ...(['edit', 'delete', 'move'] as const).map((kind) => ['wall', kind, 'inside_confinement', 'outside_workspace'] as const),
     ['sandbox', 'read', 'inside_confinement', 'inside_confinement'],
     ['sandbox', 'search', 'inside_confinement', 'inside_confinement'],
     ['sandbox', 'think', 'inside_confinement', 'inside_confinement'],
@@ -97,15 +117,60 @@ describe('auto', () => {
 
   it('is decided for every kind under every confinement', () => {
     expect(new Set(table.map(([confinement, kind]) => `${confinement} ${kind}`)).size).toBe(
-      confinements.options.length * toolKind.options.length,
+      (confinements.options.length + 1) * toolKind.options.length,
     )
   })
 
   it.each(table)('under %s: %s', (confinement, kind, insideRule, outsideRule) => {
-    const rule = (facts: PolicyFacts) => evaluatePolicy(call(kind), { mode: 'auto', escalation: 'deny', confinement, facts })
+    const held = confinement === 'wall' ? ({ confinement: 'sandbox', wall: true } as const) : ({ confinement, wall: false } as const)
+    const rule = (facts: PolicyFacts) => evaluatePolicy(call(kind), { mode: 'auto', escalation: 'deny', ...held, facts })
     const allows = (name: string) => name === 'inside_confinement' || name === 'unconfined'
     expect(rule(inside)).toMatchObject({ result: allows(insideRule) ? 'allow' : 'deny', rule: insideRule })
     expect(rule(outside)).toMatchObject({ result: allows(outsideRule) ? 'allow' : 'deny', rule: outsideRule })
+  })
+
+  it.each([
+    ['an edit outside', call('edit'), 'writable_roots'],
+    ['an escalation', call('execute', { escalated: true }), 'writable_roots and network.allow'],
+  ])('tells what opens the wall for %s', (_what, asked, opens) => {
+    const { reason } = evaluatePolicy(asked, { mode: 'auto', escalation: 'deny', confinement: 'sandbox', wall: true, facts: outside })
+    expect(reason).toContain(opens)
+  })
+
+  it('does not mind, behind the wall, what else confines the agent', () => {
+    for (const { call: asked, context } of questions.filter((question) => question.context.wall && question.context.mode === 'auto')) {
+      expect(evaluatePolicy(asked, context)).toEqual(evaluatePolicy(asked, { ...context, confinement: 'none' }))
+    }
+  })
+})
+
+describe('a connection that the gate asks about', () => {
+  const asked: JudgedCall = toNetworkCall('gate-1', { host: 'example.com', port: 443 })
+
+  it.each([
+    ['auto', 'deny', 'deny', 'network_denied'],
+    ['auto', 'ask', 'ask', 'ask_escalation'],
+    ['ask', 'deny', 'ask', 'ask_effects'],
+    ['ask', 'ask', 'ask', 'ask_effects'],
+    ['yolo', 'deny', 'deny', 'network_denied'],
+    ['yolo', 'ask', 'deny', 'network_denied'],
+  ] as const)('in %s with escalation %s: %s', (mode, escalation, result, rule) => {
+    for (const context of contexts.filter((one) => one.mode === mode && one.escalation === escalation)) {
+      expect(evaluatePolicy(asked, context)).toMatchObject({ result, rule })
+    }
+  })
+
+  it('is denied with what can be done', () => {
+    const [context] = contexts.filter(({ mode }) => mode === 'yolo')
+    expect(context && evaluatePolicy(asked, context).reason).toContain('network.allow')
+  })
+
+  it('is nothing that a tool of the agent can pretend', () => {
+    const { gate: _gate, ...tool } = asked
+    for (const context of contexts) {
+      const plain = evaluatePolicy(call('fetch'), context)
+      expect(evaluatePolicy(tool, context)).toEqual(plain)
+    }
   })
 })
 
@@ -115,6 +180,8 @@ const workspace: Workspace = {
   gitRunsPrograms: () => Promise.resolve(false),
   gitDirectories: () => Promise.resolve(['/ws', '/ws/.git']),
 }
+
+const ws = { cwd: '/ws', writableRoots: [] }
 
 describe('gatherFacts', () => {
   it.each([
@@ -139,10 +206,32 @@ describe('gatherFacts', () => {
     ['a command that is no text', call('execute', { input: { command: ['ls'] } }), outside],
     ['a fetch', call('fetch', { input: { command: 'ls' } }), outside],
     ['another tool with a command', call('other', { input: { command: 'ls' }, locations: [{ path: 'a' }] }), inside],
-  ])('%s', async (_what, asked, facts) => expect(await gatherFacts(asked, 'ask', '/ws', workspace)).toEqual(facts))
+  ])('%s', async (_what, asked, facts) => expect(await gatherFacts(asked, 'ask', ws, workspace)).toEqual(facts))
 
   it('holds everything against a call in a directory of which nothing can be told', async () => {
-    expect(await gatherFacts(call('execute', { input: 'ls' }), 'ask', '/unknown', workspace)).toEqual(outside)
+    expect(await gatherFacts(call('execute', { input: 'ls' }), 'ask', { ...ws, cwd: '/unknown' }, workspace)).toEqual(outside)
+  })
+
+  it.each([
+    ['an edit in it', call('edit', { locations: [{ path: '/root-a/x' }] }), inside],
+    ['an edit of one place in it and one in the workspace', call('edit', { locations: [{ path: '/root-a/x' }, { path: 'b' }] }), inside],
+    ['an edit of a neighbour with the same beginning', call('edit', { locations: [{ path: '/root-ab/x' }] }), outside],
+    ['an edit that leads out of it', call('edit', { locations: [{ path: '/root-a/../etc/x' }] }), outside],
+    ['a read in it, which is no read of the workspace', call('read', { locations: [{ path: '/root-a/x' }] }), inside],
+    ['a reader in it', call('execute', { input: { command: 'cat /root-a/x' } }), outside],
+  ])('with a writable root: %s', async (_what, asked, facts) => {
+    expect(await gatherFacts(asked, 'ask', { cwd: '/ws', writableRoots: ['/root-a', '/root-b'] }, workspace)).toEqual(facts)
+  })
+})
+
+describe('toPlaces', () => {
+  const sandbox = { mode: 'auto', walled: true, writableRoots: ['/a'], readableRoots: ['/b'], networkAllow: [] } as const
+
+  it.each([
+    [true, ['/a']],
+    [false, []],
+  ])('knows writable roots only behind a wall (%j)', (walled, writableRoots) => {
+    expect(toPlaces(sampleRecord('s', { cwd: '/ws', sandbox: { ...sandbox, walled } }))).toEqual({ cwd: '/ws', writableRoots })
   })
 })
 

@@ -1,13 +1,13 @@
 import { resolve } from 'node:path'
 import type { Confinement, PermissionMode, ToolCall, ToolKind } from '@codesdkd/protocol'
-import type { Workspace } from '../ports.ts'
+import type { NativeCall, SessionRecord, Workspace } from '../ports.ts'
 import { isInside, pathFrom, readsOnly } from './readers.ts'
 
 /** What is true of a call in the world; found by `gatherFacts`, so that the policy itself stays pure. */
 export interface PolicyFacts {
   /** It certainly changes nothing and reads nothing outside the workspace. */
   readonly readsOnly: boolean
-  /** Every location it names is inside the workspace, and it names at least one. */
+  /** Every location it names is inside the workspace or a root that the session may write, and it names at least one. */
   readonly insideWorkspace: boolean
 }
 
@@ -16,8 +16,13 @@ export interface PolicyContext {
   /** What `auto` does with a call that would leave the confinement. */
   readonly escalation: 'deny' | 'ask'
   readonly confinement: Confinement
+  /** The whole agent runs behind the wall: what gets past the policy is still held by the system. */
+  readonly wall: boolean
   readonly facts: PolicyFacts
 }
+
+/** A call as it is judged; `gate` tells the questions of the wall itself from the agent's own tools. */
+export type JudgedCall = Omit<NativeCall, 'id'>
 
 export type PolicyRule =
   | 'read_only'
@@ -39,7 +44,8 @@ export interface Verdict {
 }
 
 /** Decides one call before anyone is asked. Pure and total; the same call in the same context has the same verdict. */
-export function evaluatePolicy(call: ToolCall, context: PolicyContext): Verdict {
+export function evaluatePolicy(call: JudgedCall, context: PolicyContext): Verdict {
+  if (call.gate === 'network') return evaluateConnection(context)
   switch (context.mode) {
     case 'yolo':
       return { result: 'allow', rule: 'yolo' }
@@ -52,6 +58,21 @@ export function evaluatePolicy(call: ToolCall, context: PolicyContext): Verdict 
   }
 }
 
+/** A host that the session does not allow: the wall stands in every mode, so that only a person can open it. */
+function evaluateConnection(context: PolicyContext): Verdict {
+  const reason = toHostsDenied(context)
+  if (reason !== null) return { result: 'deny', rule: 'network_denied', reason }
+  return { result: 'ask', rule: context.mode === 'ask' ? 'ask_effects' : 'ask_escalation', reason: 'It wants to reach this host.' }
+}
+
+/** Why hosts that the session does not allow are denied; null where a person is asked about each of them. */
+export function toHostsDenied({ mode, escalation }: Pick<PolicyContext, 'mode' | 'escalation'>): string | null {
+  const asks = mode === 'ask' || (mode === 'auto' && escalation === 'ask')
+  return asks
+    ? null
+    : 'This host is not allowed in this session. Work with what is in the workspace, or tell the user, who may open the session with network.allow.'
+}
+
 /** Only what certainly reads inside the workspace runs unasked. */
 function evaluateAsk(call: ToolCall, facts: PolicyFacts): Verdict {
   if (call.escalated === true) return { result: 'ask', rule: 'ask_escalation', reason: 'It asks to leave its sandbox.' }
@@ -59,10 +80,10 @@ function evaluateAsk(call: ToolCall, facts: PolicyFacts): Verdict {
 }
 
 /** What stays inside the confinement runs; what would leave it is denied, or asked where the session says so. */
-function evaluateAuto(call: ToolCall, { escalation, confinement, facts }: PolicyContext): Verdict {
-  const exit = call.escalated === true ? 'escalation_denied' : exitOf(call.kind, confinement, facts)
-  if (exit === null) return { result: 'allow', rule: isHeld(call.kind, confinement) ? 'inside_confinement' : 'unconfined' }
-  const reason = exits[exit]
+function evaluateAuto(call: ToolCall, { escalation, confinement, wall, facts }: PolicyContext): Verdict {
+  const exit = call.escalated === true ? 'escalation_denied' : wall ? exitOfWall(call.kind, facts) : exitOf(call.kind, confinement, facts)
+  if (exit === null) return { result: 'allow', rule: wall || isHeld(call.kind, confinement) ? 'inside_confinement' : 'unconfined' }
+  const reason = (wall ? wallReasons[exit] : undefined) ?? exits[exit]
   return escalation === 'ask' ? { result: 'ask', rule: 'ask_escalation', reason } : { result: 'deny', rule: exit, reason }
 }
 
@@ -105,7 +126,20 @@ function exitOf(kind: ToolKind, confinement: Confinement, facts: PolicyFacts): E
   }
 }
 
-const fileKinds: ReadonlySet<ToolKind> = new Set(['read', 'search', 'edit', 'delete', 'move'])
+/** What the wall would refuse anyhow is said before it is tried. Hosts are judged one by one, by the gate that leads to them. */
+function exitOfWall(kind: ToolKind, { insideWorkspace }: PolicyFacts): Exit | null {
+  return changingKinds.has(kind) && !insideWorkspace ? 'outside_workspace' : null
+}
+
+const wallReasons: Partial<Record<Exit, string>> = {
+  escalation_denied:
+    'The sandbox of this session stands for every call. Do it inside the workspace without elevated permissions, or tell the user, who may open the session with writable_roots and network.allow.',
+  outside_workspace:
+    'Nothing outside the workspace can be written in this session. Use a path inside the workspace, or tell the user, who may open the session with writable_roots.',
+}
+
+const changingKinds: ReadonlySet<ToolKind> = new Set(['edit', 'delete', 'move'])
+const fileKinds: ReadonlySet<ToolKind> = new Set(['read', 'search', ...changingKinds])
 
 /** Whether the confinement has a say over this kind of call. */
 function isHeld(kind: ToolKind, confinement: Confinement): boolean {
@@ -121,19 +155,31 @@ function isHeld(kind: ToolKind, confinement: Confinement): boolean {
   }
 }
 
+export interface Places {
+  /** The session's, and the root of its workspace. */
+  readonly cwd: string
+  /** What else the session's wall lets it write: real paths. Empty without a wall. */
+  readonly writableRoots: readonly string[]
+}
+
+export function toPlaces({ cwd, sandbox }: Pick<SessionRecord, 'cwd' | 'sandbox'>): Places {
+  return { cwd, writableRoots: sandbox.walled ? sandbox.writableRoots : [] }
+}
+
 /**
- * Looks at the world for one call, as far as the mode asks about it. `cwd` is the session's and the root of its workspace.
- * Never rejects: what cannot be told counts against the call.
+ * Looks at the world for one call, as far as the mode asks about it. Never rejects: what cannot be told counts against the call.
  */
-export async function gatherFacts(call: ToolCall, mode: PermissionMode, cwd: string, workspace: Workspace): Promise<PolicyFacts> {
+export async function gatherFacts(call: ToolCall, mode: PermissionMode, places: Places, workspace: Workspace): Promise<PolicyFacts> {
   if (mode === 'yolo') return { readsOnly: false, insideWorkspace: false }
-  const root = await workspace.realPath(cwd)
+  const root = await workspace.realPath(places.cwd)
   if (root === null) return { readsOnly: false, insideWorkspace: false }
-  const insideWorkspace = await locationsInside(call, root, workspace)
+  const locations = await realLocations(call, root, workspace)
+  const areInside = (roots: readonly string[]) => locations !== null && locations.every((path) => roots.some((one) => isInside(one, path)))
+  const insideWorkspace = areInside([root, ...places.writableRoots])
   switch (call.kind) {
     case 'read':
     case 'search':
-      return { readsOnly: insideWorkspace, insideWorkspace }
+      return { readsOnly: areInside([root]), insideWorkspace }
     case 'execute': {
       const command = mode === 'ask' ? toCommand(call.input) : null
       return {
@@ -153,11 +199,11 @@ export async function gatherFacts(call: ToolCall, mode: PermissionMode, cwd: str
   }
 }
 
-/** A tool may take `link/..` for what stands before the link or for the parent of its target; it must be inside either way. */
-async function locationsInside(call: ToolCall, root: string, workspace: Workspace): Promise<boolean> {
+/** A tool may take `link/..` for what stands before the link or for the parent of its target: both. Null where one cannot be told, or none is named. */
+async function realLocations(call: ToolCall, root: string, workspace: Workspace): Promise<readonly string[] | null> {
   const paths = (call.locations ?? []).flatMap(({ path }) => [pathFrom(root, path), resolve(root, path)])
   const real = await Promise.all(paths.map((path) => workspace.realPath(path)))
-  return real.length > 0 && real.every((path) => path !== null && isInside(root, path))
+  return real.length > 0 && real.every((path) => path !== null) ? real : null
 }
 
 /** Input fields of the agents' shell tools that change nothing about what a command can touch. */

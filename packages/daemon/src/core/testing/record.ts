@@ -1,4 +1,5 @@
 import type { SessionRecord } from '../ports.ts'
+import { noSandbox } from '../session-sandbox.ts'
 
 /** A session as it was made; what a test does not mind about is the same everywhere. */
 export function sampleRecord(sessionId: string, changes: Partial<SessionRecord> = {}): SessionRecord {
@@ -15,6 +16,7 @@ export function sampleRecord(sessionId: string, changes: Partial<SessionRecord> 
     isolationMode: 'subprocess',
     trustWorkspace: false,
     confinement: 'sandbox',
+    sandbox: noSandbox,
     runtimeConfig: {},
     approvalTimeoutMs: null,
     title: null,

@@ -5,12 +5,13 @@ import type { Event } from '@codesdkd/protocol'
 import { openStorage, type Storage } from '../../storage/storage.ts'
 import type { Verdict } from '../call-events.ts'
 import { canonicalHash, inputHash } from '../input-hash.ts'
-import type { ArtifactStore, EventLog, NativeCall, Outcome, Runtime, RuntimeSession, TaskHost, SessionRecord } from '../ports.ts'
+import type { ArtifactStore, EventLog, NativeCall, Outcome, Planted, Runtime, RuntimeSession, TaskHost, SessionRecord } from '../ports.ts'
 import { createMasker } from '../redaction/redact.ts'
 import { toCreated } from '../session-record.ts'
 import { Session, type SessionWorld } from '../session.ts'
 import { Seats } from '../seats.ts'
 import { Slots } from '../slots.ts'
+import { sampleAgentEnv } from './env.ts'
 import { sampleRecord } from './record.ts'
 
 export const record = sampleRecord('s', { permissionMode: 'ask', isolationLevel: 'namespaced', cwd: '/' })
@@ -42,6 +43,8 @@ export interface StageOptions {
   readonly approvalTimeoutMs?: number
   /** Default: everything fits. */
   readonly checkAnswer?: SessionWorld['checkAnswer']
+  /** What the second look at the configuration finds. Default: nothing. */
+  readonly planted?: readonly Planted[]
 }
 
 export async function createStage(options: StageOptions): Promise<Stage> {
@@ -67,6 +70,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     judge: judge ?? (() => Promise.resolve({ result: 'ask', rule: 'test' })),
     checkCwd: (cwd) => Promise.resolve(cwd),
     checkAnswer: options.checkAnswer ?? (() => []),
+    watchConfiguration: () => Promise.resolve(() => Promise.resolve(options.planted ?? [])),
     observer: (event) => {
       events.push(event)
       for (const wake of waiting) wake()
@@ -79,7 +83,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     {
       record: { ...record, permissionMode },
       runtime: toRuntime(run, dispose),
-      environment: () => Promise.resolve({ executable: null, home: '/', shared: false, variables: {}, offlineUrl: null }),
+      environment: () => Promise.resolve(sampleAgentEnv()),
       masker: createMasker(secrets),
     },
     world,
@@ -131,6 +135,7 @@ export function silentRuntime(): Runtime {
     capabilities: capabilities as unknown as Runtime['capabilities'],
     credentialVariables: [],
     homeVariables: [],
+    secretVariables: () => [],
     health: refuse,
     authStatus: refuse,
     open: refuse,

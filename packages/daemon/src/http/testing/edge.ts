@@ -46,6 +46,7 @@ export async function openEdge(change: (context: HttpContext) => Partial<HttpCon
       startup: { total: 1 },
       state: () => 'ready',
       limits: { tasks_running: 32 },
+      sandbox: { mode: 'auto', available: true, kind: 'bubblewrap' },
       issues: () => [],
     },
     sessions: scriptedSessions(calls),

@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises'
+import { mkdir, readFile, readdir, realpath, rename, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
 import { expect, test } from 'vitest'
 import { approve, deny, openStage, runTurn, spoken } from '../../../../../test/fixtures/stage.ts'
@@ -9,7 +9,7 @@ import type { AgentEntry } from './agent-config.ts'
 import { parseAgentEntry } from './agent-config.ts'
 import { toSupportedRuntime } from './configured.ts'
 import { RuntimeFailure } from '../../core/ports.ts'
-import type { Observation } from '../../core/ports.ts'
+import type { Command, Enclosure, Observation, Route } from '../../core/ports.ts'
 import type { RuntimeOptions } from '../runtime-options.ts'
 
 /** These tests drive a scripted agent: they show what no real agent can be made to do at a given moment. */
@@ -20,12 +20,33 @@ interface Options {
   readonly agent?: StandInOptions
   readonly entry?: Partial<AgentEntry>
   readonly runtime?: Partial<RuntimeOptions>
+  readonly walled?: boolean
 }
 
-function openStandIn({ agent = {}, entry = {}, runtime = {} }: Options = {}): Promise<Stage> {
+function openStandIn({ agent = {}, entry = {}, runtime = {}, walled = false }: Options = {}): Promise<Stage> {
   const args = [standIn, JSON.stringify(agent)]
   const supported = toSupportedRuntime(parseAgentEntry({ name: 'stand-in', command: process.execPath, args, ...entry }))
-  return openStage({ runtime: { ...supported, create: (options) => supported.create({ ...options, ...runtime }) }, scenarios: [] })
+  return openStage({ runtime: { ...supported, create: (options) => supported.create({ ...options, ...runtime }) }, scenarios: [], walled })
+}
+
+/** The enclosure of a stage, and what is asked of it; its ways lead nowhere. */
+function toNoted({ env }: Stage) {
+  const routes: Route[] = []
+  const hosts: string[] = []
+  const commands: Command[] = []
+  const enclosure: Enclosure = {
+    ...env.enclosure,
+    open(route) {
+      routes.push(route)
+      return { url: `http://gateway/${route.name}`, placeholder: 'placeholder' }
+    },
+    allow: (names) => void hosts.push(...names),
+    enclose(command) {
+      commands.push(command)
+      return env.enclosure.enclose(command)
+    },
+  }
+  return { enclosure, routes, hosts, commands }
 }
 
 const script = (...steps: readonly Step[]): string => JSON.stringify(steps)
@@ -304,21 +325,31 @@ test('an agent that does not stop is killed', async () => {
   expect(session.alive).toBe(false)
 })
 
-test('a stop ends what the turn left running beside the agent', async () => {
-  await using stage = await openStandIn()
-  await using session = await stage.open()
-  const nap = `${7000 + process.pid}.25`
-  const turn = await runTurn(
-    session,
-    script({ leave: ['sleep', nap] }, say('Well.'), { wait: 'cancel' }, { end: { stopReason: 'cancelled' } }),
-    {
+test.each([false, true])(
+  'a turn ends what it left running beside the agent, and not what belongs to the agent (walled: %s)',
+  async (walled) => {
+    const modules = path.join(import.meta.dirname, '../../../../../node_modules')
+    await using stage = await openStandIn({ walled, entry: { readable: [modules] } })
+    await using session = await stage.open()
+    const [left, kept] = [0, 1].map((index) => `${7000 + process.pid}.${Number(walled)}${index}25`) as [string, string]
+    const running = async () => [await sleeps(left), await sleeps(kept)]
+    const steps = [{ leave: ['sleep', left] }, { keep: ['sleep', kept] }, say('Well.')] satisfies readonly Step[]
+    const seen: (readonly boolean[])[] = []
+    const turn = await runTurn(session, script(...steps, { wait: 'cancel' }, { end: { stopReason: 'cancelled' } }), {
+      async onObservation({ kind }) {
+        if (kind !== 'event' || seen.length > 0) return
+        await expect.poll(running).toEqual([true, true])
+        seen.push(await running())
+      },
       stopAt: ({ kind }) => kind === 'event',
-    },
-  )
-  expect(turn.outcome.status).toBe('stopped')
-  expect(session.alive).toBe(true)
-  expect(await sleeps(nap)).toBe(false)
-})
+    })
+    expect([turn.outcome.status, session.alive, seen]).toEqual(['stopped', true, [[true, true]]])
+    expect(await running()).toEqual([false, true])
+    expect(spoken(await runTurn(session, 'more'))).toBe('heard: more')
+    await session[Symbol.asyncDispose]()
+    await expect.poll(running).toEqual([false, false])
+  },
+)
 
 // ---------------------------------------------------------------- faults
 
@@ -426,31 +457,100 @@ test('the mode of the entry is set, and set again after the agent changed it', a
   expect(JSON.parse(spoken(await runTurn(session, script({ tell: 'session' }))))).toMatchObject({ modeId: 'strict' })
 })
 
-test('MCP servers are passed on in the words of the protocol', async () => {
+test('MCP servers are passed on in the words of the protocol, without their secrets', async () => {
   await using stage = await openStandIn({ agent: { capabilities: { mcpCapabilities: { http: true } } } })
   const notes = { command: 'node', args: ['notes.js'], env: { A: 'b' } }
-  const remote = { url: 'http://127.0.0.1:1/mcp', bearer_token_env_var: 'TOKEN' }
-  const variables = { ...stage.env.variables, TOKEN: 'secret' }
-  await using session = await stage.open({ runtimeConfig: { mcp_servers: { notes, remote } } }, { variables })
+  const remote = { url: 'http://127.0.0.1:1/mcp', headers: { 'X-Key': 'header' }, bearer_token_env_var: 'TOKEN' }
+  const { enclosure, routes } = toNoted(stage)
+  const env = { credentials: { TOKEN: 'secret' }, enclosure }
+  await using session = await stage.open({ runtimeConfig: { mcp_servers: { notes, remote, Remote: { url: remote.url } } } }, env)
   const told = JSON.parse(spoken(await runTurn(session, script({ tell: 'session' }))))
-  expect(told.variables).not.toContain('TOKEN')
-  expect(told).toMatchObject({
-    mcpServers: [
-      { name: 'notes', command: 'node', args: ['notes.js'], env: [{ name: 'A', value: 'b' }] },
-      { type: 'http', name: 'remote', url: 'http://127.0.0.1:1/mcp', headers: [{ name: 'Authorization', value: 'Bearer secret' }] },
-    ],
-  })
+  expect(told.variables).not.toHaveProperty('TOKEN')
+  const headers = [{ name: 'Authorization', value: 'Bearer placeholder' }]
+  expect(told.mcpServers).toEqual([
+    { name: 'notes', command: 'node', args: ['notes.js'], env: [{ name: 'A', value: 'b' }] },
+    { type: 'http', name: 'remote', url: 'http://gateway/mcp-1-remote', headers },
+    { type: 'http', name: 'Remote', url: 'http://gateway/mcp-2-remote', headers },
+  ])
+  const route = { dialect: 'mcp', upstream: remote.url }
+  expect(routes).toEqual([
+    { ...route, name: 'mcp-1-remote', credential: { kind: 'bearer', secret: 'secret' }, headers: { 'X-Key': 'header' } },
+    { ...route, name: 'mcp-2-remote', credential: null, headers: {} },
+  ])
   expect(await failureAtStart({}, { runtimeConfig: { mcp_servers: { remote } } })).toMatchObject({ code: 'agent_start_failed' })
 })
 
-test('a key reaches the agent under the name of the entry, and under no other', async () => {
-  await using stage = await openStandIn({ entry: { key_variable: 'MODEL_KEY', credential_variables: ['OTHER_KEY'] } })
-  const variables = { ...stage.env.variables, OWN_KEY: 'one', OTHER_KEY: 'two' }
-  await using session = await stage.open({ runtimeConfig: { env_key: 'OWN_KEY' } }, { variables, offlineUrl: null })
-  const { variables: told } = JSON.parse(spoken(await runTurn(session, script({ tell: 'session' }))))
-  expect(told).toContain('MODEL_KEY')
-  expect(told).not.toContain('OWN_KEY')
-  expect(told).not.toContain('OTHER_KEY')
+// ---------------------------------------------------------------- keys
+
+const keyed = { base_url_variable: 'MODEL_URL', key_variable: 'MODEL_KEY', credential_variables: ['OTHER_KEY', 'MORE_KEY'] }
+const credentials = { OWN_KEY: 'one', OTHER_KEY: 'two' }
+
+test.each([
+  ['of the session', {}, { base_url: 'http://model/v1', env_key: 'OWN_KEY' }, { upstream: 'http://model/v1', secret: 'one' }],
+  ['of the entry', { base_url: 'http://provider/v1' }, {}, { upstream: 'http://provider/v1', secret: 'two' }],
+])('with a base URL %s the agent gets what stands for its key, and no key', async (_, more, runtimeConfig, { upstream, secret }) => {
+  await using stage = await openStandIn({ entry: { ...keyed, ...more, dialect: 'responses' } })
+  const { enclosure, routes } = toNoted(stage)
+  await using session = await stage.open({ runtimeConfig }, { credentials, offlineUrl: null, enclosure })
+  const { variables } = JSON.parse(spoken(await runTurn(session, script({ tell: 'session' }))))
+  expect(variables).toMatchObject({ MODEL_URL: 'http://gateway/model', MODEL_KEY: 'placeholder' })
+  expect(Object.keys(variables)).not.toEqual(expect.arrayContaining([expect.stringMatching(/OWN_KEY|OTHER_KEY|MORE_KEY/)]))
+  expect(routes).toEqual([{ name: 'model', dialect: 'responses', upstream, credential: { kind: 'key', secret } }])
+})
+
+test('offline the agent gets the model of this machine, without a key', async () => {
+  await using stage = await openStandIn({ entry: { ...keyed, base_url: 'http://provider/v1' } })
+  const { enclosure, routes } = toNoted(stage)
+  await using session = await stage.open({}, { credentials, enclosure })
+  expect(session.alive).toBe(true)
+  expect(routes).toEqual([{ name: 'model', dialect: 'chat_completions', upstream: `${stage.model.url}/v1`, credential: null }])
+})
+
+test('without a base URL the agent holds its key, under the name of the entry and no other', async () => {
+  await using stage = await openStandIn({ entry: keyed })
+  const { enclosure, routes } = toNoted(stage)
+  const told = async (runtimeConfig: Record<string, unknown>) => {
+    await using session = await stage.open({ runtimeConfig }, { credentials, offlineUrl: null, enclosure })
+    const { variables } = JSON.parse(spoken(await runTurn(session, script({ tell: 'session' }))))
+    return Object.entries(variables).filter(([name]) => name.endsWith('_KEY'))
+  }
+  expect(await told({ env_key: 'OWN_KEY' })).toEqual([['MODEL_KEY', 'one']])
+  expect(await told({})).toEqual([['MODEL_KEY', 'two']])
+  expect(routes).toEqual([])
+})
+
+test('a key that is named and not there is told', async () => {
+  await using stage = await openStandIn({ entry: keyed })
+  const opened = stage.open({ runtimeConfig: { env_key: 'NONE' } }, { credentials, offlineUrl: null })
+  await expect(opened).rejects.toMatchObject({ failure: { code: 'auth_required', message: expect.stringContaining('NONE') } })
+})
+
+test('what the agent needs of the host, and where it may go, is told to what stands around it', async () => {
+  await using stage = await openStandIn({
+    entry: { readable: ['/opt/library'], hosts: ['login.example.com'], login_files: ['.own/login', '.own/none'] },
+  })
+  const { enclosure, commands, hosts } = toNoted(stage)
+  const [theirs, own] = [path.join(stage.root, 'theirs'), path.join(stage.root, 'own')]
+  await mkdir(path.join(theirs, '.own'), { recursive: true })
+  await writeFile(path.join(theirs, '.own', 'login'), '{"token":"old","expires":1}')
+  const env = {
+    enclosure,
+    offlineUrl: null,
+    login: { home: theirs, variables: { HOME: theirs } },
+    variables: { ...stage.env.variables, HOME: own },
+  }
+  {
+    await using session = await stage.open({}, env)
+    expect(spoken(await runTurn(session, 'hello'))).toBe('heard: hello')
+    expect(hosts).toEqual(['login.example.com'])
+    expect(commands[0]?.readable).toEqual(expect.arrayContaining(['/opt/library', standIn, process.execPath]))
+    expect(commands[0]?.writable).toEqual([path.join(await realpath(theirs), '.own', 'login')])
+    expect(await readFile(path.join(own, '.own', 'login'), 'utf8')).toContain('old')
+    // As agents do that replace files.
+    await writeFile(path.join(own, '.own', 'draft'), '{"token":"new","expires":2}')
+    await rename(path.join(own, '.own', 'draft'), path.join(own, '.own', 'login'))
+  }
+  expect(await readFile(path.join(theirs, '.own', 'login'), 'utf8')).toContain('new')
 })
 
 test.each(['initialize', 'session/new'])('an agent that ends at %s says why', async (diesAt) => {

@@ -1,6 +1,7 @@
 import type { AuthStatus, TaskError } from '@codesdkd/protocol'
 import { RuntimeFailure } from '../../core/ports.ts'
-import type { Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../core/ports.ts'
+import type { AgentEnv, Runtime, RuntimeSession, SessionSpec } from '../../core/ports.ts'
+import { openServers } from './mcp.ts'
 import { openConversation } from './open.ts'
 import type { OpenedConversation } from './open.ts'
 import type { AcpConfig, AcpProfile, Launch } from './profile.ts'
@@ -12,7 +13,7 @@ import { launch, readPackagedVersion, readVersion, toStartFailure } from '../lau
 import { killMarked } from '../leftovers.ts'
 import { processMark } from '../process.ts'
 import type { AgentProcess } from '../process.ts'
-import { toTokenVariables } from '../runtime-config.ts'
+import { toSecretVariables } from '../runtime-config.ts'
 import type { RuntimeOptions } from '../runtime-options.ts'
 
 /** A runtime for any agent that speaks the Agent Client Protocol: one process for each live session. */
@@ -22,6 +23,7 @@ export function createAcpRuntime<Config extends AcpConfig>(profile: AcpProfile<C
     name,
     capabilities: profile.capabilities,
     credentialVariables: profile.credentialVariables,
+    secretVariables: toSecretVariables,
     homeVariables: profile.homeVariables,
     parseConfig: (config) => toRecord(profile.parseConfig(config)),
     async health(env, signal) {
@@ -51,7 +53,7 @@ function toRecord(config: object): Record<string, unknown> {
 
 interface SessionOptions extends RuntimeOptions {
   readonly spec: SessionSpec
-  readonly env: RuntimeEnv
+  readonly env: AgentEnv
   readonly signal: AbortSignal
 }
 
@@ -64,7 +66,8 @@ async function openSession<Config extends AcpConfig>(profile: AcpProfile<Config>
   const launched = stack.use(await profile.prepare({ env, spec, config, mark }))
   // Of what the agent leaves behind nothing is left: not when it was not even opened, and before its files are removed.
   stack.defer(async () => void (await killMarked(processMark, mark)))
-  const process = stack.use(await start(profile, launched, toAgentVariables(launched, config), mark, options))
+  const servers = openServers(config, env)
+  const process = stack.use(await start(profile, launched, mark, options))
   let session: AcpSession | null = null
   let heard = performance.now()
   // What is said before the first turn is said to nobody: the agent introduces itself, or repeats an earlier conversation.
@@ -80,7 +83,7 @@ async function openSession<Config extends AcpConfig>(profile: AcpProfile<Config>
   })
   const conversation = await converse(rpc, profile, {
     spec,
-    config,
+    servers,
     launch: launched,
     silentFor: () => performance.now() - heard,
     signal: AbortSignal.any([signal, deadline]),
@@ -98,6 +101,7 @@ async function openSession<Config extends AcpConfig>(profile: AcpProfile<Config>
     launch: launched,
     ...conversation,
     cwd: spec.cwd,
+    walled: env.enclosure.walled,
     mark,
     resources: stack.move(),
     ...(interruptGraceMs === undefined ? {} : { interruptGraceMs }),
@@ -118,19 +122,23 @@ function converse<Config extends AcpConfig>(
 
 function start<Config extends AcpConfig>(
   profile: AcpProfile<Config>,
-  { args, cwd, secret }: Launch,
-  variables: Launch['variables'],
+  { args, cwd, variables, readable, writable }: Launch,
   mark: string,
   { spec, env, ledger, stopGraceMs }: SessionOptions,
 ): Promise<AgentProcess> {
-  const common = { agent: profile.displayName, executable: env.executable, args, cwd: cwd ?? spec.cwd, env: variables, mark, ledger }
-  return launch({ ...common, ...(secret === undefined ? {} : { secret }), ...(stopGraceMs === undefined ? {} : { stopGraceMs }) })
-}
-
-// The agent gets the tokens of its MCP servers in headers; what is in its environment its commands see as well.
-function toAgentVariables({ variables }: Launch, config: AcpConfig): Launch['variables'] {
-  const tokens = toTokenVariables(config.mcp_servers)
-  return Object.fromEntries(Object.entries(variables).filter(([name]) => !tokens.includes(name)))
+  return launch({
+    agent: profile.displayName,
+    executable: env.executable,
+    enclosure: env.enclosure,
+    args,
+    cwd: cwd ?? spec.cwd,
+    env: variables,
+    ...(readable === undefined ? {} : { readable }),
+    ...(writable === undefined ? {} : { writable }),
+    mark,
+    ledger,
+    ...(stopGraceMs === undefined ? {} : { stopGraceMs }),
+  })
 }
 
 async function toFailure(agent: string, error: unknown, process: AgentProcess): Promise<RuntimeFailure> {

@@ -4,6 +4,7 @@ import * as path from 'node:path'
 import { Problem } from '@codesdkd/protocol'
 import { expect, test } from 'vitest'
 import { parseAgentEntry, parseAgentOption } from './agent-config.ts'
+import { sampleEnv } from '../../core/testing/env.ts'
 import { toSupportedRuntime } from './configured.ts'
 
 const options = { ledger: { started: () => {}, ended: () => {} }, newId: () => 'id' }
@@ -45,6 +46,36 @@ test('a base URL and a key are taken only where the entry says how to tell them'
   expect(() => silent.parseConfig?.(config)).toThrow(/base_url and env_key/)
 })
 
+test('where a key cannot be kept from an agent is told', () => {
+  const notes = (more: object) =>
+    toSupportedRuntime(parseAgentEntry({ name: 'a', command: 'a', ...more }))
+      .create(options)
+      .capabilities.notes?.join(' ')
+  const variables = { base_url_variable: 'URL', key_variable: 'KEY' }
+  expect(notes({})).toContain('Its key is in its environment')
+  expect(notes(variables)).toContain('Where a session names no base_url, its key is in its environment')
+  expect(notes({ ...variables, base_url: 'https://model.example/v1' })).not.toContain('key')
+})
+
+test.each([
+  { base_url: 'https://model.example/v1' },
+  { base_url_variable: 'URL' },
+  { base_url_variable: 'URL', key_variable: 'KEY', base_url: 'https://key@model.example' },
+  { dialect: 'mcp' },
+  { hosts: ['https://model.example'] },
+  { readable: ['lib'] },
+])('%j is no entry', (more) => {
+  expect(() => parseAgentEntry({ name: 'a', command: 'a', ...more })).toThrow(Problem)
+})
+
+test('the variables with secrets are those that the configuration names, checked or not', () => {
+  const { secretVariables } = toSupportedRuntime(parseAgentEntry({ name: 'a', command: 'a' })).create(options)
+  const remote = { url: 'http://127.0.0.1:1', bearer_token_env_var: 'TOKEN' }
+  expect(secretVariables({ envKey: 'KEY', mcp_servers: { remote } })).toEqual(['KEY', 'TOKEN'])
+  expect(secretVariables({ env_key: 1, mcpServers: { remote }, more: 2 })).toEqual(['TOKEN'])
+  expect(secretVariables({ env_key: 'KEY', mcp_servers: 'none' })).toEqual(['KEY'])
+})
+
 test('an agent is looked for by its absolute path or on the PATH, and nowhere else', async () => {
   const find = (command: string) =>
     toSupportedRuntime(parseAgentEntry({ name: 'a', command })).findExecutable({ configured: null, installed: null, searchPath: '/bin' })
@@ -58,10 +89,11 @@ test('a login is seen by its file or its variable, and is never looked into', as
   const entry = parseAgentEntry({ name: 'a', command: 'sh', login_files: ['.a/login'], credential_variables: ['A_KEY'] })
   const { authStatus } = toSupportedRuntime(entry).create(options)
   const home = await mkdtemp(path.join(tmpdir(), 'agent-login-'))
-  const env = { executable: null, home, shared: true, variables: { HOME: home }, offlineUrl: null }
+  const variables = { HOME: home }
+  const env = sampleEnv({ home, shared: true, variables })
   try {
     expect(await authStatus(env)).toMatchObject({ logged_in: false, login_hint: expect.stringContaining('A_KEY') })
-    expect(await authStatus({ ...env, variables: { HOME: home, A_KEY: 'key' } })).toMatchObject({
+    expect(await authStatus({ ...env, credentials: { A_KEY: 'key' } })).toMatchObject({
       logged_in: true,
       account_label: 'API key',
     })

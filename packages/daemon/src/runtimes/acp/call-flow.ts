@@ -205,6 +205,7 @@ function toCall(hooks: CallHooks, { cwd }: AcpState, { id, tool }: AcpCall, opti
   return { ...(hooks.toCall ?? toNativeCall)(tool, { cwd, options }), id }
 }
 
-function toResult(hooks: CallHooks, { cwd }: AcpState, { tool }: AcpCall): CallResult {
-  return (hooks.toResult ?? toCallResult)(tool, { cwd, options: [] })
+function toResult(hooks: CallHooks, { cwd, walled }: AcpState, { tool }: AcpCall): CallResult {
+  const result = (hooks.toResult ?? toCallResult)(tool, { cwd, options: [] })
+  return walled && result.executionEnv === 'host' ? { ...result, executionEnv: 'sandbox' } : result
 }

@@ -1,15 +1,15 @@
 import * as path from 'node:path'
 import { Problem, capabilities } from '@codesdkd/protocol'
 import type { AuthStatus, Capabilities } from '@codesdkd/protocol'
-import * as z from 'zod'
 import type { Runtime, RuntimeEnv } from '../../core/ports.ts'
 import { createAcpRuntime } from './acp.ts'
 import type { AgentEntry } from './agent-config.ts'
-import type { AcpProfile, Launch, PrepareContext } from './profile.ts'
+import { configuredConfig, hasLogin, prepareConfigured } from './configured-launch.ts'
+import type { ConfiguredConfig } from './configured-launch.ts'
+import type { AcpProfile } from './profile.ts'
 import { findOnPath } from '../executable.ts'
 import type { ExecutableOptions } from '../executable.ts'
-import { anyExists } from '../login-file.ts'
-import { baseUrl, mcpServers, parseRuntimeConfig, variableName } from '../runtime-config.ts'
+import { parseRuntimeConfig } from '../runtime-config.ts'
 import type { RuntimeOptions } from '../runtime-options.ts'
 
 /** An agent of the configuration, in the form of the table of runtimes. Nothing of it is ours to install or to log in to. */
@@ -33,11 +33,6 @@ function findCommand(command: string, searchPath: string): Promise<string | null
   return command.includes(path.sep) ? Promise.resolve(null) : findOnPath(command, searchPath)
 }
 
-const offlineKey = 'offline'
-
-const runtimeConfig = z.strictObject({ base_url: baseUrl.optional(), env_key: variableName.optional(), mcp_servers: mcpServers.optional() })
-type ConfiguredConfig = z.infer<typeof runtimeConfig>
-
 function toProfile(entry: AgentEntry): AcpProfile<ConfiguredConfig> {
   const { name, credential_variables: credentialVariables, mode, after_denial: after } = entry
   return {
@@ -50,7 +45,7 @@ function toProfile(entry: AgentEntry): AcpProfile<ConfiguredConfig> {
     // How an agent that nobody knows takes `--version` is not known either.
     versionPattern: entry.version_pattern === undefined ? null : new RegExp(entry.version_pattern),
     readAuth: (env) => readAuth(entry, env),
-    prepare: (context) => Promise.resolve(toLaunch(entry, context)),
+    prepare: (context) => prepareConfigured(entry, context),
     toMode: () => mode ?? null,
     denial: { after },
   }
@@ -58,57 +53,31 @@ function toProfile(entry: AgentEntry): AcpProfile<ConfiguredConfig> {
 
 /** Only what the entry says how to tell the agent can be configured. Throws `Problem('invalid_request')`. */
 function parseConfig(entry: AgentEntry, config: Readonly<Record<string, unknown>>): ConfiguredConfig {
-  const parsed = parseRuntimeConfig(runtimeConfig, config)
+  const parsed = parseRuntimeConfig(configuredConfig, config)
   const missing = [
     ...(parsed.base_url !== undefined && entry.base_url_variable === undefined ? ['base_url'] : []),
     ...(parsed.env_key !== undefined && entry.key_variable === undefined ? ['env_key'] : []),
   ]
   if (missing.length === 0) return parsed
   throw new Problem('invalid_request', `runtimeConfig: the entry of ${entry.name} names no variable for ${missing.join(' and ')}.`, {
-    members: { allowed: Object.keys(runtimeConfig.shape).filter((field) => !missing.includes(field)) },
+    members: { allowed: Object.keys(configuredConfig.shape).filter((field) => !missing.includes(field)) },
   })
 }
 
-function toLaunch(entry: AgentEntry, { env, config }: PrepareContext<ConfiguredConfig>): Launch {
-  const { base_url_variable: urlVariable, key_variable: keyVariable, auth_method: methodId } = entry
-  const offline = config.base_url === undefined && env.offlineUrl !== null
-  const url = offline ? `${env.offlineUrl}/v1` : config.base_url
-  const key = offline ? offlineKey : config.env_key === undefined ? undefined : env.variables[config.env_key]
-  return {
-    args: entry.args,
-    variables: {
-      ...(key === undefined
-        ? env.variables
-        : without(env.variables, [...entry.credential_variables, ...(config.env_key === undefined ? [] : [config.env_key])])),
-      ...entry.env,
-      ...(urlVariable === undefined || url === undefined ? {} : { [urlVariable]: url }),
-      ...(keyVariable === undefined || key === undefined ? {} : { [keyVariable]: key }),
-    },
-    ...(methodId === undefined ? {} : { authenticate: { methodId } }),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  }
-}
-
-// A key that the agent gets under another name need not be there twice, nor one that it is not to use.
-function without(variables: Readonly<Record<string, string>>, names: readonly string[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(variables).filter(([name]) => !names.includes(name)))
-}
-
 async function readAuth(entry: AgentEntry, env: RuntimeEnv): Promise<Omit<AuthStatus, 'ok' | 'runtime'>> {
-  const { name, credential_variables, base_url_variable, login_files } = entry
+  const { name, credential_variables, base_url_variable } = entry
   const status = { auth_model: 'login_or_api_key' } as const
   if (env.offlineUrl !== null && base_url_variable !== undefined) return { ...status, logged_in: true, account_label: 'offline model' }
-  const home = env.variables['HOME']
-  const files = home === undefined ? [] : login_files.map((file) => path.join(home, file))
-  if (await anyExists(files)) return { ...status, logged_in: true, account_label: `${name} login` }
-  const set = credential_variables.some((variable) => (env.variables[variable] ?? '') !== '')
-  if (set) return { ...status, logged_in: true, account_label: 'API key' }
+  if (credential_variables.some((variable) => (env.credentials[variable] ?? '') !== ''))
+    return { ...status, logged_in: true, account_label: 'API key' }
+  if (await hasLogin(entry, env)) return { ...status, logged_in: true, account_label: `${name} login` }
   const variables = credential_variables.length === 0 ? '' : `, or set ${credential_variables.join(' or ')}`
   return { ...status, logged_in: false, login_hint: `Log in to ${name} with its own command${variables}.` }
 }
 
 /** What holds of every agent that keeps to the protocol; what it offers beyond is found out when it starts. */
-function toCapabilities({ name, models, capabilities: known }: AgentEntry): Capabilities {
+function toCapabilities(entry: AgentEntry): Capabilities {
+  const { name, models, capabilities: known } = entry
   return capabilities.parse({
     supports_streaming: true,
     supports_tool_calls: true,
@@ -144,7 +113,14 @@ function toCapabilities({ name, models, capabilities: known }: AgentEntry): Capa
       'Beyond what the configuration says, these flags are what every agent of the protocol can do; resuming, questions, images and MCP servers over HTTP are used where this one says that it can.',
       'What it asks about is its own affair: a call that it runs without asking is reported, not held back.',
       'Its own settings, and those that the workspace carries for it, are not kept from it.',
-      'Its credentials are in its environment, and so in that of its commands unless it removes them.',
+      ...toKeyNotes(entry),
     ],
   })
+}
+
+/** Where its key cannot be kept from it. */
+function toKeyNotes({ base_url_variable, base_url }: AgentEntry): readonly string[] {
+  if (base_url !== undefined) return []
+  const when = base_url_variable === undefined ? 'Its' : 'Where a session names no base_url, its'
+  return [`${when} key is in its environment, and so in that of its commands unless it removes it.`]
 }

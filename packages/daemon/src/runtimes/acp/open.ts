@@ -3,7 +3,8 @@ import type { TaskError } from '@codesdkd/protocol'
 import { RuntimeFailure } from '../../core/ports.ts'
 import type { SessionSpec } from '../../core/ports.ts'
 import { authRequired, toTaskError } from './errors.ts'
-import { toMcpServers } from './mcp.ts'
+import { checkServers } from './mcp.ts'
+import type { AcpServer } from './mcp.ts'
 import { authMethod, initializeResult, openedSession } from './native.ts'
 import type { InitializeResult, OpenedSession } from './native.ts'
 import type { AcpConfig, AcpProfile, ErrorContext, Launch } from './profile.ts'
@@ -14,7 +15,7 @@ import * as z from 'zod'
 export interface OpenOptions<Config extends AcpConfig> {
   readonly profile: AcpProfile<Config>
   readonly spec: SessionSpec
-  readonly config: Config
+  readonly servers: readonly AcpServer[]
   readonly launch: Launch
   /** Milliseconds since the agent said something. */
   readonly silentFor: () => number
@@ -39,7 +40,8 @@ export async function openConversation<Config extends AcpConfig>(rpc: JsonRpc, o
   const initialized = initializeResult.parse(
     await ask(rpc, options, { phase: 'start', authMethods: [] }, 'initialize', {
       protocolVersion: 1,
-      // Neither files nor terminals: what the agent does itself, it asks about; what it would have done here, nobody would see as a call.
+      // Neither files nor terminals: what the agent does itself, it asks about, inside its wall; what it would have done here would be
+      // done outside, and nobody would see it as a call.
       clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false, elicitation: { form: {} } },
       clientInfo: { name: 'codesdkd', title: 'codesdkd', version: '0.1.0' },
     }),
@@ -73,11 +75,12 @@ async function openSession<Config extends AcpConfig>(
   { agentCapabilities }: InitializeResult,
   authMethods: readonly string[],
 ): Promise<Opened> {
-  const { profile, spec, config, launch } = options
+  const { profile, spec, servers, launch } = options
   const context: ErrorContext = { phase: 'session', authMethods }
+  checkServers(servers, agentCapabilities)
   const params = {
     cwd: spec.cwd,
-    mcpServers: toMcpServers(config, agentCapabilities, launch.variables),
+    mcpServers: servers,
     ...(launch.sessionMeta === undefined ? {} : { _meta: launch.sessionMeta }),
   }
   if (launch.conversations !== undefined) return await loadPrepared(rpc, options, context, params)

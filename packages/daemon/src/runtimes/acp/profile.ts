@@ -1,5 +1,5 @@
 import type { AuthStatus, Capabilities, PermissionMode, TaskError, Usage } from '@codesdkd/protocol'
-import type { CallResult, NativeCall, Observation, RuntimeEnv, SessionSpec } from '../../core/ports.ts'
+import type { AgentEnv, CallResult, NativeCall, Observation, RuntimeEnv, SessionSpec } from '../../core/ports.ts'
 import type { AcpTool, PermissionOption, PromptResult, SessionUpdate, ToolUpdate } from './native.ts'
 import type { RpcError } from '../json-rpc.ts'
 import type { McpServers } from '../runtime-config.ts'
@@ -76,7 +76,7 @@ export type AcpRules = Omit<AcpProfile, 'parseConfig' | 'prepare'>
 
 /** What is known when a process is to be started. */
 export interface PrepareContext<Config> {
-  readonly env: RuntimeEnv
+  readonly env: AgentEnv
   readonly spec: SessionSpec
   readonly config: Config
   /** Names this process in its environment (`CODESDKD_PROCESS`); unique, fit for a file name. */
@@ -90,8 +90,10 @@ export interface Launch extends AsyncDisposable {
   readonly variables: Readonly<Record<string, string>>
   /** Where the process is started. Default: the session's working directory. */
   readonly cwd?: string
-  /** What the process can read once, to its end, from file descriptor 3. */
-  readonly secret?: string
+  /** Files and directories of the host that the process has to read beside its executable and what the session has. */
+  readonly readable?: readonly string[]
+  /** Login files that it may refresh. They exist. */
+  readonly writable?: readonly string[]
   /** Sent between `initialize` and the session. */
   readonly authenticate?: { readonly methodId: string; readonly meta?: Readonly<Record<string, unknown>> }
   /**

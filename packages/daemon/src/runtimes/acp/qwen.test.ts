@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import * as path from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { qwenEntry } from '../../../../../test/fixtures/acp/qwen.ts'
@@ -117,6 +117,41 @@ test('a stop ends the command that runs', async () => {
   expect(turn.outcome).toEqual({ status: 'stopped', reason: 'stopped' })
   expect(runs(nap)).toBe(false)
 })
+
+test.runIf(process.platform === 'linux')(
+  'works behind a wall, where its commands reach nothing but the workspace, and no key',
+  async () => {
+    const secret = 'key-that-nobody-may-see-0123456789'
+    const outside = path.join('/usr', `outside-${process.pid}`)
+    const nap = `${7000 + process.pid}.75`
+    const look = `echo one > one.txt; touch ${outside}; tr '\\0' '\\n' < /proc/$PPID/environ; cat one.txt`
+    // It runs before the turn is over.
+    const begun = 'until test -e leave.txt; do sleep 0.1; done'
+    const leave = `setsid sh -c 'touch leave.txt; exec sleep ${nap}' > /dev/null 2>&1 & timeout 20 sh -c '${begun}'`
+    await using stage = await openStage({
+      runtime: toSupportedRuntime(qwenEntry),
+      scenarios: [
+        { name: 'look', prompt: 'Please look', legs: [{ tools: [shell(look)] }, done] },
+        { name: 'leave', prompt: 'Please leave', legs: [{ tools: [shell(leave)] }, done] },
+      ],
+      walled: true,
+    })
+    const home = path.join(stage.root, 'own')
+    await mkdir(home)
+    const env = { credentials: { OPENAI_API_KEY: secret }, variables: { ...stage.env.variables, HOME: home }, offlineUrl: null }
+    await using session = await stage.open({ runtimeConfig: { base_url: `${stage.model.url}/v1` } }, env)
+    const turn = await runTurn(session, 'Please look')
+    expect(spoken(turn)).toBe('Done.')
+    const [result] = turn.observations.flatMap((seen) => (seen.kind === 'call.completed' ? [seen.result] : []))
+    expect(result).toMatchObject({ executionEnv: 'sandbox', output: expect.stringMatching(/OPENAI_API_KEY=(?!key-that)/) })
+    expect(result?.output).not.toContain(secret)
+    expect([await readFile(inWorkspace(stage, 'one.txt'), 'utf8'), existsSync(outside)]).toEqual(['one\n', false])
+    const [request] = stage.model.journal.entries
+    expect(request === undefined ? false : stage.model.journal.carries(request, secret)).toBe(true)
+    await runTurn(session, 'Please leave')
+    expect([existsSync(inWorkspace(stage, 'leave.txt')), runs(nap)]).toEqual([true, false])
+  },
+)
 
 test('a stop cancels an open question, and the next task works', async () => {
   await using stage = await openQwen({ tools: [shell('touch one')] }, done)

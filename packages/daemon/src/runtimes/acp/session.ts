@@ -25,6 +25,7 @@ export interface AcpSessionOptions {
   readonly sessionId: string
   readonly resumed: boolean
   readonly cwd: string
+  readonly walled: boolean
   /** The session mode that the agent began with; empty when it told none. */
   readonly mode: string
   readonly takesImages: boolean
@@ -82,10 +83,10 @@ export class AcpSession implements RuntimeSession {
   }
 
   async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {
-    const { rpc, profile, cwd, takesImages } = this.#options
+    const { rpc, profile, cwd, walled, takesImages } = this.#options
     await host.observe([{ kind: 'runtime_session', id: this.nativeId }])
     const since = await readTicks()
-    const turn = new AcpTurn({ rpc, profile, host, cwd, sessionId: this.nativeId, costBefore: this.#cost })
+    const turn = new AcpTurn({ rpc, profile, host, cwd, walled, sessionId: this.nativeId, costBefore: this.#cost })
     this.#turn = turn
     try {
       await this.#setMode(profile.toMode?.(task.permissionMode) ?? null)
@@ -164,7 +165,7 @@ export class AcpSession implements RuntimeSession {
 
   async #endCommands(since: number): Promise<void> {
     const { launch, mark, process } = this.#options
-    await (launch.endCommands?.() ?? killStrays({ mark, agent: process.pid, since }))
+    await (launch.endCommands?.() ?? killStrays({ mark, groups: await process.groups(), since }))
   }
 
   async #kill(): Promise<void> {

@@ -29,6 +29,7 @@ export interface OpenBlock {
 export interface AcpState {
   readonly sessionId: string
   readonly cwd: string
+  readonly walled: boolean
   readonly block: OpenBlock | null
   readonly blocks: number
   /** By the agent's id. */
@@ -57,12 +58,15 @@ export interface Beginning {
   readonly cwd: string
   /** What the conversation had cost before the task; null when that is not known. */
   readonly costBefore: number | null
+  /** Whether everything that the agent runs is in a sandbox. Default false. */
+  readonly walled?: boolean
 }
 
-export function createAcpState({ sessionId, cwd, costBefore }: Beginning): AcpState {
+export function createAcpState({ sessionId, cwd, costBefore, walled = false }: Beginning): AcpState {
   return {
     sessionId,
     cwd,
+    walled,
     block: null,
     blocks: 0,
     calls: new Map(),

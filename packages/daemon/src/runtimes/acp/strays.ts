@@ -5,8 +5,8 @@ import { processMark } from '../process.ts'
 export interface Strays {
   /** Value of `CODESDKD_PROCESS` in their environment. */
   readonly mark: string
-  /** The agent itself, leader of the group that is left alone. */
-  readonly agent: number
+  /** Process groups that are left alone: the agent's own, and those of what stands around it. */
+  readonly groups: ReadonlySet<number>
   /** Ticks since the boot, as `readTicks` tells them. */
   readonly since: number
 }
@@ -39,14 +39,14 @@ async function findStrays(strays: Strays): Promise<readonly number[]> {
   return found.flat()
 }
 
-async function isStray(pid: number, { mark, agent, since }: Strays): Promise<boolean> {
-  if (pid === process.pid || pid === agent) return false
+async function isStray(pid: number, { mark, groups, since }: Strays): Promise<boolean> {
+  if (pid === process.pid) return false
   try {
     const line = await readFile(`/proc/${pid}/stat`, 'latin1')
     // The second field is the name in parentheses, with whatever characters the process likes; then state, parent, group ….
     const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
     const [state, , group] = fields
-    if (state === 'Z' || Number(group) === agent || Number(fields[19]) < since) return false
+    if (state === 'Z' || groups.has(Number(group)) || Number(fields[19]) < since) return false
     // Only processes of this user show their environment.
     return (await readFile(`/proc/${pid}/environ`, 'latin1')).split('\0').includes(`${processMark}=${mark}`)
   } catch {

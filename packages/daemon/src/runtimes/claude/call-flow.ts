@@ -93,7 +93,7 @@ function completeUnasked(state: ClaudeState, use: ToolUse, result: ToolResult, s
 function ended(state: ClaudeState, use: ToolUse, result: ToolResult, structured: unknown): readonly Observation[] {
   const change = result.is_error ? null : toFileChange(use, structured, state.cwd)
   const changes = change === null ? [] : [event({ type: 'file.changed', payload: change })]
-  return [...changes, { kind: 'call.completed', id: use.id, result: toResult(use, result, structured) }]
+  return [...changes, { kind: 'call.completed', id: use.id, result: toResult(use, [result, structured], state.executionEnv) }]
 }
 
 const todo = z.object({ content: z.string(), status: z.enum(['pending', 'in_progress', 'completed']).catch('pending') })

@@ -133,8 +133,14 @@ const shellResult = z.object({
 /** What stands in place of the output of a command without one. */
 const silence = '(Bash completed with no output)'
 
-export function toResult({ name }: ToolUse, { content, is_error }: ToolResult, structured: unknown): CallResult {
-  const result = { output: toText(content), isError: is_error, durationMs: null, executionEnv: 'host' as const }
+type Told = readonly [result: ToolResult, structured: unknown]
+
+export function toResult(
+  { name }: ToolUse,
+  [{ content, is_error }, structured]: Told,
+  executionEnv: CallResult['executionEnv'],
+): CallResult {
+  const result = { output: toText(content), isError: is_error, durationMs: null, executionEnv }
   if (toTool(name).kind !== 'execute') return result
   const failure = /^(?:Error: )?Exit code (\d+)\n?/.exec(result.output)
   if (is_error)

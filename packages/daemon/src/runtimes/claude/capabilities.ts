@@ -34,6 +34,7 @@ export const claudeCapabilities: Capabilities = {
     'The todo list and the search among the tools that are offered touch nothing, and nobody is asked about them.',
     'Plan mode, worktrees, background commands, schedules and workflows are not offered to the model: they would change the rules or start turns that nobody asked for.',
     'CLAUDE.md and other instructions of the workspace are read only in a session that trusts its workspace.',
+    'A login is refreshed outside of the sandbox: inside, Claude has the token that asks the model, and not the one that gets new ones.',
     'Hooks of a workspace, and commands that its skills run while they are read, are left out even in a session that trusts it: they could answer in place of a person. Its MCP servers, skills, subagents and other settings are used.',
   ],
 }

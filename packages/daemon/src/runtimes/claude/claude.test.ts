@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { approve, decline, deny, openStage as openAnyStage, runTurn, spoken } from '../../../../../test/fixtures/stage.ts'
 import type { Scenario, Stage, StageOptions, Turn } from '../../../../../test/fixtures/stage.ts'
 import { RuntimeFailure } from '../../core/ports.ts'
-import type { NativeCall } from '../../core/ports.ts'
+import type { Command, Enclosure, NativeCall, Route } from '../../core/ports.ts'
 
 /** These tests run the real Claude Code against the offline model. */
 
@@ -417,18 +417,40 @@ test('a missing key is a missing login', async () => {
   )
 })
 
+/** A gateway that opens nothing: what it was asked for, and what an agent would present to it. */
+function toGateway(): { readonly routes: Route[]; readonly allowed: string[]; readonly enclosure: Enclosure } {
+  const routes: Route[] = []
+  const allowed: string[] = []
+  const enclosure: Enclosure = {
+    walled: false,
+    open: (route) => {
+      routes.push(route)
+      return { url: route.upstream, placeholder: 'stands-for-a-key' }
+    },
+    allow: (hosts) => void allowed.push(...hosts),
+    enclose: (command) => ({ ...command, depth: 0 }),
+    attend: () => {},
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
+  return { routes, allowed, enclosure }
+}
+
 test.each([
-  ['MY_KEY', /^key-of-the-model$/, undefined],
-  ['ANTHROPIC_AUTH_TOKEN', undefined, /^Bearer key-of-the-model$/],
-])('the key of %s goes to the model, and no command can find it in an environment', async (name, key, bearer) => {
+  ['MY_KEY', 'key', { 'x-api-key': expect.any(String) }],
+  ['ANTHROPIC_AUTH_TOKEN', 'bearer', { authorization: expect.stringContaining('Bearer ') }],
+  ['CLAUDE_CODE_OAUTH_TOKEN', 'bearer', { authorization: expect.any(String), 'anthropic-beta': expect.stringContaining('oauth-') }],
+] as const)('the key of %s goes to the gateway, and none to the agent', async (name, kind, headers) => {
   const look = shell(
     'env; for file in /proc/$PPID/environ /proc/$PPID/cmdline /proc/self/environ; do tr "\\0" "\\n" < $file; done; echo FRUIT=$FRUIT',
   )
   await using stage = await openStage(play({ tools: [look] }, done))
-  const others = { ANTHROPIC_API_KEY: 'key-of-anthropic', CLAUDE_CODE_OAUTH_TOKEN: 'key-of-claude', REMOTE: 'key-of-remote', FRUIT: 'plum' }
-  const variables = { ...stage.env.variables, ...others, [name]: 'key-of-the-model' }
-  const mcp_servers = { remote: { url: `${stage.model.url}/mcp`, bearer_token_env_var: 'REMOTE' } }
-  await using session = await stage.open({ runtimeConfig: { base_url: stage.model.url, env_key: name, mcp_servers } }, { variables })
+  const { routes, enclosure } = toGateway()
+  const others = { ANTHROPIC_API_KEY: 'key-of-anthropic', CLAUDE_CODE_OAUTH_TOKEN: 'key-of-claude', REMOTE: 'key-of-remote' }
+  const credentials = { ...others, [name]: 'key-of-the-model' }
+  const remote = { url: `${stage.model.url}/mcp`, bearer_token_env_var: 'REMOTE', headers: { 'x-team': 'key-of-the-team' } }
+  const runtimeConfig = { base_url: stage.model.url, env_key: name, mcp_servers: { Remote: remote } }
+  const variables = { ...stage.env.variables, FRUIT: 'plum' }
+  await using session = await stage.open({ runtimeConfig }, { credentials, variables, enclosure })
   const turn = await runTurn(session, 'Please')
   const output = outputs(turn)
     .map((result) => result.output)
@@ -437,28 +459,79 @@ test.each([
   // The environment of the agent itself, as proof that it was looked at.
   expect(output.split('CLAUDE_CONFIG_DIR=').length).toBeGreaterThan(2)
   expect(output).not.toContain('key-of-')
+  expect(routes).toEqual([
+    { name: 'model', dialect: 'messages', upstream: stage.model.url, credential: { kind, secret: 'key-of-the-model' } },
+    {
+      name: 'mcp-0-remote',
+      dialect: 'mcp',
+      upstream: remote.url,
+      credential: { kind: 'bearer', secret: 'key-of-remote' },
+      headers: remote.headers,
+    },
+  ])
   const [entry] = stage.model.journal.entries
-  expect(entry && stage.model.journal.carries(entry, 'key-of-the-model')).toBe(true)
-  expect(entry?.headers).toMatchObject({
-    ...(key === undefined ? {} : { 'x-api-key': expect.any(String) }),
-    ...(bearer === undefined ? {} : { authorization: expect.any(String) }),
-  })
+  expect(entry && stage.model.journal.carries(entry, 'stands-for-a-key')).toBe(true)
+  expect(entry?.headers).toMatchObject(headers)
 })
+
+const login = { accessToken: 'token-of-the-login', refreshToken: 'refresh', expiresAt: 4_000_000_000_000, scopes: ['user:inference'] }
+
+async function logIn(home: string): Promise<void> {
+  await mkdir(home, { recursive: true })
+  await writeFile(path.join(home, '.credentials.json'), JSON.stringify({ claudeAiOauth: login }))
+}
 
 test('a login of the user is used, and not for another endpoint', async () => {
   await using stage = await openStage(play(done))
-  const login = { accessToken: 'token-of-the-login', refreshToken: 'refresh', expiresAt: 4_000_000_000_000, scopes: ['user:inference'] }
-  await mkdir(path.join(stage.root, '.claude'))
-  await writeFile(path.join(stage.root, '.claude', '.credentials.json'), JSON.stringify({ claudeAiOauth: login }))
+  await logIn(path.join(stage.root, '.claude'))
+  const { routes, allowed, enclosure } = toGateway()
   const variables = { ...stage.env.variables, ANTHROPIC_BASE_URL: stage.model.url }
-  await using own = await stage.open({}, { shared: true, offlineUrl: null, variables })
+  await using own = await stage.open({}, { shared: true, offlineUrl: null, variables, enclosure })
   await runTurn(own, 'Please')
-  await using other = await stage.open({ runtimeConfig: { base_url: stage.model.url } }, { shared: true, offlineUrl: null })
+  expect([routes, allowed]).toEqual([[], ['api.anthropic.com']])
+  await using other = await stage.open({ runtimeConfig: { base_url: stage.model.url } }, { shared: true, offlineUrl: null, enclosure })
   await runTurn(other, 'Please')
+  expect(routes).toMatchObject([{ upstream: stage.model.url, credential: null }])
   const { entries } = stage.model.journal
   expect(entries.map((entry) => stage.model.journal.carries(entry, 'token-of-the-login'))).toEqual([true, false])
   // Claude replaces the file when it refreshes a login: there must be no second one.
   expect(readdirSync(stage.env.home)).not.toContain('.credentials.json')
+})
+
+test('of a login an agent behind a wall gets the token that asks the model, where it cannot write', async () => {
+  const look = shell('cat $CLAUDE_SECURESTORAGE_CONFIG_DIR/.credentials.json; echo; echo $CLAUDE_SECURESTORAGE_CONFIG_DIR')
+  await using stage = await openStage(play({ tools: [look] }, done))
+  await logIn(stage.env.login.home)
+  const enclosed: Command[] = []
+  const { enclosure: gateway } = toGateway()
+  const enclose: Enclosure['enclose'] = (command) => {
+    enclosed.push(command)
+    return { ...command, depth: 0 }
+  }
+  const variables = { ...stage.env.variables, ANTHROPIC_BASE_URL: stage.model.url }
+  const lent = `${stage.env.home}.login`
+  {
+    await using session = await stage.open({}, { offlineUrl: null, variables, enclosure: { ...gateway, walled: true, enclose } })
+    const [result] = outputs(await runTurn(session, 'Please'))
+    const [copy = '', place] = result?.output.split('\n') ?? []
+    const { refreshToken: _, ...rest } = login
+    expect(JSON.parse(copy)).toEqual({ claudeAiOauth: rest })
+    expect([place, result?.executionEnv]).toEqual([lent, 'sandbox'])
+    expect(enclosed).toMatchObject([{ readable: expect.arrayContaining([lent]), writable: [] }])
+  }
+  expect(stage.model.journal.entries.every((entry) => stage.model.journal.carries(entry, 'token-of-the-login'))).toBe(true)
+  expect(existsSync(lent)).toBe(false)
+})
+
+test('behind a wall there has to be a login, and a key of the console is one for the gateway', async () => {
+  await using stage = await openStage(play(done))
+  const { routes, enclosure } = toGateway()
+  const walled = { offlineUrl: null, enclosure: { ...enclosure, walled: true } }
+  await expect(stage.open({}, walled)).rejects.toMatchObject({ failure: { code: 'auth_required' } })
+  await mkdir(stage.env.login.home, { recursive: true })
+  await writeFile(path.join(stage.env.login.home, '.claude.json'), JSON.stringify({ primaryApiKey: 'key-of-the-console' }))
+  await using _ = await stage.open({}, walled)
+  expect(routes).toMatchObject([{ upstream: 'https://api.anthropic.com', credential: { kind: 'key', secret: 'key-of-the-console' } }])
 })
 
 const settings = (root: string) => {
@@ -659,10 +732,13 @@ test('tells health and login', async () => {
   })
   const online = { ...env, offlineUrl: null }
   expect(await runtime.authStatus(online)).toMatchObject({ logged_in: false, login_hint: expect.any(String) })
-  expect(await runtime.authStatus({ ...online, variables: { ...env.variables, ANTHROPIC_API_KEY: 'sk-x' } })).toMatchObject({
-    logged_in: true,
-    account_label: 'API key',
-  })
+  const authOf = (credentials: Readonly<Record<string, string>>) => runtime.authStatus({ ...online, credentials })
+  expect(await authOf({ ANTHROPIC_API_KEY: 'sk-x' })).toMatchObject({ logged_in: true, account_label: 'API key' })
+  expect(await authOf({ ANTHROPIC_AUTH_TOKEN: 'token' })).toMatchObject({ logged_in: true, account_label: 'token' })
+  await mkdir(env.login.home, { recursive: true })
+  await writeFile(path.join(env.login.home, '.claude.json'), JSON.stringify({ primaryApiKey: 'sk-y' }))
+  expect(await runtime.authStatus(online)).toMatchObject({ logged_in: true, account_label: 'Console login' })
+  await rm(env.login.home, { recursive: true })
   await mkdir(path.join(stage.root, '.claude'))
   await writeFile(path.join(stage.root, '.claude', '.credentials.json'), '{}')
   expect(await runtime.authStatus(online)).toMatchObject({ logged_in: false })

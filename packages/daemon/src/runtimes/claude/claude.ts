@@ -1,25 +1,29 @@
 import { randomUUID } from 'node:crypto'
-import { rm } from 'node:fs/promises'
 import * as path from 'node:path'
 import type { AuthStatus, TaskError } from '@codesdkd/protocol'
 import * as z from 'zod'
 import { RuntimeFailure } from '../../core/ports.ts'
-import type { Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../core/ports.ts'
+import type { AgentEnv, Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../core/ports.ts'
+import { credentialVariables, findCredential, openAccess, toHint } from './access.ts'
+import type { Access } from './access.ts'
 import { claudeCapabilities } from './capabilities.ts'
 import { ChannelClosed, ControlError, createChannel } from './channel.ts'
 import type { Channel } from './channel.ts'
-import { loginFile, parseClaudeConfig, prepareHome, toArguments, toEnvironment, toInitialize, toLoginHome } from './config.ts'
+import { clearScratch, parseClaudeConfig, prepareHome, toArguments, toEnvironment, toInitialize } from './config.ts'
 import type { ClaudeConfig } from './config.ts'
-import { MissingKey, credentialVariables, toCredential, toHidden } from './credential.ts'
-import type { Credential } from './credential.ts'
+import { lendLogin } from './login-loan.ts'
+import type { LoginLoan } from './login-loan.ts'
+import { loginFile, readManagedKey, refreshLogin, toLoginHome } from './login.ts'
+import { openServers } from './servers.ts'
 import { ClaudeSession } from './session.ts'
 import { answerAtOnce } from './turn.ts'
 import { launch, readVersion, toStartFailure } from '../launch.ts'
 import { killMarked } from '../leftovers.ts'
 import { anyExists } from '../login-file.ts'
-import { toLoginHint } from '../login-hint.ts'
 import { processMark } from '../process.ts'
 import type { AgentProcess } from '../process.ts'
+import { findProgramFiles } from '../program-files.ts'
+import { toSecretVariables } from '../runtime-config.ts'
 import type { RuntimeOptions } from '../runtime-options.ts'
 import { toSafeMessage } from '../safe-message.ts'
 
@@ -30,6 +34,7 @@ export function createClaudeRuntime(options: RuntimeOptions): Runtime {
     name,
     capabilities: claudeCapabilities,
     credentialVariables,
+    secretVariables: toSecretVariables,
     homeVariables: ['CLAUDE_CONFIG_DIR'],
     parseConfig: parseClaudeConfig,
     async health(env, signal) {
@@ -55,23 +60,14 @@ interface OpenOptions extends RuntimeOptions {
 }
 
 /** Takes the conversation up again; one that is not found any more is replaced by a new one. */
-async function openClaude(spec: SessionSpec, env: RuntimeEnv, options: OpenOptions): Promise<RuntimeSession> {
+async function openClaude(spec: SessionSpec, env: AgentEnv, options: OpenOptions): Promise<RuntimeSession> {
   const config = parseClaudeConfig(spec.runtimeConfig)
-  const start: Start = { spec, env, config, credential: readCredential(env, config), options }
+  const start: Start = { spec, env, config, access: await openAccess(env, config), servers: openServers(config, env), options }
   if (spec.resume !== null) {
     const resumed = await startClaude(start, { id: spec.resume, resumed: true }).catch(notFound)
     if (resumed !== null) return resumed
   }
   return await startClaude(start, { id: randomUUID(), resumed: false })
-}
-
-function readCredential(env: RuntimeEnv, config: ClaudeConfig): Credential | null {
-  try {
-    return toCredential(env, config)
-  } catch (error) {
-    if (!(error instanceof MissingKey)) throw error
-    throw new RuntimeFailure({ code: 'auth_required', message: error.message, retryable: false }, { cause: error })
-  }
 }
 
 function notFound(error: unknown): null {
@@ -86,30 +82,34 @@ interface Conversation {
 
 interface Start {
   readonly spec: SessionSpec
-  readonly env: RuntimeEnv
+  readonly env: AgentEnv
   readonly config: ClaudeConfig
-  readonly credential: Credential | null
+  readonly access: Access
+  readonly servers: Readonly<Record<string, object>>
   readonly options: OpenOptions
 }
 
-async function startClaude({ spec, env, config, credential, options }: Start, conversation: Conversation): Promise<ClaudeSession> {
+async function startClaude({ spec, env, config, access, servers, options }: Start, conversation: Conversation): Promise<ClaudeSession> {
   const { ledger, newId, startTimeoutMs = 30_000, signal, stopGraceMs, interruptGraceMs } = options
   const mark = newId()
   const scratch = await prepareHome(env, mark)
   await using stack = new AsyncDisposableStack()
-  stack.defer(() => rm(scratch, { recursive: true, force: true }))
+  stack.defer(() => clearScratch(env, mark))
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(startTimeoutMs)])
+  const loan = access.login === null || !env.enclosure.walled ? null : stack.use(await borrowLogin(env, access.login, deadline))
   // Servers, and commands in sessions of their own, are not in the group that ends with the process.
   stack.defer(async () => void (await killMarked(processMark, mark)))
   const process = stack.use(
     await launch({
       agent: 'Claude Code',
       executable: env.executable,
+      enclosure: env.enclosure,
+      readable: await findReadable(env, loan),
       args: toArguments(spec, config, conversation),
       cwd: spec.cwd,
-      env: { ...toEnvironment(env, config, toHidden(config), scratch), ...credential?.variables },
+      env: toEnvironment(env, config, { access: access.variables, login: loan?.directory ?? access.login, scratch }),
       mark,
       ledger,
-      ...(credential === null ? {} : { secret: credential.secret }),
       ...(stopGraceMs === undefined ? {} : { stopGraceMs }),
     }),
   )
@@ -122,13 +122,14 @@ async function startClaude({ spec, env, config, credential, options }: Start, co
       else if (incoming.kind === 'request') answerAtOnce(channel, incoming)
     },
   })
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(startTimeoutMs)])
-  const pid = await greet(channel, toInitialize(config, env.variables), deadline).catch(async (error: unknown) => {
+  const pid = await greet(channel, toInitialize(servers), deadline).catch(async (error: unknown) => {
     signal.throwIfAborted()
     throw new RuntimeFailure(await toFailure(error, process), { cause: error })
   })
   session = new ClaudeSession({
     spec,
+    executionEnv: env.enclosure.walled ? 'sandbox' : 'host',
+    prepare: async () => await loan?.renew(),
     process,
     channel,
     pid: pid ?? process.pid,
@@ -138,6 +139,20 @@ async function startClaude({ spec, env, config, credential, options }: Start, co
     ...(interruptGraceMs === undefined ? {} : { interruptGraceMs }),
   })
   return session
+}
+
+/** What the machine's administrator prescribes to each Claude Code; mostly there is nothing. */
+const prescribed = '/etc/claude-code'
+
+async function findReadable({ executable }: AgentEnv, loan: LoginLoan | null): Promise<readonly string[]> {
+  const program = executable === null ? [] : await findProgramFiles(executable)
+  return [...program, prescribed, ...(loan === null ? [] : [loan.directory])]
+}
+
+/** The login that an agent behind a wall may use. Beside its home, where it cannot write. */
+function borrowLogin({ executable, home: own, login }: AgentEnv, home: string, signal: AbortSignal): Promise<LoginLoan> {
+  const refresh = executable === null ? () => Promise.resolve() : () => refreshLogin({ executable, home, login, environment: process.env })
+  return lendLogin({ home, directory: `${own}.login`, refresh, signal })
 }
 
 const welcome = z.object({
@@ -175,8 +190,9 @@ async function toFailure(error: unknown, process: AgentProcess): Promise<TaskErr
 async function readAuthStatus(runtime: string, env: RuntimeEnv): Promise<AuthStatus> {
   const status = { ok: true, runtime, auth_model: 'login_or_api_key' } as const
   if (env.offlineUrl !== null) return { ...status, logged_in: true, account_label: 'offline model' }
-  const variable = credentialVariables.find((name) => (env.variables[name] ?? '') !== '')
-  if (variable !== undefined) return { ...status, logged_in: true, account_label: variable === 'ANTHROPIC_API_KEY' ? 'API key' : 'token' }
+  const role = findCredential(env)
+  if (role !== null) return { ...status, logged_in: true, account_label: role === 'ANTHROPIC_API_KEY' ? 'API key' : 'token' }
   if (await anyExists([path.join(toLoginHome(env), loginFile)])) return { ...status, logged_in: true, account_label: 'Claude login' }
-  return { ...status, logged_in: false, login_hint: toLoginHint({ alias: 'claude', env, variable: 'ANTHROPIC_API_KEY' }) }
+  if ((await readManagedKey(env)) !== null) return { ...status, logged_in: true, account_label: 'Console login' }
+  return { ...status, logged_in: false, login_hint: toHint(env) }
 }

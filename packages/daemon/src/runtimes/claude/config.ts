@@ -1,14 +1,12 @@
-import { chmod, mkdir } from 'node:fs/promises'
+import { chmod, rm } from 'node:fs/promises'
 import * as path from 'node:path'
 import * as z from 'zod'
 import type { RuntimeEnv, SessionSpec } from '../../core/ports.ts'
+import { makeDirectory } from '../own-files.ts'
 import { baseUrl, mcpServers, parseRuntimeConfig, variableName } from '../runtime-config.ts'
-import type { McpServer } from '../runtime-config.ts'
 
 /** The variable that Claude Code's commands carry and its MCP servers do not: its own process id. */
 export const commandMark = 'CLAUDE_PID'
-
-export const loginFile = '.credentials.json'
 
 const runtimeConfig = z.strictObject({
   reasoning_effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).optional(),
@@ -26,23 +24,16 @@ export function parseClaudeConfig(config: Readonly<Record<string, unknown>>): Cl
   return parseRuntimeConfig(runtimeConfig, config)
 }
 
-/**
- * The directory with the login: that of the user's own Claude Code when shared. It is used where it is, because Claude Code
- * replaces the file when it refreshes a login: a link to it would become a second one, and the user's own be void.
- */
-export function toLoginHome({ home, shared, variables }: RuntimeEnv): string {
-  if (!shared) return home
-  const { CLAUDE_CONFIG_DIR: chosen, HOME: user } = variables
-  return chosen ?? (user === undefined ? home : path.join(user, '.claude'))
+/** Makes the home. Returns a new directory for temporary files. Only while no agent runs in it. */
+export async function prepareHome({ home }: RuntimeEnv, mark: string): Promise<string> {
+  await makeDirectory(home)
+  await chmod(home, 0o700)
+  return await makeDirectory(home, 'scratch', mark)
 }
 
-/** Makes the home. Returns a new directory for temporary files. */
-export async function prepareHome({ home }: RuntimeEnv, mark: string): Promise<string> {
-  await mkdir(home, { recursive: true, mode: 0o700 })
-  await chmod(home, 0o700)
-  const scratch = path.join(home, 'scratch', mark)
-  await mkdir(scratch, { recursive: true, mode: 0o700 })
-  return scratch
+/** Removes the directory for temporary files, and nothing that an agent has put in the place of the one above it. */
+export async function clearScratch({ home }: RuntimeEnv, mark: string): Promise<void> {
+  await rm(path.join(await makeDirectory(home, 'scratch'), mark), { recursive: true, force: true })
 }
 
 /**
@@ -92,25 +83,31 @@ export function toArguments(
   ]
 }
 
-/** The environment of one process, without any key; `scratch` is where it and its commands put temporary files. */
+export interface EnvironmentOptions {
+  /** Where its model is, and what stands for the key. */
+  readonly access: Readonly<Record<string, string>>
+  /** The directory with the login; null where none is used. */
+  readonly login: string | null
+  /** Where the process and its commands put temporary files. */
+  readonly scratch: string
+}
+
+/** The environment of one process. No secret is in it. */
 export function toEnvironment(
   env: RuntimeEnv,
   config: ClaudeConfig,
-  hidden: readonly string[],
-  scratch: string,
+  { access, login, scratch }: EnvironmentOptions,
 ): Readonly<Record<string, string>> {
-  const variables = Object.fromEntries(Object.entries(env.variables).filter(([name]) => !hidden.includes(name)))
-  const endpoint = config.base_url ?? env.offlineUrl
   const retries = config.max_retries ?? (env.offlineUrl === null ? undefined : 1)
   const idle = config.stream_idle_timeout_ms ?? (env.offlineUrl === null ? undefined : 15_000)
   return {
-    ...variables,
+    ...env.variables,
     ...quiet,
+    ...access,
     CLAUDE_CONFIG_DIR: env.home,
-    CLAUDE_SECURESTORAGE_CONFIG_DIR: toLoginHome(env),
+    ...(login === null ? {} : { CLAUDE_SECURESTORAGE_CONFIG_DIR: login }),
     TMPDIR: scratch,
     CLAUDE_CODE_TMPDIR: scratch,
-    ...(endpoint === null ? {} : { ANTHROPIC_BASE_URL: endpoint }),
     ...(retries === undefined ? {} : { CLAUDE_CODE_MAX_RETRIES: String(retries) }),
     ...(idle === undefined
       ? {}
@@ -123,7 +120,7 @@ export function toEnvironment(
 }
 
 /** Nothing is fetched, reported, remembered or run that the daemon does not know of. */
-const quiet = {
+export const quiet = {
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
   DISABLE_AUTOUPDATER: '1',
   DISABLE_TELEMETRY: '1',
@@ -141,20 +138,11 @@ const quiet = {
 }
 
 /** The first request of a conversation: it makes Claude Code ask about every call, and gives it what no argument may show. */
-export function toInitialize({ mcp_servers = {} }: ClaudeConfig, variables: RuntimeEnv['variables']): object {
-  const servers = Object.entries(mcp_servers).map(([name, server]) => [name, toClaudeServer(server, variables)] as const)
+export function toInitialize(servers: Readonly<Record<string, object>>): object {
   return {
     subtype: 'initialize',
     // The hook is answered at once with "ask"; should it fail, the call is not run.
     hooks: { PreToolUse: [{ hookCallbackIds: ['before_call'], timeout: 600, onFailure: 'block' }] },
-    ...(servers.length === 0 ? {} : { mcpServers: Object.fromEntries(servers) }),
+    ...(Object.keys(servers).length === 0 ? {} : { mcpServers: servers }),
   }
-}
-
-/** An MCP server in Claude Code's own words. */
-function toClaudeServer(server: McpServer, variables: RuntimeEnv['variables']): object {
-  if (!('url' in server)) return { type: 'stdio', ...server }
-  const token = server.bearer_token_env_var === undefined ? undefined : variables[server.bearer_token_env_var]
-  const headers = { ...server.headers, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) }
-  return { type: 'http', url: server.url, headers }
 }

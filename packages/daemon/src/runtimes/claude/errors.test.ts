@@ -21,6 +21,8 @@ test.each([
   ["You've hit your session limit", 429, 'usage_limit_reached', false],
   ['Claude usage limit reached', 429, 'usage_limit_reached', false],
   ['Invalid API key', 403, 'auth_required', false],
+  ['API Error: 502 The endpoint example.com cannot be reached: ECONNREFUSED.', 502, 'model_unreachable', true],
+  ['API Error: 502 Bad gateway', 502, 'model_unavailable', true],
   ['Unable to connect to API (ECONNREFUSED)', null, 'model_unreachable', true],
 ] as const)('%j with status %s is %s', (message, status, code, retryable) => {
   expect(toTaskError({ kind: 'result', result: failing(message, status), error: null })).toMatchObject({ code, retryable })

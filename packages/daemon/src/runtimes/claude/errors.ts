@@ -18,6 +18,9 @@ const connections: readonly (readonly [RegExp, Verdict])[] = [
   [/connect/i, ['model_unreachable', true]],
 ]
 
+/** What the gateway answers for an endpoint with which there is no connection. */
+const unreachable = /The endpoint \S+ cannot be reached: /
+
 const named: Readonly<Record<string, Verdict>> = {
   authentication_failed: ['auth_required', false],
   oauth_org_not_allowed: ['auth_required', false],
@@ -46,7 +49,7 @@ function toVerdict({ result, error }: Extract<TurnEnd, { kind: 'result' }>, mess
   const words = phrased.find(([pattern]) => pattern.test(message))?.[1]
   // Only a refusal can mean more than its number says.
   if (status !== null && status < 500) return words ?? fromRefusal(status)
-  if (status !== null) return ['model_unavailable', true]
+  if (status !== null) return [unreachable.test(message) ? 'model_unreachable' : 'model_unavailable', true]
   if (words !== undefined) return words
   if (result.terminal_reason !== 'api_error') return ['agent_error', false]
   return connections.find(([pattern]) => pattern.test(message))?.[1] ?? named[error ?? ''] ?? ['agent_error', false]

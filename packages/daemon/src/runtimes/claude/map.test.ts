@@ -128,6 +128,11 @@ test('a prompt that is taken back ends the turn', () => {
   expect(replay(start, [lifecycle('own')]).state.end).toEqual({ kind: 'cancelled' })
 })
 
+test('what only a screen needs is not told', () => {
+  const redraw: Step = { incoming: { kind: 'message', message: { type: 'system', subtype: 'ui_invalidate', event: 'ui.render' } } }
+  expect(replay(createClaudeState({ cwd: '/workspace', prompt: 'p' }), [redraw]).seen).toEqual([])
+})
+
 // ---------------------------------------------------------------- answers that are told twice
 
 const stream = (event: object): Step => ({ incoming: { kind: 'message', message: { type: 'stream_event', event } } })

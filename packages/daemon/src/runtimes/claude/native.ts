@@ -121,6 +121,7 @@ const noise: ReadonlySet<string> = new Set([
   'system/status',
   'system/session_state_changed',
   'system/thinking_tokens',
+  'system/ui_invalidate',
   'system/task_started',
   'system/task_progress',
   'system/task_updated',

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Outcome, RuntimeSession, SessionSpec, TaskHost, TaskSpec } from '../../core/ports.ts'
+import type { CallResult, Outcome, RuntimeSession, SessionSpec, TaskHost, TaskSpec } from '../../core/ports.ts'
 import type { Channel, Incoming } from './channel.ts'
 import { commandMark } from './config.ts'
 import { toTaskError } from './errors.ts'
@@ -14,6 +14,10 @@ import { toPrompt } from '../prompt.ts'
 
 export interface ClaudeSessionOptions {
   readonly spec: SessionSpec
+  /** Where its commands run. */
+  readonly executionEnv: CallResult['executionEnv']
+  /** Done before each turn. Never rejects. */
+  readonly prepare: () => Promise<void>
   readonly process: AgentProcess
   readonly channel: Channel
   /** Its own process id, as its commands carry it: another one where the executable is a wrapper. */
@@ -61,9 +65,10 @@ export class ClaudeSession implements RuntimeSession {
   }
 
   async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {
-    const { channel, spec } = this.#options
+    const { channel, spec, executionEnv, prepare } = this.#options
+    await Promise.race([prepare(), aborted(host.signal)])
     const prompt = randomUUID()
-    const turn = new ClaudeTurn({ channel, cwd: spec.cwd, prompt, host })
+    const turn = new ClaudeTurn({ channel, cwd: spec.cwd, executionEnv, prompt, host })
     await host.observe([{ kind: 'runtime_session', id: this.nativeId }])
     this.#turn = turn
     try {

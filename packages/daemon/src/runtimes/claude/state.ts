@@ -1,4 +1,4 @@
-import type { Observation } from '../../core/ports.ts'
+import type { CallResult, Observation } from '../../core/ports.ts'
 import type { NativeResult, NativeUsage, ToolUse } from './native.ts'
 
 /** How a turn ended: with a result, or taken back before it began. */
@@ -34,6 +34,8 @@ export interface CallState {
 /** What the mapper remembers of one turn. */
 export interface ClaudeState {
   readonly cwd: string
+  /** Where commands run. */
+  readonly executionEnv: CallResult['executionEnv']
   /** The prompt's own id, by which its result is known. */
   readonly prompt: string
   readonly end: TurnEnd | null
@@ -53,9 +55,12 @@ export interface ClaudeState {
 
 export type Mapped = readonly [state: ClaudeState, observations: readonly Observation[]]
 
-export function createClaudeState({ cwd, prompt }: { readonly cwd: string; readonly prompt: string }): ClaudeState {
+export type StateOptions = Pick<ClaudeState, 'cwd' | 'prompt'> & Partial<Pick<ClaudeState, 'executionEnv'>>
+
+export function createClaudeState({ cwd, prompt, executionEnv = 'host' }: StateOptions): ClaudeState {
   return {
     cwd,
+    executionEnv,
     prompt,
     end: null,
     messages: new Map(),

@@ -1,5 +1,5 @@
 import { isAsked } from '../../core/ports.ts'
-import type { NativeCall, Observation, Question, TaskHost } from '../../core/ports.ts'
+import type { CallResult, NativeCall, Observation, Question, TaskHost } from '../../core/ports.ts'
 import { answered, isOpen, toHookDecision } from './call-flow.ts'
 import { toEditedFile, withContent } from './calls.ts'
 import type { Channel, Incoming } from './channel.ts'
@@ -14,6 +14,8 @@ import { readTextFile } from '../text-file.ts'
 export interface TurnOptions {
   readonly channel: Channel
   readonly cwd: string
+  /** Where commands run. */
+  readonly executionEnv: CallResult['executionEnv']
   /** The prompt's own id. */
   readonly prompt: string
   readonly host: TaskHost
@@ -111,10 +113,10 @@ function toHookAnswer({ input }: NativeRequestOf<'hook_callback'>): object {
   return { hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision: toHookDecision(input.tool_name) } }
 }
 
-/** A person should see what an edit makes of the file as it is. */
+/** A person should see what an edit makes of the file as it is. One outside is read by nobody because an agent names it. */
 async function withFile(call: NativeCall, cwd: string): Promise<NativeCall> {
   const file = toEditedFile(call)
   if (file === null) return call
-  const before = await readTextFile(file, maxDiffedBytes)
+  const before = await readTextFile(cwd, file, maxDiffedBytes)
   return before === null ? call : withContent(call, before, cwd)
 }

@@ -96,14 +96,15 @@ function toResult(state: CodexState, item: CallItem, call: CallState): CallResul
     case 'fileChange':
       return toPatchResult(item, state.cwd, toExecutionEnv(state, call))
     case 'mcpToolCall':
-      return toMcpResult(item)
+      return toMcpResult(item, state.walled ? 'sandbox' : 'host')
     default:
       return item satisfies never
   }
 }
 
 // Under `untrusted`, when the sandbox refuses what was approved, Codex does it again outside the sandbox and does not say so.
-function toExecutionEnv({ policy }: CodexState, call: CallState): CallResult['executionEnv'] {
+function toExecutionEnv({ policy, walled }: CodexState, call: CallState): CallResult['executionEnv'] {
+  if (walled) return 'sandbox'
   if (policy === 'never' || call.escalated) return 'host'
   return call.asked && policy === 'untrusted' ? 'unknown' : 'sandbox'
 }
@@ -123,7 +124,8 @@ export function completeOther(item: OtherItem): readonly Observation[] {
 export function typeInput(state: CodexState, params: NativeOf<'item/commandExecution/terminalInteraction'>): readonly Observation[] {
   if (params.stdin === '') return []
   const id = `${params.itemId}/stdin/${state.typed}`
-  return atOnce(toStdinCall(id, params.stdin), { output: '', isError: false, durationMs: null, executionEnv: 'unknown' })
+  const executionEnv = state.walled ? 'sandbox' : 'unknown'
+  return atOnce(toStdinCall(id, params.stdin), { output: '', isError: false, durationMs: null, executionEnv })
 }
 
 export function atOnce(call: NativeCall, result: CallResult, rule = 'codex:built_in_tool'): readonly Observation[] {
@@ -188,9 +190,13 @@ function asksToLeave(state: CodexState, params: NativeOf<'item/commandExecution/
 export function askPatch(state: CodexState, request: RpcId, params: NativeOf<'item/fileChange/requestApproval'>): Mapped {
   const held = state.calls.get(params.itemId)?.item
   const item: PatchItem = held?.type === 'fileChange' ? held : { type: 'fileChange', id: params.itemId, status: 'inProgress', changes: [] }
-  // Under `on-request` only a patch that leaves the workspace is asked about; and without its changes nothing proves that one stays inside.
-  const leaves = state.policy === 'on-request' || params.grantRoot != null || item.changes.length === 0 || leavesWorkspace(item, state.cwd)
+  const leaves = params.grantRoot != null || (!state.walled && leavesSandbox(state, item))
   return ask(state, request, { ...toPatchCall(item, state.cwd), ...toReason(params.reason), ...(leaves ? { escalated: true } : {}) }, item)
+}
+
+/** Under `on-request` only a patch that leaves the workspace is asked about; and without its changes nothing proves that one stays inside. */
+function leavesSandbox({ policy, cwd }: CodexState, item: PatchItem): boolean {
+  return policy === 'on-request' || item.changes.length === 0 || leavesWorkspace(item, cwd)
 }
 
 export function askPermissions(state: CodexState, request: RpcId, params: NativeOf<'item/permissions/requestApproval'>): Mapped {

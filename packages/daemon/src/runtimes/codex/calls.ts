@@ -107,9 +107,9 @@ export function toPatchResult(item: PatchItem, cwd: string, executionEnv: CallRe
   return { output: isError ? 'The patch was not applied.' : summary, isError, durationMs: null, executionEnv }
 }
 
-export function toMcpResult(item: McpItem): CallResult {
+export function toMcpResult(item: McpItem, executionEnv: CallResult['executionEnv']): CallResult {
   const output = item.error?.message ?? (item.result?.content ?? []).map(toContentText).join('\n')
-  return { output, isError: item.status !== 'completed', durationMs: item.durationMs ?? null, executionEnv: 'host' }
+  return { output, isError: item.status !== 'completed', durationMs: item.durationMs ?? null, executionEnv }
 }
 
 export function toOtherResult(item: OtherItem): CallResult {

@@ -32,8 +32,8 @@ export const codexCapabilities: Capabilities = {
   notes: [
     'In a session with trustWorkspace, rules that the workspace carries may let commands run without a question.',
     'Tools of MCP servers that call themselves read-only run without a question, in every permission mode.',
-    'In mode ask, when the sandbox refuses a command or patch that was approved, Codex does it once more outside the sandbox, without a further question.',
-    'Models that write their calls as code do not show whether a command asks to leave the sandbox: in mode ask only its justification tells, in mode auto every question is taken for such a wish.',
-    'Of such models, a command that the sandbox refuses at once shows only in the output of the script that called it.',
+    'Models that write their calls as code do not show whether a command asks to leave the sandbox: only its justification tells.',
+    "Where the daemon's sandbox does not hold the agent, Codex has its own: in mode ask, when that refuses a command or patch that was approved, Codex does it once more outside the sandbox, without a further question.",
+    'Of models that write their calls as code, a command that this sandbox refuses at once shows only in the output of the script that called it; in mode auto every question of theirs is taken for a wish to leave it.',
   ],
 }

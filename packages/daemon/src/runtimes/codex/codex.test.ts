@@ -348,14 +348,18 @@ test('a model that cannot be reached fails the task', async () => {
 
 test('a missing key is a missing login', async () => {
   await using stage = await openStage(play(done))
-  await using session = await stage.open({ runtimeConfig: { base_url: `${stage.model.url}/v1`, env_key: 'MISSING_KEY' } })
-  expect((await runTurn(session, 'Please')).outcome).toMatchObject({ error: { code: 'auth_required', retryable: false } })
+  const named = { runtimeConfig: { base_url: `${stage.model.url}/v1`, env_key: 'MISSING_KEY' } }
+  await expect(stage.open(named)).rejects.toEqual(failure('auth_required'))
+  await expect(stage.open({}, { offlineUrl: null })).rejects.toEqual(failure('auth_required'))
+  expect(stage.pids).toEqual([])
 })
 
 test('the key goes to the model and not to commands; other variables do', async () => {
   await using stage = await openStage(play({ tools: [shell('env')] }, done))
-  const variables = { ...stage.env.variables, MY_KEY: 'key-of-the-model', OPENAI_API_KEY: 'key-of-openai', FRUIT: 'plum' }
-  await using session = await stage.open({ runtimeConfig: { base_url: `${stage.model.url}/v1`, env_key: 'MY_KEY' } }, { variables })
+  const variables = { ...stage.env.variables, FRUIT: 'plum' }
+  const credentials = { MY_KEY: 'key-of-the-model', OPENAI_API_KEY: 'key-of-openai' }
+  const runtimeConfig = { base_url: `${stage.model.url}/v1`, env_key: 'MY_KEY' }
+  await using session = await stage.open({ runtimeConfig }, { variables, credentials })
   const turn = await runTurn(session, 'Please')
   const output = turn.observations.flatMap((seen) => (seen.kind === 'call.completed' ? [seen.result.output] : [])).join('')
   expect(output).toContain('FRUIT=plum\n')
@@ -449,7 +453,7 @@ test('tells health and login', async () => {
   })
   const online = { ...env, offlineUrl: null }
   expect(await runtime.authStatus(online)).toMatchObject({ logged_in: false, login_hint: expect.any(String) })
-  expect(await runtime.authStatus({ ...online, variables: { ...env.variables, OPENAI_API_KEY: 'sk-x' } })).toMatchObject({
+  expect(await runtime.authStatus({ ...online, credentials: { OPENAI_API_KEY: 'sk-x' } })).toMatchObject({
     logged_in: true,
     account_label: 'API key',
   })

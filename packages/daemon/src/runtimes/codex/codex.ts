@@ -1,22 +1,24 @@
-import { rm } from 'node:fs/promises'
-import * as path from 'node:path'
 import type { AuthStatus, TaskError } from '@codesdkd/protocol'
 import * as z from 'zod'
 import { RuntimeFailure } from '../../core/ports.ts'
-import type { Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../core/ports.ts'
+import type { AgentEnv, Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../core/ports.ts'
+import { credentialVariables, openAccess, toHint, toKey } from './access.ts'
 import { codexCapabilities } from './capabilities.ts'
-import { credentialVariables, parseCodexConfig, prepareHome, toArguments, toCodexServer, toPermissions, toUserHome } from './config.ts'
-import type { CodexConfig } from './config.ts'
+import { parseCodexConfig, toArguments, toPermissions } from './config.ts'
+import type { Permissions } from './config.ts'
+import { toProgramFiles } from './executable.ts'
+import { clearScratch, placeLogin, prepareHome } from './home.ts'
+import { findLogin } from './login.ts'
 import { McpStartup } from './mcp-startup.ts'
 import { CodexRollout } from './rollout.ts'
+import { openServers } from './servers.ts'
 import { CodexSession } from './session.ts'
 import { aborted } from '../abort.ts'
 import { RpcClosed, RpcError, createJsonRpc } from '../json-rpc.ts'
 import type { Incoming, JsonRpc } from '../json-rpc.ts'
 import { launch, readVersion, toStartFailure } from '../launch.ts'
-import { anyExists } from '../login-file.ts'
-import { toLoginHint } from '../login-hint.ts'
 import type { AgentProcess } from '../process.ts'
+import { toSecretVariables } from '../runtime-config.ts'
 import type { RuntimeOptions } from '../runtime-options.ts'
 import { toSafeMessage } from '../safe-message.ts'
 
@@ -27,6 +29,7 @@ export function createCodexRuntime(options: RuntimeOptions): Runtime {
     name,
     capabilities: codexCapabilities,
     credentialVariables,
+    secretVariables: toSecretVariables,
     homeVariables: ['CODEX_HOME'],
     parseConfig: parseCodexConfig,
     async health({ executable, ...env }, signal) {
@@ -59,57 +62,62 @@ export function createCodexRuntime(options: RuntimeOptions): Runtime {
 
 async function openCodex(
   spec: SessionSpec,
-  env: RuntimeEnv,
+  env: AgentEnv,
   options: RuntimeOptions & { readonly signal: AbortSignal },
 ): Promise<RuntimeSession> {
   const { ledger, newId, startTimeoutMs = 30_000, signal } = options
   const config = parseCodexConfig(spec.runtimeConfig)
   const mark = newId()
-  const scratch = await prepareHome(env, mark)
+  const access = await openAccess(env, config)
+  const servers = openServers(config.mcp_servers, env)
+  const scratch = await prepareHome(env.home, mark)
+  const confines = { walled: env.enclosure.walled, scratch }
   const deadline = AbortSignal.timeout(startTimeoutMs)
   await using stack = new AsyncDisposableStack()
-  stack.defer(() => rm(scratch, { recursive: true, force: true }))
+  stack.defer(() => clearScratch(env.home, mark))
+  stack.use(await placeLogin(env.home, access.login, confines))
   const process = stack.use(
     await launch({
       agent: 'Codex',
       executable: env.executable,
+      enclosure: env.enclosure,
+      readable: await toProgramFiles(env.executable),
       args: toArguments({
-        env,
         cwd: spec.cwd,
         trustWorkspace: spec.trustWorkspace,
-        model: spec.model,
-        config,
-        loggedIn: await hasLogin(env),
+        model: spec.model ?? (env.offlineUrl === null ? undefined : 'gpt-5.5'),
+        reasoningEffort: config.reasoning_effort,
+        provider: access.provider,
         mark,
-        scratch,
       }),
       cwd: spec.cwd,
-      env: { ...env.variables, CODEX_HOME: env.home },
+      // Codex makes no links to itself in a home that lies in the directory for temporary files: its own sandbox would not start.
+      env: { ...env.variables, ...access.variables, CODEX_HOME: env.home, TMPDIR: scratch },
       mark,
       ledger,
       ...(options.stopGraceMs === undefined ? {} : { stopGraceMs: options.stopGraceMs }),
     }),
   )
   const backlog: Incoming[] = []
-  const servers = new McpStartup(Object.keys(config.mcp_servers ?? {}))
+  const startup = new McpStartup(Object.keys(servers))
   let session: CodexSession | null = null
   const rpc = createJsonRpc({
     lines: process.lines,
     send: (line) => process.write(line),
     receive: async (message) => {
-      servers.receive(message)
+      startup.receive(message)
       if (session !== null) await session.receive(message)
       else if (backlog.length < 100) backlog.push(message)
     },
   })
-  const thread = await converse(rpc, { spec, config, scratch, signal: AbortSignal.any([signal, deadline]) }).catch(
-    async (error: unknown) => {
-      signal.throwIfAborted()
-      throw new RuntimeFailure(await toFailure(error, process), { cause: error })
-    },
-  )
+  const permissions = toPermissions(spec.permissionMode, confines)
+  const conversation = { spec, home: env.home, servers, permissions, signal: AbortSignal.any([signal, deadline]) }
+  const thread = await converse(rpc, conversation).catch(async (error: unknown) => {
+    signal.throwIfAborted()
+    throw new RuntimeFailure(await toFailure(error, process), { cause: error })
+  })
   // One that does not come up in time is told as a failed one, and the task goes on without it.
-  await Promise.race([servers.settled, aborted(deadline), aborted(signal), rpc.done.catch(() => {})])
+  await Promise.race([startup.settled, aborted(deadline), aborted(signal), rpc.done.catch(() => {})])
   signal.throwIfAborted()
   const { interruptGraceMs } = options
   session = new CodexSession({
@@ -119,7 +127,7 @@ async function openCodex(
     ...thread,
     backlog,
     mark,
-    scratch,
+    confines,
     resources: stack.move(),
     ...(interruptGraceMs === undefined ? {} : { interruptGraceMs }),
   })
@@ -130,8 +138,9 @@ const opened = z.object({ thread: z.object({ id: z.string().min(1), path: z.stri
 
 interface ConversationOptions {
   readonly spec: SessionSpec
-  readonly config: CodexConfig
-  readonly scratch: string
+  readonly home: string
+  readonly servers: Readonly<Record<string, object>>
+  readonly permissions: Permissions
   readonly signal: AbortSignal
 }
 
@@ -143,25 +152,23 @@ interface Conversation {
 
 /** Shakes hands and opens the thread; one that is not found any more is replaced by a new one. */
 async function converse(rpc: JsonRpc, options: ConversationOptions): Promise<Conversation> {
-  const { spec, config, scratch, signal } = options
+  const { spec, home, servers, permissions, signal } = options
   const clientInfo = { name: 'codesdkd', title: 'codesdkd', version: '0.1.0' }
   await rpc.request('initialize', { clientInfo, capabilities: { experimentalApi: true, requestAttestation: false } }, signal)
   rpc.notify('initialized')
-  const { policy, sandbox } = toPermissions(spec.permissionMode, scratch)
-  const servers = Object.entries(config.mcp_servers ?? {}).map(([name, server]) => [`mcp_servers.${name}`, toCodexServer(server)] as const)
   const params = {
     cwd: spec.cwd,
-    approvalPolicy: policy,
+    approvalPolicy: permissions.policy,
     approvalsReviewer: 'user',
-    sandbox,
-    config: Object.fromEntries(servers),
+    sandbox: permissions.sandbox,
+    config: Object.fromEntries(Object.entries(servers).map(([name, server]) => [`mcp_servers.${name}`, server])),
     ...(spec.model === null ? {} : { model: spec.model }),
   }
   if (spec.resume !== null) {
     const resumed = await rpc.request('thread/resume', { ...params, threadId: spec.resume, excludeTurns: true }, signal).catch(notFound)
     if (resumed !== null) {
       const { thread } = opened.parse(resumed)
-      return { threadId: thread.id, resumed: true, rollout: thread.path == null ? null : new CodexRollout(thread.path) }
+      return { threadId: thread.id, resumed: true, rollout: thread.path == null ? null : new CodexRollout(home, thread.path) }
     }
   }
   // Raw events are the only place where a command's wish to leave the sandbox shows.
@@ -187,15 +194,8 @@ async function toFailure(error: unknown, process: AgentProcess): Promise<TaskErr
 async function readAuthStatus(runtime: string, env: RuntimeEnv): Promise<AuthStatus> {
   const status = { ok: true, runtime, auth_model: 'login_or_api_key' } as const
   if (env.offlineUrl !== null) return { ...status, logged_in: true, account_label: 'offline model' }
-  if (await hasLogin(env)) return { ...status, logged_in: true, account_label: 'Codex login' }
-  if (credentialVariables.some((name) => (env.variables[name] ?? '') !== ''))
-    return { ...status, logged_in: true, account_label: 'API key' }
-  return { ...status, logged_in: false, login_hint: toLoginHint({ alias: 'codex', env, variable: 'OPENAI_API_KEY' }) }
-}
-
-/** Whether a login file is there for this home; its content is not looked at. */
-async function hasLogin(env: RuntimeEnv): Promise<boolean> {
-  const userHome = env.shared ? toUserHome(env) : null
-  const homes = [env.home, ...(userHome === null ? [] : [userHome])]
-  return await anyExists(homes.map((home) => path.join(home, 'auth.json')))
+  const login = await findLogin(env)
+  if (login !== null) return { ...status, logged_in: true, account_label: 'Codex login' }
+  if (toKey(env, credentialVariables) !== null) return { ...status, logged_in: true, account_label: 'API key' }
+  return { ...status, logged_in: false, login_hint: toHint(env) }
 }

@@ -1,10 +1,6 @@
-import { lstat, mkdir, mkdtempDisposable, readFile, readlink, readdir, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import * as path from 'node:path'
 import { Problem } from '@codesdkd/protocol'
 import { expect, test } from 'vitest'
-import type { RuntimeEnv } from '../../core/ports.ts'
-import { parseCodexConfig, prepareHome, toArguments } from './config.ts'
+import { parseCodexConfig, toArguments, toPermissions } from './config.ts'
 
 test('takes both spellings, and nothing it does not know', () => {
   expect(parseCodexConfig({ reasoningEffort: 'high', stream_idle_timeout_ms: 1000 })).toEqual({
@@ -25,69 +21,28 @@ test('takes both spellings, and nothing it does not know', () => {
   for (const config of refused) expect(() => parseCodexConfig(config)).toThrow(Problem)
 })
 
-const env = (home: string, more: Partial<RuntimeEnv> = {}): RuntimeEnv => ({
-  executable: null,
-  home,
-  shared: false,
-  variables: {},
-  offlineUrl: null,
-  ...more,
-})
-
-test('a home has our settings, and no rules or hooks', async () => {
-  await using directory = await mkdtempDisposable(path.join(tmpdir(), 'home-'))
-  const home = path.join(directory.path, 'new')
-  await prepareHome(env(home), 'm')
-  await mkdir(path.join(home, 'rules'))
-  await writeFile(path.join(home, 'hooks.json'), '{}')
-  await writeFile(path.join(home, 'config.toml'), 'approval_policy = "never"')
-  await Promise.all([prepareHome(env(home), 'm'), prepareHome(env(home), 'n')])
-  expect((await readdir(home)).toSorted()).toEqual(['config.toml', 'scratch'])
-  expect(await readFile(path.join(home, 'config.toml'), 'utf8')).not.toContain('approval_policy')
-  expect((await stat(home)).mode & 0o777).toBe(0o700)
-})
-
-test('a shared home links the login of the user, of which there is only one', async () => {
-  await using directory = await mkdtempDisposable(path.join(tmpdir(), 'home-'))
-  const [home, user] = [path.join(directory.path, 'home'), path.join(directory.path, 'user')]
-  await mkdir(user)
-  const shared = env(home, { shared: true, variables: { CODEX_HOME: user, HOME: '/nowhere' } })
-  await prepareHome(shared, 'm')
-  expect((await readdir(home)).toSorted()).toEqual(['config.toml', 'scratch'])
-  await writeFile(path.join(user, 'auth.json'), '{}')
-  await writeFile(path.join(user, 'config.toml'), '')
-  await Promise.all([prepareHome(shared, 'm'), prepareHome(shared, 'n')])
-  expect(await readlink(path.join(home, 'auth.json'))).toBe(path.join(user, 'auth.json'))
-  expect((await readdir(home)).toSorted()).toEqual(['auth.json', 'config.toml', 'scratch'])
-  await prepareHome(env(path.join(directory.path, 'own'), { variables: shared.variables }), 'm')
-  await expect(lstat(path.join(directory.path, 'own', 'auth.json'))).rejects.toThrow('ENOENT')
-})
-
-const launch = { cwd: '/a "b"/.x', trustWorkspace: false, model: null, config: {}, loggedIn: false, mark: 'mark', scratch: '/scratch' }
+const launch = { cwd: '/a "b"/.x', trustWorkspace: false, model: undefined, reasoningEffort: undefined, provider: null, mark: 'mark' }
 const flags = (args: readonly string[]) => args.filter((_, index) => args[index - 1] === '-c')
 
-test('no workspace is trusted, and no key is among the arguments', () => {
-  const variables = { OPENAI_API_KEY: 'sk-secret' }
-  const args = toArguments({ ...launch, env: env('/home', { variables }) })
+test('no workspace is trusted, and what is not set is left to Codex', () => {
+  const args = toArguments(launch)
   expect(args[0]).toBe('app-server')
   expect(flags(args)).toContain('projects={ "/a \\"b\\"/.x" = { "trust_level" = "untrusted" } }')
-  expect(flags(args)).toContain('model_providers.codesdkd.env_key="OPENAI_API_KEY"')
-  expect(args.join(' ')).not.toContain('sk-secret')
+  expect(args.join(' ')).not.toMatch(/model/)
+  expect(flags(toArguments({ ...launch, trustWorkspace: true })).join(' ')).toContain('"trust_level" = "trusted"')
 })
 
-test('a login goes before a key of the environment; a session may name its own', () => {
-  const variables = { CODEX_API_KEY: 'sk-secret' }
-  expect(toArguments({ ...launch, loggedIn: true, env: env('/home', { variables }) }).join(' ')).not.toContain('model_provider')
-  const own = toArguments({
-    ...launch,
-    loggedIn: true,
-    config: {
-      base_url: 'http://127.0.0.1:1/v1',
-      env_key: 'MINE',
-      mcp_servers: { hub: { url: 'http://127.0.0.1:1', bearer_token_env_var: 'HUB' } },
-    },
-    env: env('/home', { variables }),
-  })
-  expect(flags(own)).toContain('model_providers.codesdkd.env_key="MINE"')
-  expect(flags(own)).toContain('shell_environment_policy.exclude=["OPENAI_API_KEY", "CODEX_API_KEY", "MINE", "HUB", "CODEX_*"]')
+test('a provider of our own is used when there is one; commands see nothing of what is for Codex alone', () => {
+  const provider = { name: 'OpenAI', base_url: 'http://127.0.0.1:8080/model', env_key: 'CODEX_GATEWAY_KEY', request_max_retries: undefined }
+  const args = flags(toArguments({ ...launch, provider }))
+  expect(args).toContain('model_provider="codesdkd"')
+  expect(args).toContain('model_providers.codesdkd.env_key="CODEX_GATEWAY_KEY"')
+  expect(args.join(' ')).not.toContain('request_max_retries')
+  expect(args).toContain('shell_environment_policy.exclude=["CODEX_*"]')
+})
+
+test.each(['ask', 'auto', 'yolo'] as const)("behind the wall Codex's own sandbox is off in mode %s", (mode) => {
+  const { policy, sandbox, sandboxPolicy } = toPermissions(mode, { walled: true, scratch: '/scratch' })
+  expect([sandbox, sandboxPolicy]).toEqual(['danger-full-access', { type: 'externalSandbox', networkAccess: 'enabled' }])
+  expect(policy).toBe(mode === 'yolo' ? 'never' : 'untrusted')
 })

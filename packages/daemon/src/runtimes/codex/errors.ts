@@ -34,7 +34,11 @@ export function toTaskError(error: NativeError): TaskError {
   return { code, message: toSafeMessage(error.message) || 'The agent failed without a message.', retryable }
 }
 
+/** What the gateway answers for an endpoint with which there is no connection. */
+const unreachable = /unexpected status 50[24] [^:]*: The endpoint \S+ cannot be reached: /
+
 function toVerdict({ message, codexErrorInfo, additionalDetails }: NativeError): Verdict {
+  if (unreachable.test(message)) return ['model_unreachable', true]
   if (typeof codexErrorInfo === 'string' && Object.hasOwn(named, codexErrorInfo)) return named[codexErrorInfo] ?? ['agent_error', false]
   if (codexErrorInfo !== null && typeof codexErrorInfo === 'object') {
     const [kind = '', detail] = Object.entries(codexErrorInfo)[0] ?? []

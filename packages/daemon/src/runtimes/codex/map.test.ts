@@ -20,7 +20,7 @@ function readRecording(name: string): { readonly start: CodexState; readonly ste
   const [header = '', ...lines] = readFileSync(path.join(directory, `${name}.native.jsonl`), 'utf8')
     .trimEnd()
     .split('\n')
-  return { start: createCodexState(JSON.parse(header)), steps: lines.map((line) => toStep(JSON.parse(line))) }
+  return { start: createCodexState({ walled: false, ...JSON.parse(header) }), steps: lines.map((line) => toStep(JSON.parse(line))) }
 }
 
 function toStep({
@@ -115,7 +115,7 @@ test('a block id is used once, also when the agent uses its own again', () => {
     method: 'error',
     params: { turnId: 't', willRetry: true, error: { message: 'Reconnecting' } },
   }
-  const start = { ...createCodexState({ cwd: '/workspace', policy: 'untrusted' }), turnId: 't' }
+  const start = { ...createCodexState({ cwd: '/workspace', policy: 'untrusted', walled: false }), turnId: 't' }
   const { seen } = replay(start, [{ message: delta }, { message: retry }, { message: delta }])
   expect(seen).toMatchObject([
     { event: { type: 'model.output.delta', payload: { block_id: 'm' } } },
@@ -128,10 +128,28 @@ test('a block id is used once, also when the agent uses its own again', () => {
 test('unreadable lines are reported up to a bound', () => {
   const garbage: Step = { message: { kind: 'invalid', reason: 'the line is not JSON', line: 'x' } }
   const { seen } = replay(
-    createCodexState({ cwd: '/workspace', policy: 'never' }),
+    createCodexState({ cwd: '/workspace', policy: 'never', walled: false }),
     Array.from({ length: 1000 }, () => garbage),
   )
   expect(seen).toHaveLength(20)
+})
+
+test.each(names)('behind the wall everything in the recording %s ran in the sandbox', (name) => {
+  const { start, steps } = readRecording(name)
+  const { seen } = replay({ ...start, walled: true }, steps)
+  const results = seen.flatMap((one) => ('kind' in one && one.kind === 'call.completed' ? [one.result.executionEnv] : []))
+  expect(new Set(results).difference(new Set(['sandbox']))).toEqual(new Set())
+})
+
+test('behind the wall it is for the policy to know which files an edit may touch; a wish to leave the sandbox stays one', () => {
+  const escalated = (name: string, walled: boolean) => {
+    const { start, steps } = readRecording(name)
+    return replay({ ...start, policy: 'untrusted', walled }, steps).seen.flatMap((one) =>
+      'kind' in one && one.kind === 'call.asked' ? [one.call.escalated === true] : [],
+    )
+  }
+  expect([escalated('patch-outside', false), escalated('patch-outside', true)]).toEqual([[true], [false]])
+  expect([escalated('escalation-justified', true), escalated('escalation-silent', true)]).toEqual([[true], [true]])
 })
 
 // ---------------------------------------------------------------- whatever the agent says
@@ -190,7 +208,7 @@ test('any sequence of messages: what was denied never completes, and what comple
 /** The report of a sequence of messages for which this does not hold; undefined when none is found. */
 function counterexample(holds: (seen: readonly Seen[]) => boolean): string | undefined {
   const property = fc.property(fc.constantFrom(...policies), fc.array(step, { maxLength: 60 }), (policy, steps) =>
-    holds(replay(createCodexState({ cwd: '/workspace', policy }), steps).seen),
+    holds(replay(createCodexState({ cwd: '/workspace', policy, walled: false }), steps).seen),
   )
   return fc.defaultReportMessage(fc.check(property, { numRuns: 300 }))
 }

@@ -45,7 +45,12 @@ function mapOutput(state: CodexState, { id, text }: Extract<RawItem, { kind: 'ou
   if (made === undefined || state.shown.has(id)) return [state, []]
   const shown = { ...state, shown: new Set(state.shown).add(id) }
   if (made.kind === 'script') {
-    const result = { output: text, isError: text.startsWith('Script failed'), durationMs: null, executionEnv: 'unknown' } as const
+    const result = {
+      output: text,
+      isError: text.startsWith('Script failed'),
+      durationMs: null,
+      executionEnv: state.walled ? 'sandbox' : 'unknown',
+    } as const
     return [shown, [{ kind: 'call.completed', id, result }]]
   }
   // A command that ends at once because the sandbox refused it something has run, but Codex has no item for it.
@@ -54,7 +59,7 @@ function mapOutput(state: CodexState, { id, text }: Extract<RawItem, { kind: 'ou
   if (head === undefined || code === undefined) return [shown, []]
   const call = toShellCall(id, made.command, path.resolve(state.cwd, made.workdir ?? '.'))
   const exitCode = Number(code)
-  const executionEnv = state.policy === 'never' ? 'host' : 'sandbox'
+  const executionEnv = state.policy === 'never' && !state.walled ? 'host' : 'sandbox'
   const result = { output: output ?? '', isError: exitCode !== 0, exitCode, durationMs: null, executionEnv } as const
   return [shown, atOnce(call, result, `codex:approval_policy=${state.policy}`)]
 }

@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises'
 import * as z from 'zod'
 import type { Incoming } from '../json-rpc.ts'
+import { openInside } from '../own-files.ts'
 
 /** More than this between two looks is not read: it would be no calls of a model. */
 const maxBytes = 64 * 1024 * 1024
@@ -12,17 +12,21 @@ const line = z.object({ type: z.literal('response_item'), payload: z.unknown() }
  * and Codex writes a call down before it asks about it or runs it.
  */
 export class CodexRollout {
+  readonly #home: string
   readonly #path: string
   #offset: number | null = null
 
-  constructor(path: string) {
+  /** `path` is what the agent says: nothing outside `home` is read. */
+  constructor(home: string, path: string) {
+    this.#home = home
     this.#path = path
   }
 
   /** Raw items since the last look, as the messages that a new thread would have sent; none at the first look. Never rejects. */
   async read(turnId: string): Promise<readonly Incoming[]> {
     try {
-      await using file = await open(this.#path)
+      await using file = await openInside(this.#home, this.#path)
+      if (file === null) return []
       const { size } = await file.stat()
       const from = this.#offset ?? size
       this.#offset = from

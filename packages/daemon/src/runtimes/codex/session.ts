@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Outcome, RuntimeSession, SessionSpec, TaskHost, TaskSpec } from '../../core/ports.ts'
 import { commandMark, parseCodexConfig, toPermissions } from './config.ts'
+import type { Confines } from './config.ts'
 import { toTaskError } from './errors.ts'
 import type { CodexRollout } from './rollout.ts'
 import type { TurnEnd } from './state.ts'
@@ -26,8 +27,7 @@ export interface CodexSessionOptions {
   readonly backlog: readonly Incoming[]
   /** Names this agent in the environment of its commands. */
   readonly mark: string
-  /** Where its commands may put temporary files. */
-  readonly scratch: string
+  readonly confines: Confines
   /** What ends with the session: the process first of all. */
   readonly resources: AsyncDisposable
   /** Milliseconds that an interrupted turn has to end; then the agent is killed. Default 5000. */
@@ -79,9 +79,9 @@ export class CodexSession implements RuntimeSession {
   }
 
   async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {
-    const { rpc, spec, threadId, scratch, interruptGraceMs = defaultInterruptGraceMs } = this.#options
-    const { policy, sandboxPolicy } = toPermissions(task.permissionMode, scratch)
-    const turn = new CodexTurn({ rpc, threadId, cwd: spec.cwd, policy, host })
+    const { rpc, spec, threadId, confines, interruptGraceMs = defaultInterruptGraceMs } = this.#options
+    const { policy, sandboxPolicy } = toPermissions(task.permissionMode, confines)
+    const turn = new CodexTurn({ rpc, threadId, cwd: spec.cwd, policy, walled: confines.walled, host })
     await host.observe([{ kind: 'runtime_session', id: threadId }])
     for (const message of this.#backlog) await turn.receive(message)
     this.#backlog = []

@@ -29,6 +29,8 @@ export interface CallState {
 export interface CodexState {
   readonly cwd: string
   readonly policy: ApprovalPolicy
+  /** Everything that the agent does happens behind the wall of the daemon; Codex has no sandbox of its own then. */
+  readonly walled: boolean
   readonly turnId: string | null
   readonly end: TurnEnd | null
   /** Open output blocks: native block -> block id. */
@@ -51,10 +53,11 @@ export interface CodexState {
 
 export type Mapped = readonly [state: CodexState, observations: readonly Observation[]]
 
-export function createCodexState({ cwd, policy }: { readonly cwd: string; readonly policy: ApprovalPolicy }): CodexState {
+export function createCodexState({ cwd, policy, walled }: Pick<CodexState, 'cwd' | 'policy' | 'walled'>): CodexState {
   return {
     cwd,
     policy,
+    walled,
     turnId: null,
     end: null,
     blocks: new Map(),

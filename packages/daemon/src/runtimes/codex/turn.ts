@@ -13,6 +13,7 @@ export interface TurnOptions {
   readonly threadId: string
   readonly cwd: string
   readonly policy: ApprovalPolicy
+  readonly walled: boolean
   readonly host: TaskHost
 }
 

@@ -34,7 +34,7 @@ export const geminiCapabilities: Capabilities = {
     'Its todo list, and the list and output of its background commands, are calls that run without a question.',
     'Of file edits only the change is shown, not the native input; of calls to MCP servers only input up to 500 characters.',
     'An edit that would fail as it is asked for runs into its error without a question.',
-    'Rules in /etc/gemini-cli/policies come before those of the daemon: what they allow runs without a question.',
+    'Without a wall, rules in /etc/gemini-cli/policies come before those of the daemon: what they allow runs without a question.',
     'In a session with trustWorkspace, tools of an MCP server that the workspace calls trusted run without a question.',
     'In a session with trustWorkspace, hooks of the workspace that come before the agent and the model run without a question.',
     'It refuses shell commands with command substitution.',

@@ -151,24 +151,71 @@ test('answers, asks about everything, and does what it is told', { timeout: 60_0
   expect(spoken(slash)).toBe('Hello.')
 })
 
-test('has its key from its standard input: commands see it nowhere', { timeout: 60_000 }, async () => {
+test('holds what stands for its key, and not the key', { timeout: 60_000 }, async () => {
   const secret = 'key-that-nobody-may-see-0123456789'
   await using stage = await openStage(
     play({ look: [{ tools: [shell("env; tr '\\0' '\\n' < /proc/$PPID/environ; tr '\\0' '\\n' < /proc/$PPID/cmdline")] }, done] }),
   )
-  const variables = { ...stage.env.variables, MY_KEY: secret, GEMINI_API_KEY: 'another-key-0123456789' }
+  const credentials = { MY_KEY: secret, GEMINI_API_KEY: 'another-key-0123456789' }
   await using session = await stage.open(
     { runtimeConfig: { base_url: stage.model.url, env_key: 'MY_KEY' } },
-    { variables, offlineUrl: null },
+    { credentials, offlineUrl: null },
   )
   const [result] = results(await runTurn(session, 'Please look'))
-  expect(result?.output).toContain('GEMINI_CLI_HOME=')
+  expect(result?.output).toContain('GEMINI_API_KEY=')
   expect(result?.output).not.toMatch(/key-(?:that|0123)/)
   const [request] = stage.model.journal.entries
   expect(request === undefined ? false : stage.model.journal.carries(request, secret)).toBe(true)
   for (const file of readdirSync(stage.env.home, { recursive: true, withFileTypes: true }))
     if (file.isFile()) expect(readFileSync(path.join(file.parentPath, file.name), 'utf8')).not.toContain(secret)
 })
+
+test.runIf(process.platform === 'linux')(
+  'works behind a wall, where its commands reach nothing but the workspace',
+  { timeout: 90_000 },
+  async () => {
+    const secret = 'key-that-nobody-may-see-0123456789'
+    const long = nap()
+    const outside = path.join('/usr', path.basename(long))
+    await using stage = await openStage({
+      walled: true,
+      ...play({
+        look: [
+          { tools: [shell(`echo one > one.txt; touch ${outside}; tr '\\0' '\\n' < /proc/$PPID/environ; cat one.txt`)] },
+          { text: 'Seen.' },
+        ],
+        work: [{ tools: [shell(`sleep ${long}`)] }, done],
+        recall: [{ text: 'Known.' }],
+      }),
+    })
+    const home = path.join(stage.root, 'own')
+    await mkdir(home)
+    const env = { credentials: { GEMINI_API_KEY: secret }, variables: { ...stage.env.variables, HOME: home }, offlineUrl: null }
+    const runtimeConfig = { base_url: stage.model.url }
+    let resume: string | null = null
+    {
+      await using session = await stage.open({ runtimeConfig }, env)
+      const look = await runTurn(session, 'Please look')
+      expect(spoken(look)).toBe('Seen.')
+      const [result] = results(look)
+      expect(result).toMatchObject({ executionEnv: 'sandbox', exitCode: 0, output: expect.stringMatching(/\none$/) })
+      expect(result?.output).toMatch(/GEMINI_API_KEY=(?!key-that)/)
+      expect(result?.output).not.toContain(secret)
+      expect(result?.output).toContain('Read-only file system')
+      expect([await readFile(inWorkspace(stage, 'one.txt'), 'utf8'), existsSync(outside)]).toEqual(['one\n', false])
+      const [request] = stage.model.journal.entries
+      expect(request === undefined ? false : stage.model.journal.carries(request, secret)).toBe(true)
+      const stopped = await runTurn(session, 'Please work', { stopAt: ({ kind }) => kind === 'call.started' })
+      expect(stopped.outcome.status).toBe('stopped')
+      expect(runs(long)).toBe(false)
+      resume = session.nativeId
+    }
+    await using session = await stage.open({ runtimeConfig, resume }, env)
+    expect(session.resumed).toBe(true)
+    expect(spoken(await runTurn(session, 'Please recall'))).toBe('Known.')
+    expect(stage.model.journal.entries.at(-1)?.conversation.items).toContainEqual({ kind: 'assistant', text: 'Seen.' })
+  },
+)
 
 test('obeys a repository only where it is trusted, and asks even then', { timeout: 90_000 }, async () => {
   await using stage = await openStage(

@@ -3,28 +3,20 @@ import * as path from 'node:path'
 import type { Usage } from '@codesdkd/protocol'
 import * as z from 'zod'
 import type { Runtime, RuntimeEnv } from '../../core/ports.ts'
+import { findLogin, openAccess } from './access.ts'
 import { mergeGeminiTool, toGeminiCall, toGeminiResult } from './calls.ts'
 import { geminiCapabilities } from './capabilities.ts'
-import {
-  credentialVariables,
-  parseGeminiConfig,
-  toAttempts,
-  toAuthentication,
-  toIdleTimeout,
-  toKey,
-  toUserFolder,
-  withoutKeys,
-} from './config.ts'
+import { credentialVariables, parseGeminiConfig, toAttempts, toIdleTimeout, toKey } from './config.ts'
 import type { GeminiConfig } from './config.ts'
 import { toConversationFile } from './conversation.ts'
 import { toTaskError } from './errors.ts'
-import { loginFiles, prepareHome, toDirectory } from './home.ts'
+import { prepareHome } from './home.ts'
 import { GeminiSession } from './session.ts'
 import { createAcpRuntime } from '../acp/acp.ts'
 import type { PromptResult } from '../acp/native.ts'
 import type { AcpProfile, Launch, PrepareContext } from '../acp/profile.ts'
-import { anyExists } from '../login-file.ts'
 import { toLoginHint } from '../login-hint.ts'
+import { findProgramFiles } from '../program-files.ts'
 import type { RuntimeOptions } from '../runtime-options.ts'
 
 const name = 'gemini-cli-core'
@@ -37,8 +29,8 @@ export function createGeminiRuntime(options: RuntimeOptions): Runtime {
     async open(spec, env, signal) {
       const idleTimeoutMs = toIdleTimeout(env, parseGeminiConfig(spec.runtimeConfig))
       const session = await runtime.open(spec, env, signal)
-      const conversationFile = toConversationFile(path.join(toDirectory(env, spec), '.gemini'), session.nativeId ?? '')
-      return new GeminiSession(session, { idleTimeoutMs, conversationFile })
+      const conversationFile = toConversationFile(env.home, session.nativeId ?? '')
+      return new GeminiSession(session, { idleTimeoutMs, home: env.home, conversationFile })
     },
   }
 }
@@ -76,57 +68,49 @@ export const geminiProfile: AcpProfile<GeminiConfig> = {
       : null,
 }
 
-async function prepare({ env, spec, config, mark }: PrepareContext<GeminiConfig>): Promise<Launch> {
-  const authenticate = toAuthentication(env, config, await hasLogin(env))
-  const home = await prepareHome({ env, spec, mark, attempts: toAttempts(env, config), newId: randomUUID })
-  const { directory, policy, scratch, conversations } = home
-  const model = spec.model ?? (env.offlineUrl === null ? null : 'gemini-2.5-flash')
+async function prepare({ env, spec, config }: PrepareContext<GeminiConfig>): Promise<Launch> {
+  const { methodId, variables, login } = await openAccess(env, config)
+  const home = await prepareHome({ home: env.home, spec, login, attempts: toAttempts(env, config), newId: randomUUID })
+  const { policy, scratch, conversations } = home
+  const nothing = path.join(env.home, 'none.json')
   return {
-    // Its debug setting changes what it shows of commands: output and exit code instead of only one of them.
-    args: [
-      '--acp',
-      '--debug',
-      '--approval-mode',
-      'default',
-      '--admin-policy',
-      policy,
-      '--policy',
-      policy,
-      ...(model === null ? [] : ['--model', model]),
-    ],
+    args: toArguments({ policy, model: spec.model ?? (env.offlineUrl === null ? null : 'gemini-2.5-flash') }),
     variables: {
-      ...withoutKeys(env, config),
-      GEMINI_CLI_HOME: directory,
+      ...env.variables,
+      ...variables,
+      GEMINI_CLI_HOME: env.home,
       // Otherwise it starts itself again, and ends without its child.
       GEMINI_CLI_NO_RELAUNCH: 'true',
       // Without trust it takes no MCP servers. What it would obey in the workspace it does not see: see `cwd` and `conversations`.
       GEMINI_CLI_TRUST_WORKSPACE: 'true',
-      GEMINI_CLI_SYSTEM_SETTINGS_PATH: path.join(directory, 'none.json'),
-      GEMINI_CLI_SYSTEM_DEFAULTS_PATH: path.join(directory, 'none.json'),
+      GEMINI_CLI_SYSTEM_SETTINGS_PATH: nothing,
+      GEMINI_CLI_SYSTEM_DEFAULTS_PATH: nothing,
       GEMINI_TELEMETRY_ENABLED: 'false',
       NO_BROWSER: '1',
       TMPDIR: scratch,
     },
     // It reads the settings of the directory in which it is started, and no others when it loads a conversation.
-    cwd: spec.trustWorkspace ? spec.cwd : directory,
-    ...(authenticate === undefined ? {} : { authenticate }),
+    cwd: spec.trustWorkspace ? spec.cwd : env.home,
+    readable: env.executable === null ? [] : await findProgramFiles(env.executable),
+    writable: login.map(({ file }) => file),
+    ...(methodId === undefined ? {} : { authenticate: { methodId } }),
     conversations,
     [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
   }
+}
+
+function toArguments({ policy, model }: { readonly policy: string; readonly model: string | null }): readonly string[] {
+  const mode = ['--approval-mode', 'default', '--admin-policy', policy, '--policy', policy]
+  // Its debug setting changes what it shows of commands: output and exit code instead of only one of them.
+  return ['--acp', '--debug', ...mode, ...(model === null ? [] : ['--model', model])]
 }
 
 async function readAuth(env: RuntimeEnv): ReturnType<typeof geminiProfile.readAuth> {
   const status = { auth_model: 'login_or_api_key' } as const
   if (env.offlineUrl !== null) return { ...status, logged_in: true, account_label: 'offline model' }
   if (toKey(env, {}) !== null) return { ...status, logged_in: true, account_label: 'API key' }
-  if (await hasLogin(env)) return { ...status, logged_in: true, account_label: 'Google login' }
+  if ((await findLogin(env)).length > 0) return { ...status, logged_in: true, account_label: 'Google login' }
   return { ...status, logged_in: false, login_hint: toLoginHint({ alias: 'gemini', env, variable: 'GEMINI_API_KEY', command: false }) }
-}
-
-/** Whether the user has a login that this session may use; its content is not looked at. */
-async function hasLogin(env: RuntimeEnv): Promise<boolean> {
-  const folder = env.shared ? toUserFolder(env) : null
-  return folder !== null && (await anyExists([path.join(folder, loginFiles[0])]))
 }
 
 const count = z.int().nonnegative().catch(0)

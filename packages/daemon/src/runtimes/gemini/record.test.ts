@@ -1,4 +1,4 @@
-import { appendFile, mkdtempDisposable, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtempDisposable, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import * as path from 'node:path'
 import { expect, test } from 'vitest'
@@ -10,7 +10,7 @@ const line = (value: unknown): string => `${JSON.stringify(value)}\n`
 test('tells what was written since the last time, and each call of the model once', async () => {
   await using directory = await mkdtempDisposable(path.join(tmpdir(), 'record-'))
   const file = path.join(directory.path, 'session.jsonl')
-  const record = new ConversationRecord(file)
+  const record = new ConversationRecord(directory.path, file)
   const nothing = { plans: new Map(), usages: [] }
   expect(await record.read()).toEqual(nothing)
   await writeFile(file, line({ sessionId: 's' }) + line({ id: 'a', type: 'gemini', tokens }))
@@ -35,7 +35,7 @@ test('tells what was written since the last time, and each call of the model onc
 test('nothing is left out where it is asked for twice at once', async () => {
   await using directory = await mkdtempDisposable(path.join(tmpdir(), 'record-'))
   const file = path.join(directory.path, 'session.jsonl')
-  const record = new ConversationRecord(file)
+  const record = new ConversationRecord(directory.path, file)
   await writeFile(file, line({ id: 'a', tokens }))
   const [first, second] = await Promise.all([record.read(), record.read()])
   expect([first.usages.length, second.usages.length]).toEqual([1, 0])
@@ -54,5 +54,16 @@ test('what cannot be understood tells nothing', async () => {
     line({ id: 'd', toolCalls: [{ id: 'x', name: 'write_todos', args: { todos: 'none' } }] }),
   ]
   await writeFile(file, odd.join('\n'))
-  expect(await new ConversationRecord(file).read()).toEqual({ plans: new Map(), usages: [] })
+  expect(await new ConversationRecord(directory.path, file).read()).toEqual({ plans: new Map(), usages: [] })
+})
+
+test('what leads out of the home of the agent is not read', async () => {
+  await using directory = await mkdtempDisposable(path.join(tmpdir(), 'record-'))
+  const [home, outside] = [path.join(directory.path, 'home'), path.join(directory.path, 'outside')]
+  await Promise.all([mkdir(home), mkdir(outside)])
+  await writeFile(path.join(outside, 'session.jsonl'), line({ id: 'a', tokens }))
+  await symlink(path.join(outside, 'session.jsonl'), path.join(home, 'session.jsonl'))
+  await symlink(outside, path.join(home, 'chats'))
+  for (const file of ['session.jsonl', 'chats/session.jsonl'])
+    expect((await new ConversationRecord(home, path.join(home, file)).read()).usages).toEqual([])
 })

@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises'
 import type { Payload, Usage } from '@codesdkd/protocol'
 import * as z from 'zod'
+import { openInside } from '../own-files.ts'
 
 export type Entries = Payload<'plan.updated'>['entries']
 
@@ -13,6 +13,8 @@ export interface Recorded {
 }
 
 const planTool = 'write_todos'
+/** The most that is read at once; more than the agent ever writes in one line. */
+const maxBytes = 64 * 1024 * 1024
 
 const todo = z.object({ description: z.string(), status: z.string() })
 const count = z.int().nonnegative()
@@ -36,12 +38,15 @@ type Message = z.infer<typeof message>
 
 /** The agent's own file of a conversation. */
 export class ConversationRecord {
+  readonly #home: string
   readonly #file: string
   readonly #counted = new Set<string>()
   #offset = 0
   #reading: Promise<readonly string[]> = Promise.resolve([])
 
-  constructor(file: string) {
+  /** `home` is the agent's; what leads out of it is not read. */
+  constructor(home: string, file: string) {
+    this.#home = home
     this.#file = file
   }
 
@@ -67,9 +72,11 @@ export class ConversationRecord {
 
   // The agent writes whole lines; what comes after the last of them is read the next time.
   async #readLines(): Promise<readonly string[]> {
-    await using file = await open(this.#file)
+    const found = await openInside(this.#home, this.#file)
+    if (found === null) return []
+    await using file = found
     const { size } = await file.stat()
-    const buffer = Buffer.alloc(Math.max(0, size - this.#offset))
+    const buffer = Buffer.alloc(Math.min(Math.max(0, size - this.#offset), maxBytes))
     const { bytesRead } = await file.read(buffer, 0, buffer.length, this.#offset)
     const whole = buffer.subarray(0, buffer.subarray(0, bytesRead).lastIndexOf('\n') + 1)
     this.#offset += whole.length

@@ -39,7 +39,7 @@ test('a model that says nothing for too long has fallen silent, and can be asked
   const begun = Promise.withResolvers<void>()
   await using session = new GeminiSession(
     agent(async () => begun.resolve()),
-    { idleTimeoutMs: 1000, conversationFile: '/nowhere' },
+    { idleTimeoutMs: 1000, home: '/nowhere', conversationFile: '/nowhere/file' },
   )
   const outcome = session.run(task, host())
   await begun.promise
@@ -55,7 +55,7 @@ test('while a person is asked, or a call runs, nobody is silent', async () => {
     await its.ask(call)
     await its.observe([{ kind: 'call.started', id: call.id }])
   })
-  await using session = new GeminiSession(turn, { idleTimeoutMs: 1000, conversationFile: '/nowhere' })
+  await using session = new GeminiSession(turn, { idleTimeoutMs: 1000, home: '/nowhere', conversationFile: '/nowhere/file' })
   const asked = Promise.withResolvers<void>()
   const running = Promise.withResolvers<void>()
   const outcome = session.run(

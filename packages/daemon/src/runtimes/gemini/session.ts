@@ -9,7 +9,8 @@ import { failed } from '../outcome.ts'
 export interface GeminiSessionOptions {
   /** Milliseconds that the model may be silent. */
   readonly idleTimeoutMs: number
-  /** Where the agent keeps the conversation. */
+  /** The agent's home, and in it where it keeps the conversation. */
+  readonly home: string
   readonly conversationFile: string
 }
 
@@ -20,10 +21,10 @@ export class GeminiSession implements RuntimeSession {
   readonly #record: ConversationRecord
   #spoiled = false
 
-  constructor(inner: RuntimeSession, { idleTimeoutMs, conversationFile }: GeminiSessionOptions) {
+  constructor(inner: RuntimeSession, { idleTimeoutMs, home, conversationFile }: GeminiSessionOptions) {
     this.#inner = inner
     this.#idleTimeoutMs = idleTimeoutMs
-    this.#record = new ConversationRecord(conversationFile)
+    this.#record = new ConversationRecord(home, conversationFile)
   }
 
   get nativeId(): string | null {

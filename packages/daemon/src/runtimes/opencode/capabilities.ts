@@ -33,7 +33,9 @@ export const openCodeCapabilities: Capabilities = {
     'Calls of one answer run side by side, but OpenCode puts them to a person one after the other.',
     'Subagents are switched off: over ACP nobody could answer what they ask.',
     'A rejection ends the turn of OpenCode; the same task goes on with a prompt that carries the reason.',
-    "Shell commands run unconfined. The password of OpenCode's own server is in its memory alone, so that a command cannot answer a question by itself; a command that may read the memory of other processes of its user could.",
+    "Shell commands are confined by the daemon's sandbox alone. The password of OpenCode's own server is in its memory alone, so that a command cannot answer a question by itself; a command that may read the memory of other processes of its user could.",
+    "Of OpenCode's own login only keys of known providers count; they stay outside, as those of variables do.",
+    'Searching needs a ripgrep (rg) on the PATH: OpenCode is kept from downloading one.',
     'In a session with trustWorkspace, plugins of the workspace run inside OpenCode: they can change a command after it was approved.',
   ],
 }

@@ -1,18 +1,18 @@
-import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import * as path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import * as z from 'zod'
 import { RuntimeFailure } from '../../core/ports.ts'
-import type { RuntimeEnv } from '../../core/ports.ts'
 import type { Launch, PrepareContext } from '../acp/profile.ts'
-import { anyExists, linkLogin } from '../login-file.ts'
+import { makeDirectory, writeOwnFile } from '../own-files.ts'
 import { baseUrl, mcpServers, parseRuntimeConfig, variableName } from '../runtime-config.ts'
-import { providers, toShellVariables, toVariables } from './environment.ts'
+import { isOwnProvider, openAccess, providerId } from './access.ts'
+import type { Access } from './access.ts'
+import { cachePath, toShellVariables, toVariables } from './environment.ts'
 import type { Places } from './environment.ts'
 import type { GuardOptions } from './guard.ts'
-
-/** The model provider of a session that does not use one of OpenCode's own. */
-export const providerId = 'codesdkd'
+import { providers } from './providers.ts'
+import { prepareRipgrep } from './ripgrep.ts'
 
 const runtimeConfig = z.strictObject({
   base_url: baseUrl.optional(),
@@ -43,62 +43,43 @@ const permission: GuardOptions['permission'] = {
   question: 'deny',
 }
 
-/** The files of OpenCode's logins: its own in this home, and the one of the person or namespace. */
-export function toLoginFiles({ home, variables }: RuntimeEnv): { readonly own: string; readonly theirs: string | null } {
-  const data = variables['XDG_DATA_HOME'] ?? (variables['HOME'] === undefined ? null : path.join(variables['HOME'], '.local', 'share'))
-  return {
-    own: path.join(home, 'data', 'opencode', 'auth.json'),
-    theirs: data === null ? null : path.join(data, 'opencode', 'auth.json'),
-  }
-}
-
 /** Makes the directories and files of one process; nothing that an earlier one may have left is obeyed. */
 export async function prepareLaunch(context: PrepareContext<OpenCodeConfig>): Promise<Launch> {
   const { env, mark } = context
-  const places = toPlaces(env.home, mark)
-  await mkdir(env.home, { recursive: true, mode: 0o700 })
-  await chmod(env.home, 0o700)
-  for (const directory of [path.join(places.data, 'opencode'), places.settings, places.userHome])
-    await mkdir(directory, { recursive: true, mode: 0o700 })
-  await forbidInstall(places.settings)
-  const { own, theirs } = toLoginFiles(env)
-  if (theirs !== null) await linkLogin(theirs, own)
-  const keys = toKeys(context)
-  await writePrivate(
-    places.file,
-    JSON.stringify(toSettings(context, { keys, loggedIn: await anyExists([own]), instructions: await findInstructions(context) })),
-  )
+  const model = toModel(context)
+  const access = await openAccess(env, context.config)
+  checkAccess(access, model)
+  // A session has one process at a time: whatever is there is a dead one's.
+  await removeRun(env.home)
+  const places = await makePlaces(env.home, mark)
+  const ripgrep = await prepareRipgrep(env.home, cachePath, env.variables['PATH'] ?? '')
+  const settings = toSettings(context, { access, model, instructions: await findInstructions(context) })
+  await writeOwnFile(env.home, path.relative(env.home, places.file).split(path.sep), JSON.stringify(settings))
   return {
     // Port 0 is "4096, else any"; whoever connects needs the guard's password.
     args: ['acp', '--hostname', '127.0.0.1', '--port', '0', '--log-level', 'WARN'],
-    variables: toVariables(context, places),
-    secret: JSON.stringify(keys),
-    [Symbol.asyncDispose]: () => rm(places.run, { recursive: true, force: true }),
+    variables: toVariables(context, { places, access }),
+    // The guard, with what it imports.
+    readable: [import.meta.dirname, ...ripgrep],
+    [Symbol.asyncDispose]: () => removeRun(env.home),
   }
 }
 
-function toPlaces(home: string, mark: string): Places {
-  const run = path.join(home, 'run', mark)
-  return {
-    run,
-    settings: path.join(run, 'config', 'opencode'),
-    userHome: path.join(run, 'home'),
-    file: path.join(run, 'opencode.json'),
-    data: path.join(home, 'data'),
-  }
+const runPath = 'run'
+
+async function removeRun(home: string): Promise<void> {
+  await rm(path.join(home, runPath), { recursive: true, force: true })
 }
 
-/** Otherwise OpenCode installs its plugin package from the registry into every settings directory; it believes what a lock file says. */
-async function forbidInstall(directory: string): Promise<void> {
-  await mkdir(path.join(directory, 'node_modules'), { recursive: true })
+async function makePlaces(home: string, mark: string): Promise<Places> {
+  const run = [runPath, mark]
+  const settings = await makeDirectory(home, ...run, 'config', 'opencode')
+  const userHome = await makeDirectory(home, ...run, 'home')
+  // Otherwise OpenCode installs its plugin package from the registry into every settings directory; it believes what a lock file says.
+  await makeDirectory(settings, 'node_modules')
   const lock = { lockfileVersion: 3, packages: { '': { dependencies: { '@opencode-ai/plugin': '*' } } } }
-  await writeFile(path.join(directory, 'package-lock.json'), JSON.stringify(lock))
-}
-
-async function writePrivate(file: string, content: string): Promise<void> {
-  const draft = `${file}.new`
-  await writeFile(draft, content, { mode: 0o600 })
-  await rename(draft, file)
+  await writeOwnFile(settings, ['package-lock.json'], JSON.stringify(lock))
+  return { settings, userHome, file: path.join(home, ...run, 'opencode.json') }
 }
 
 // Without the project's settings OpenCode does not read its instructions either; they are content, so they are named.
@@ -111,33 +92,27 @@ async function findInstructions({ spec }: PrepareContext<OpenCodeConfig>): Promi
   return []
 }
 
-/** Keys by provider; whose model it is decides which of them is used. */
-function toKeys({ env: { variables, offlineUrl }, config }: PrepareContext<OpenCodeConfig>): Readonly<Record<string, string>> {
-  const own = config.env_key === undefined ? 'none' : (variables[config.env_key] ?? '')
-  if (own === '') {
-    const message = `The variable ${config.env_key}, which holds the key of the provider, is not set.`
-    throw new RuntimeFailure({ code: 'auth_required', message, retryable: false })
-  }
-  if (config.base_url !== undefined || offlineUrl !== null) return { [providerId]: own }
-  const found = Object.entries(providers).map(([name, provider]) => [provider, variables[name] ?? ''] as const)
-  return Object.fromEntries(found.filter(([, key]) => key !== ''))
+/** OpenCode takes a quarter of a minute to say less. A provider that is not in the table may find its key in the session's variables. */
+function checkAccess({ passages }: Access, model: ModelName | null): void {
+  if (model === null ? passages.size > 0 : passages.has(model.provider) || !providers.has(model.provider)) return
+  const message = `There is no key for ${model === null ? 'any provider' : `the provider ${model.provider}`}.`
+  throw new RuntimeFailure({ code: 'auth_required', message, retryable: false })
 }
 
 interface SettingsFacts {
-  readonly keys: Readonly<Record<string, string>>
-  readonly loggedIn: boolean
+  readonly access: Access
+  readonly model: ModelName | null
   readonly instructions: readonly string[]
 }
 
-function toSettings(context: PrepareContext<OpenCodeConfig>, { keys, loggedIn, instructions }: SettingsFacts): object {
+function toSettings(context: PrepareContext<OpenCodeConfig>, { access, model, instructions }: SettingsFacts): object {
   const { env, config } = context
-  const model = toModel(context)
   const guard: GuardOptions = {
     permission,
     maxRetries: config.max_retries ?? (env.offlineUrl === null ? 5 : 1),
     variables: toShellVariables(env),
+    doors: access.doors,
   }
-  const provider = { ...Object.fromEntries(Object.keys(keys).map((name) => [name, {}])), ...toProvider(context, model) }
   return {
     $schema: 'https://opencode.ai/config.json',
     autoupdate: false,
@@ -151,16 +126,12 @@ function toSettings(context: PrepareContext<OpenCodeConfig>, { keys, loggedIn, i
     // Asks the model behind the session's back.
     agent: { title: { disable: true } },
     instructions,
-    provider: withIdleTimeout(provider, context),
+    provider: toProviders(context, { access, model }),
     ...(model === null ? {} : { model: `${model.provider}/${model.id}`, small_model: `${model.provider}/${model.id}` }),
-    ...(isOwnProvider(context) ? { enabled_providers: [providerId] } : {}),
+    ...(isOwnProvider(env, config) ? { enabled_providers: [providerId] } : {}),
     // Its free models need no login: the code would go to a service that nobody chose.
-    ...(loggedIn || 'opencode' in keys ? {} : { disabled_providers: ['opencode'] }),
+    ...(access.passages.has('opencode') ? {} : { disabled_providers: ['opencode'] }),
   }
-}
-
-function isOwnProvider({ env, config }: PrepareContext<OpenCodeConfig>): boolean {
-  return config.base_url !== undefined || env.offlineUrl !== null
 }
 
 interface ModelName {
@@ -170,7 +141,7 @@ interface ModelName {
 
 function toModel(context: PrepareContext<OpenCodeConfig>): ModelName | null {
   const { model } = context.spec
-  if (isOwnProvider(context)) return { provider: providerId, id: model ?? 'offline-model' }
+  if (isOwnProvider(context.env, context.config)) return { provider: providerId, id: model ?? 'offline-model' }
   if (model === null) return null
   const [provider = '', ...id] = model.split('/')
   if (provider !== '' && id.join('/') !== '') return { provider, id: id.join('/') }
@@ -178,13 +149,30 @@ function toModel(context: PrepareContext<OpenCodeConfig>): ModelName | null {
   throw new RuntimeFailure({ code: 'model_request_rejected', message, retryable: false })
 }
 
-type Providers = Readonly<Record<string, { readonly options?: object; readonly [field: string]: unknown }>>
+/** The providers that there is a way to, and that of the model. */
+function toProviders(
+  context: PrepareContext<OpenCodeConfig>,
+  { access, model }: Omit<SettingsFacts, 'instructions'>,
+): Readonly<Record<string, object>> {
+  const names = new Set([...access.passages.keys(), ...(model === null ? [] : [model.provider])])
+  const idle = toIdleTimeout(context)
+  const bounds = idle === undefined ? {} : { headerTimeout: idle, chunkTimeout: idle }
+  return Object.fromEntries(
+    [...names].map((name) => {
+      const entry = model?.provider === name ? toModelEntry(context, model) : {}
+      const baseURL = access.passages.get(name)?.url
+      return [name, { ...entry, options: { ...(baseURL === undefined ? {} : { baseURL }), ...bounds } }]
+    }),
+  )
+}
+
+function toIdleTimeout({ env, config }: PrepareContext<OpenCodeConfig>): number | undefined {
+  return config.stream_idle_timeout_ms ?? (env.offlineUrl === null ? undefined : 15_000)
+}
 
 /** A model that is named must exist: OpenCode would silently take another one. */
-function toProvider(context: PrepareContext<OpenCodeConfig>, model: ModelName | null): Providers {
-  const { env, config } = context
-  if (model === null) return {}
-  if (!isOwnProvider(context)) return { [model.provider]: { models: { [model.id]: {} } } }
+function toModelEntry({ env, config }: PrepareContext<OpenCodeConfig>, model: ModelName): object {
+  if (!isOwnProvider(env, config)) return { models: { [model.id]: {} } }
   const entry = {
     name: model.id,
     tool_call: true,
@@ -192,17 +180,6 @@ function toProvider(context: PrepareContext<OpenCodeConfig>, model: ModelName | 
     modalities: { input: ['text', 'image'], output: ['text'] },
     limit: { context: config.context_window ?? 200_000, output: 32_000 },
   }
-  const options = { baseURL: config.base_url ?? `${env.offlineUrl}/v1` }
   const name = config.base_url === undefined ? 'offline model' : 'custom'
-  return { [model.provider]: { npm: '@ai-sdk/openai-compatible', name, options, models: { [model.id]: entry } } }
-}
-
-function withIdleTimeout(found: Providers, { env, config }: PrepareContext<OpenCodeConfig>): Providers {
-  const idle = config.stream_idle_timeout_ms ?? (env.offlineUrl === null ? undefined : 15_000)
-  if (idle === undefined) return found
-  const bounded = (provider: Providers[string]) => ({
-    ...provider,
-    options: { ...provider.options, headerTimeout: idle, chunkTimeout: idle },
-  })
-  return Object.fromEntries(Object.entries(found).map(([name, provider]) => [name, bounded(provider)]))
+  return { npm: '@ai-sdk/openai-compatible', name, models: { [model.id]: entry } }
 }

@@ -1,36 +1,22 @@
 import * as path from 'node:path'
 import type { RuntimeEnv } from '../../core/ports.ts'
 import type { PrepareContext } from '../acp/profile.ts'
+import type { Access } from './access.ts'
 import type { GuardOptions } from './guard.ts'
-
-/** Where each variable's key goes: OpenCode's names of the providers. */
-export const providers = {
-  ANTHROPIC_API_KEY: 'anthropic',
-  OPENAI_API_KEY: 'openai',
-  OPENROUTER_API_KEY: 'openrouter',
-  GEMINI_API_KEY: 'google',
-  MISTRAL_API_KEY: 'mistral',
-  GROQ_API_KEY: 'groq',
-  DEEPSEEK_API_KEY: 'deepseek',
-  XAI_API_KEY: 'xai',
-  OPENCODE_API_KEY: 'opencode',
-} as const satisfies Readonly<Record<string, string>>
-
-export const credentialVariables: readonly string[] = Object.keys(providers)
 
 /** The directories and files of one process. */
 export interface Places {
-  /** Everything of this one process. */
-  readonly run: string
   /** What OpenCode takes for the user's settings directory. */
   readonly settings: string
   /** Where it looks for `.opencode`, `.claude` and `.agents` of the user. */
   readonly userHome: string
   readonly file: string
-  readonly data: string
 }
 
 const ownDirectories = ['XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME']
+
+/** Where OpenCode keeps what it downloads, below the agent's home. */
+export const cachePath = ['cache', 'opencode'] as const
 
 /** What differs in the environment of commands: they keep the directories of the session. */
 export function toShellVariables({ variables }: Pick<RuntimeEnv, 'variables'>): GuardOptions['variables'] {
@@ -50,22 +36,32 @@ const switches = [
   'OPENCODE_EXPERIMENTAL_DISABLE_FILEWATCHER',
 ]
 
-/** The environment of the agent: no key, none of the user's settings. */
+interface EnvironmentFacts {
+  readonly places: Places
+  readonly access: Access
+}
+
+/** The environment of the agent: none of the user's settings, and what stands for keys in place of a login. */
 export function toVariables(
-  { env, spec, config }: PrepareContext<{ readonly env_key?: string | undefined }>,
-  places: Places,
+  { env, spec }: Pick<PrepareContext<object>, 'env' | 'spec'>,
+  { places, access }: EnvironmentFacts,
 ): Readonly<Record<string, string>> {
-  const hidden: ReadonlySet<string> = new Set([...credentialVariables, ...(config.env_key === undefined ? [] : [config.env_key])])
-  const kept = Object.entries(env.variables).filter(([name]) => !hidden.has(name) && !name.startsWith('OPENCODE_'))
+  const kept = Object.entries(env.variables).filter(([name]) => !name.startsWith('OPENCODE_'))
   const trusted = spec.trustWorkspace ? ['OPENCODE_DISABLE_PROJECT_CONFIG'] : []
   return {
     ...Object.fromEntries(kept),
     ...Object.fromEntries(switches.filter((name) => !trusted.includes(name)).map((name) => [name, '1'])),
     XDG_CONFIG_HOME: path.dirname(places.settings),
-    XDG_DATA_HOME: places.data,
+    XDG_DATA_HOME: path.join(env.home, 'data'),
     XDG_STATE_HOME: path.join(env.home, 'state'),
-    XDG_CACHE_HOME: path.join(env.home, 'cache'),
+    XDG_CACHE_HOME: path.join(env.home, ...cachePath.slice(0, -1)),
     OPENCODE_CONFIG: places.file,
+    // Counts in place of a login file, whoever has left one.
+    OPENCODE_AUTH_CONTENT: JSON.stringify(toLogins(access)),
     OPENCODE_TEST_HOME: places.userHome,
   }
+}
+
+function toLogins({ passages }: Access): object {
+  return Object.fromEntries([...passages].map(([name, { placeholder: key }]) => [name, { type: 'api', key }]))
 }

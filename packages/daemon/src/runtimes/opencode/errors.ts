@@ -45,8 +45,13 @@ function toFailure(message: string): ModelFailure | null {
   }
 }
 
+/** What the daemon itself answers, for an endpoint that it cannot reach, and for one that the session does not allow. */
+const unreachable = /The endpoint \S+ cannot be reached: /
+const refusedHost = /^Host \S+ is not allowed in this session/
+
 function toModelVerdict({ kind, status, message }: ModelFailure): Verdict {
-  if (kind === 'unreachable') return ['model_unreachable', true]
+  if (kind === 'unreachable' || ((status === 502 || status === 504) && unreachable.test(message))) return ['model_unreachable', true]
+  if (status === 403 && refusedHost.test(message)) return ['model_unreachable', false]
   if (kind === 'interrupted' || status === null) return ['model_stream_interrupted', true]
   if (status === 401 || status === 403) return ['auth_required', false]
   if (status === 402 || (status === 429 && toVerdict(message)[0] === 'usage_limit_reached')) return ['usage_limit_reached', false]

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, readFileSync } from 'node:fs'
+import { throughDoors } from './doors.ts'
+import type { Doors } from './doors.ts'
 import { createPatientFetch } from './patient-fetch.ts'
 import type { PatientFetch } from './patient-fetch.ts'
 import { asksAlways } from './seal.ts'
@@ -26,6 +27,8 @@ export interface GuardOptions {
   readonly maxRetries: number
   /** What the environment of commands holds instead of the agent's own; null for nothing. */
   readonly variables: Readonly<Record<string, string | null>>
+  /** By the names of providers; most need none. */
+  readonly doors: Readonly<Record<string, Doors>>
 }
 
 /** The part of OpenCode's plugin interface that is used. */
@@ -65,9 +68,6 @@ interface Hooks {
   ): Promise<void>
 }
 
-/** Where the daemon hands over what is secret. */
-const secretDescriptor = 3
-
 const password = 'OPENCODE_SERVER_PASSWORD'
 
 /** OpenCode loads the plugin once before its server listens and once for each directory; what the first one sets up serves all. */
@@ -76,7 +76,7 @@ let started: ReturnType<typeof start> | null = null
 // The one export: OpenCode takes every exported function for a plugin.
 export async function guard(input: PluginInput, options: GuardOptions): Promise<Hooks> {
   started ??= start(input)
-  const { keys, plainFetch, tokens } = started
+  const { plainFetch, tokens } = started
   if (input.serverUrl.hostname !== 'localhost') await checkLock(input, plainFetch)
   const turnstile = createTurnstile()
   const patient = createPatientFetch(plainFetch, options.maxRetries)
@@ -86,7 +86,8 @@ export async function guard(input: PluginInput, options: GuardOptions): Promise<
       for (const agent of Object.values(settings.agent ?? {})) delete agent?.permission
       for (const [name, provider] of Object.entries(settings.provider ?? {})) {
         if (provider === undefined) continue
-        provider.options = { ...provider.options, ...(keys[name] === undefined ? {} : { apiKey: keys[name] }), fetch: patient.fetch }
+        const doors = options.doors[name]
+        provider.options = { ...provider.options, fetch: doors === undefined ? patient.fetch : throughDoors(patient.fetch, doors) }
       }
     },
     async event({ event }) {
@@ -115,14 +116,7 @@ function start(input: PluginInput) {
   const plainFetch = globalThis.fetch
   const tokens = createTokenCount()
   lockServer(input, async (request) => await tokens.complete(request, plainFetch))
-  return { plainFetch, tokens, keys: takeKeys() }
-}
-
-/** The keys as `{provider: key}`: they stand in no file, and nothing that is started later has this descriptor. */
-function takeKeys(): Readonly<Record<string, string>> {
-  const keys: Record<string, string> = JSON.parse(readFileSync(secretDescriptor, 'utf8'))
-  closeSync(secretDescriptor)
-  return keys
+  return { plainFetch, tokens }
 }
 
 /** Sets the password, and adds it to what this process itself asks of its server. */

@@ -170,16 +170,14 @@ describe('cannot be talked into answering its own questions', () => {
     expect(lastRequest(stage)).toContain('It must wait for me.')
   })
 
-  test('keys and the directories of OpenCode are not in the environment of commands; other variables are', async () => {
+  test('no key is anywhere near it, and its directories are not those of commands; other variables are', async () => {
     await using stage = await openStage(play({ tools: [shell('env; cat /proc/$PPID/environ; cat /proc/$PPID/cmdline')] }, done))
-    const variables = {
-      ...stage.env.variables,
-      MY_KEY: 'key-of-the-model',
-      OPENAI_API_KEY: 'key-of-openai',
-      FRUIT: 'plum',
-      XDG_DATA_HOME: '/my/data',
-    }
-    await using session = await stage.open({ runtimeConfig: { base_url: `${stage.model.url}/v1`, env_key: 'MY_KEY' } }, { variables })
+    const variables = { ...stage.env.variables, FRUIT: 'plum', XDG_DATA_HOME: '/my/data' }
+    const credentials = { MY_KEY: 'key-of-the-model', OPENAI_API_KEY: 'key-of-openai' }
+    await using session = await stage.open(
+      { runtimeConfig: { base_url: `${stage.model.url}/v1`, env_key: 'MY_KEY' } },
+      { variables, credentials },
+    )
     const turn = await runTurn(session, 'Please')
     const [{ output } = { output: '' }] = results(turn)
     expect(output).toContain('FRUIT=plum\n')
@@ -315,6 +313,24 @@ test('goes on with a conversation in a new process, and says when it cannot', as
   expect(readdirSync(path.join(stage.env.home, 'run'))).toHaveLength(1)
 })
 
+test('a model of another kind than most of its provider is reached through the door of its kind', async () => {
+  await using stage = await openStage(play(done))
+  const enclosure: Stage['env']['enclosure'] = {
+    ...stage.env.enclosure,
+    open: ({ dialect }) => ({
+      url: dialect === 'messages' ? `${stage.model.url}/v1` : 'http://127.0.0.1:9/v1',
+      placeholder: 'stands-for-a-key',
+    }),
+  }
+  await using session = await stage.open(
+    { model: 'opencode/claude-haiku-4-5' },
+    { offlineUrl: null, credentials: { OPENCODE_API_KEY: 'key-of-opencode' }, enclosure },
+  )
+  expect(spoken(await runTurn(session, 'Please'))).toBe('Done.')
+  const [entry] = stage.model.journal.entries
+  expect([entry?.path, entry && stage.model.journal.carries(entry, 'stands-for-a-key')]).toEqual(['/v1/messages', true])
+})
+
 describe('models that fail', () => {
   const half = { text: 'Half of it.', chunk_size: 2, delay_ms: 20 }
 
@@ -363,6 +379,46 @@ describe('models that fail', () => {
     await using stage = await openStage(play({ ...half, fault: { kind: 'status', status: 503, times: 2 } }))
     await using session = await stage.open({ runtimeConfig: { max_retries: 2 } })
     expect(spoken(await runTurn(session, 'Please'))).toBe('Half of it.')
+  })
+})
+
+describe.runIf(process.platform === 'linux')('behind the wall', () => {
+  test('works in its workspace and nowhere else, searches, holds what stands for its key, and what it hides dies when it is stopped', async () => {
+    const [seconds, hidden] = [nap(), nap()]
+    const look = `cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; echo in > in.txt; touch /usr/out 2>&1; echo "exit $?"; echo "sees $(ls ${path.join(import.meta.dirname, '../..')})"`
+    await using stage = await openAnyStage({
+      runtime: 'opencode-server',
+      walled: true,
+      scenarios: [
+        named('Look', { tools: [shell(look)] }, { tools: [{ tool: 'native', name: 'grep', input: { pattern: 'needle' } }] }, done),
+        named('Sleep', { tools: [shell(`setsid nohup sleep ${hidden} > /dev/null 2>&1 & sleep ${seconds}`)] }, done),
+        named('Again', done),
+      ],
+    })
+    await writeFile(inWorkspace(stage, 'hay.txt'), 'a needle\n')
+    await using session = await stage.open(
+      { runtimeConfig: { base_url: `${stage.model.url}/v1`, env_key: 'MY_KEY' } },
+      { credentials: { MY_KEY: 'key-of-the-model' } },
+    )
+    const [seen, found] = results(await runTurn(session, 'Look'))
+    expect(seen).toMatchObject({ executionEnv: 'sandbox' })
+    expect(seen?.output).toContain('OPENCODE_AUTH_CONTENT={"codesdkd":{"type":"api","key":"')
+    expect(seen?.output).toContain('Read-only file system\nexit 1\n')
+    // Of the daemon it sees only what runs in it.
+    expect(seen?.output).toMatch(/\nsees runtimes\n$/)
+    expect(seen?.output).not.toContain('key-of-')
+    expect(found).toMatchObject({ isError: false, output: expect.stringContaining('a needle') })
+    expect(await readFile(inWorkspace(stage, 'in.txt'), 'utf8')).toBe('in\n')
+    expect(stage.model.journal.entries.every((entry) => stage.model.journal.carries(entry, 'key-of-the-model'))).toBe(true)
+    const stopped = await runTurn(session, 'Sleep', {
+      stopAt: ({ kind }) => kind === 'call.started',
+      onObservation: async ({ kind }) => {
+        if (kind === 'call.started') await Promise.all([started(seconds), started(hidden)])
+      },
+    })
+    expect(stopped.outcome.status).toBe('stopped')
+    expect([runs(seconds), runs(hidden)]).toEqual([false, false])
+    expect(spoken(await runTurn(session, 'Again'))).toBe('Done.')
   })
 })
 
@@ -425,9 +481,12 @@ test('tells health and login', async () => {
   expect(await runtime.authStatus(env)).toMatchObject({ logged_in: true, account_label: 'offline model' })
   const online = { ...env, offlineUrl: null }
   expect(await runtime.authStatus(online)).toMatchObject({ logged_in: false, login_hint: expect.stringContaining('ANTHROPIC_API_KEY') })
-  const keyed = { ...online, variables: { ...env.variables, OPENROUTER_API_KEY: 'sk-x' } }
+  const keyed = { ...online, credentials: { OPENROUTER_API_KEY: 'sk-x' } }
   expect(await runtime.authStatus(keyed)).toMatchObject({ logged_in: true, account_label: 'API key' })
-  await mkdir(path.join(stage.root, '.local', 'share', 'opencode'), { recursive: true })
-  await writeFile(path.join(stage.root, '.local', 'share', 'opencode', 'auth.json'), '{}')
+  const logins = path.join(stage.root, '.local', 'share', 'opencode')
+  await mkdir(logins, { recursive: true })
+  await writeFile(path.join(logins, 'auth.json'), '{}')
+  expect(await runtime.authStatus(online)).toMatchObject({ logged_in: false })
+  await writeFile(path.join(logins, 'auth.json'), JSON.stringify({ zai: { type: 'api', key: 'sk-x' } }))
   expect(await runtime.authStatus(online)).toMatchObject({ logged_in: true, account_label: 'OpenCode login' })
 })

@@ -1,14 +1,14 @@
 import type { AuthStatus } from '@codesdkd/protocol'
 import type { RuntimeEnv } from '../../core/ports.ts'
 import type { AcpProfile } from '../acp/profile.ts'
-import { anyExists } from '../login-file.ts'
 import { toLoginHint } from '../login-hint.ts'
 import { isUnavailable, mergeOpenCodeTool, toOpenCodeCall, toOpenCodeResult, toOpenCodeUsage, toOwnObservations } from './calls.ts'
 import { openCodeCapabilities } from './capabilities.ts'
-import { parseOpenCodeConfig, prepareLaunch, toLoginFiles } from './config.ts'
+import { parseOpenCodeConfig, prepareLaunch } from './config.ts'
 import type { OpenCodeConfig } from './config.ts'
-import { credentialVariables } from './environment.ts'
 import { toOpenCodeError } from './errors.ts'
+import { readLogin } from './login.ts'
+import { credentialVariables } from './providers.ts'
 
 /** What makes OpenCode differ from what the protocol says. */
 export const openCodeProfile: AcpProfile<OpenCodeConfig> = {
@@ -38,10 +38,9 @@ export const openCodeProfile: AcpProfile<OpenCodeConfig> = {
 async function readAuth(env: RuntimeEnv): Promise<Omit<AuthStatus, 'ok' | 'runtime'>> {
   const status = { auth_model: 'login_or_api_key' } as const
   if (env.offlineUrl !== null) return { ...status, logged_in: true, account_label: 'offline model' }
-  const { own, theirs } = toLoginFiles(env)
-  if (await anyExists([own, ...(theirs === null ? [] : [theirs])])) return { ...status, logged_in: true, account_label: 'OpenCode login' }
-  if (credentialVariables.some((name) => (env.variables[name] ?? '') !== ''))
+  if (credentialVariables.some((name) => (env.credentials[name] ?? '') !== ''))
     return { ...status, logged_in: true, account_label: 'API key' }
+  if ((await readLogin(env)).size > 0) return { ...status, logged_in: true, account_label: 'OpenCode login' }
   const login_hint = toLoginHint({ alias: 'opencode', env, variable: `one of ${credentialVariables.join(', ')}` })
   return { ...status, logged_in: false, login_hint }
 }

@@ -1,0 +1,31 @@
+import type { Config } from './config.ts'
+import type { Issue } from './http/context.ts'
+import { toSandboxIssues, type SandboxInfo } from './sandbox-status.ts'
+import type { SqliteEventLog } from './storage/event-log.ts'
+
+interface IssueFacts {
+  readonly log: SqliteEventLog
+  readonly leftovers: readonly number[]
+  readonly sandbox: SandboxInfo
+}
+
+/** What the owner of the daemon should know now. */
+export function toIssues(config: Config, { log, leftovers, sandbox }: IssueFacts): readonly Issue[] {
+  const issues = [...toSandboxIssues(sandbox, process.getuid?.() ?? null)]
+  const add = (kind: Issue['kind'], severity: Issue['severity'], message: string, hint: string | null) =>
+    issues.push({ kind, severity, message, hint })
+  if (config.auth === 'none')
+    add('auth_off', 'warning', 'Anybody who reaches the port may use the daemon.', 'Start it without --auth none.')
+  if (!log.writable)
+    add('storage_failing', 'error', 'The log cannot be written at the moment.', 'Make room on the disk of the data directory.')
+  if (log.gap !== null)
+    add(
+      'storage_gap',
+      'error',
+      `The log ends at ${log.gap.found} and once went to ${log.gap.expected}.`,
+      'Restore the data directory from a copy, or go on without the lost events.',
+    )
+  if (leftovers.length > 0)
+    add('leftovers_ended', 'info', `${leftovers.length} processes of an earlier daemon were still there and were ended.`, null)
+  return issues
+}

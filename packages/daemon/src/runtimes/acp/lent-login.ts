@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto'
+import { watch } from 'node:fs'
+import { lstat, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import * as path from 'node:path'
+import { makeDirectory, openInside } from '../own-files.ts'
+
+/** More than any login; what an agent leaves instead may be of any size. */
+const maxBytes = 1024 * 1024
+
+/** The logins of a namespace in the home of one session. */
+export interface LentLogins extends AsyncDisposable {
+  /** The files themselves, which the links in the session's home lead to. */
+  readonly files: readonly string[]
+}
+
+export interface LendOptions {
+  /** Home directory in which the agent's own command has put the logins. */
+  readonly from: string
+  /** Home directory of the session. */
+  readonly to: string
+  /** Relative to both. */
+  readonly names: readonly string[]
+}
+
+/**
+ * Links the login files that are there. An agent that writes through a link changes the one file that there is; what one that
+ * replaces files puts in the place of its link is brought home at once, and when this is disposed: a refreshed login is worth
+ * nothing any more to who has the older tokens. Call it before the agent starts, and dispose it after its end.
+ */
+export async function lendLogins({ from, to, names }: LendOptions): Promise<LentLogins> {
+  const found = await Promise.all(names.map((name) => findLogin(path.join(from, name), { home: to, name })))
+  const logins = found.filter((login) => login !== null)
+  await using stack = new AsyncDisposableStack()
+  // One after the other: they may lie in one directory.
+  for (const login of logins) stack.use(await lend(login))
+  const lent = stack.move()
+  return { files: logins.map(({ file }) => file), [Symbol.asyncDispose]: () => lent.disposeAsync() }
+}
+
+interface Login {
+  /** The real file. */
+  readonly file: string
+  readonly home: string
+  readonly name: string
+}
+
+async function findLogin(file: string, place: Omit<Login, 'file'>): Promise<Login | null> {
+  try {
+    // What leads to it is not there to be seen inside.
+    const real = await realpath(file)
+    return (await lstat(real)).isFile() ? { ...place, file: real } : null
+  } catch {
+    return null
+  }
+}
+
+async function lend(login: Login): Promise<AsyncDisposable> {
+  const directory = await makeDirectory(login.home, ...directoriesOf(login))
+  const link = path.join(login.home, login.name)
+  // An earlier daemon may have ended before it could.
+  await bringHome(login, link)
+  await rm(link, { recursive: true, force: true })
+  await symlink(login.file, link)
+  let work = Promise.resolve()
+  const bring = (): Promise<void> => (work = work.then(() => bringHome(login, link)))
+  const watcher = watchDirectory(directory, (name) => name === path.basename(link) && void bring())
+  return {
+    async [Symbol.asyncDispose]() {
+      watcher?.close()
+      await bring()
+    },
+  }
+}
+
+function directoriesOf({ name }: Login): readonly string[] {
+  const directory = path.dirname(name)
+  return directory === '.' ? [] : [directory]
+}
+
+function watchDirectory(directory: string, onChange: (name: string | null) => void): { close(): void } | null {
+  try {
+    const watcher = watch(directory, { persistent: false }, (_event, name) => onChange(name))
+    // Then it is brought home at the end.
+    watcher.on('error', () => {})
+    return watcher
+  } catch {
+    return null
+  }
+}
+
+/** Takes over what stands in the place of the link, if it can be the same login refreshed. Never rejects. */
+async function bringHome({ file, home }: Login, link: string): Promise<void> {
+  const draft = `${file}.${randomUUID()}`
+  try {
+    await using handle = await openInside(home, link)
+    if (handle === null) return
+    const [refreshed, known] = [await handle.stat(), await lstat(file)]
+    // Another session may have refreshed it later.
+    if (refreshed.size > maxBytes || refreshed.mtimeMs <= known.mtimeMs) return
+    const content = await handle.readFile('utf8')
+    if (!isLike(content, await readFile(file, 'utf8'))) return
+    await writeFile(draft, content, { mode: 0o600, flag: 'wx' })
+    await rename(draft, file)
+  } catch {
+    // There is no login to bring home, or no home for it.
+  } finally {
+    await rm(draft, { force: true }).catch(() => {})
+  }
+}
+
+/** Whether a text can be another state of the same file: half a file, or none, must not take the place of a login. */
+function isLike(text: string, known: string): boolean {
+  const fields = toFields(known)
+  if (fields === null) return text.trim() !== ''
+  const told = toFields(text)
+  return told !== null && fields.some((field) => told.includes(field))
+}
+
+function toFields(text: string): readonly string[] | null {
+  try {
+    const json: unknown = JSON.parse(text)
+    return typeof json === 'object' && json !== null ? Object.keys(json) : null
+  } catch {
+    return null
+  }
+}

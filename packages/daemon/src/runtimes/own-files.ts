@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
+import { lstat, mkdir, open, realpath, rename, rm } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import * as path from 'node:path'
+
+/**
+ * Files of the daemon in a directory where an agent writes as well. What the agent left there may be links to anywhere, and the
+ * daemon writes with the rights of its user: none of these functions follows one. They hold while the agent does not run.
+ */
+
+/** Makes `root/names…`, all real directories (0700): whatever else an agent has put in the way is removed. `root` itself is trusted. */
+export async function makeDirectory(root: string, ...names: readonly string[]): Promise<string> {
+  await mkdir(root, { recursive: true, mode: 0o700 })
+  let directory = root
+  for (const name of names.flatMap((part) => part.split(path.sep))) {
+    directory = path.join(directory, name)
+    const found = await lstat(directory).catch(() => null)
+    if (found?.isDirectory() === true) continue
+    await rm(directory, { force: true })
+    await mkdir(directory, { mode: 0o700 })
+  }
+  return directory
+}
+
+/** Writes `root/names…` (0600) as a whole or not at all, in place of whatever is there. Returns its path. */
+export async function writeOwnFile(root: string, names: readonly string[], content: string): Promise<string> {
+  const directory = await makeDirectory(root, ...names.slice(0, -1))
+  const file = path.join(directory, names.at(-1) ?? '')
+  const draft = `${file}.${randomUUID()}`
+  const handle = await open(draft, 'wx', 0o600)
+  try {
+    await handle.writeFile(content)
+  } finally {
+    await handle.close()
+  }
+  if ((await lstat(file).catch(() => null))?.isDirectory() === true) await rm(file, { recursive: true })
+  await rename(draft, file)
+  return file
+}
+
+/**
+ * Opens a regular file for reading, if it really lies in `root`; else null. Also while the agent runs: what is looked at is the
+ * open file itself.
+ */
+export async function openInside(root: string, file: string): Promise<FileHandle | null> {
+  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null)
+  if (handle === null) return null
+  try {
+    const [opened, trusted] = await Promise.all([realpathOf(handle, file), realpath(root)])
+    if (opened.startsWith(trusted + path.sep) && (await handle.stat()).isFile()) return handle
+  } catch {
+    // It went away meanwhile.
+  }
+  await handle.close()
+  return null
+}
+
+function realpathOf(handle: FileHandle, file: string): Promise<string> {
+  return realpath(process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : file)
+}

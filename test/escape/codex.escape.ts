@@ -1,0 +1,4 @@
+import { codex } from '../conformance/subjects/codex.ts'
+import { testEscapes } from './suite.ts'
+
+testEscapes(codex, { asOrdinaryUser: true })

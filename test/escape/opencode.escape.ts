@@ -1,0 +1,4 @@
+import { opencode } from '../conformance/subjects/opencode.ts'
+import { testEscapes } from './suite.ts'
+
+testEscapes(opencode)
