@@ -107,7 +107,12 @@ async function readMemory(pid: number): Promise<number> {
     ['comm', 'smaps_rollup', `task/${pid}/children`].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')),
   )
   const own = /^(?:node|MainThread)/.test(name ?? '') ? 0 : Number(/^Pss: +(\d+)/m.exec(rollup ?? '')?.[1] ?? 0) / 1024
-  const below = await Promise.all((children ?? '').split(' ').filter(Boolean).map((child) => readMemory(Number(child))))
+  const below = await Promise.all(
+    (children ?? '')
+      .split(' ')
+      .filter(Boolean)
+      .map((child) => readMemory(Number(child))),
+  )
   return below.reduce((sum, one) => sum + one, own)
 }
 

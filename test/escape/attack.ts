@@ -25,6 +25,8 @@ export interface AttackContext {
   readonly sockets: {
     readonly outside: string
     readonly abstract: string
+    /** Of another daemon of the user. */
+    readonly daemon: string
     /** In the workspace, opened before the agent was started, and after. */
     readonly early: string
     readonly late: string

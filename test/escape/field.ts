@@ -29,7 +29,10 @@ export interface Field extends AsyncDisposable {
   readonly victim: ChildProcess
   readonly abstract: string
   readonly hostAddress: string
+  /** Where a second daemon of the user listens, once it was started. */
+  readonly daemonSocket: string
   start(args?: readonly string[]): Promise<DaemonProcess>
+  startOther(): Promise<DaemonProcess>
   /** Gives everything to the daemon's user. */
   own(): Promise<void>
 }
@@ -63,18 +66,31 @@ export async function openField(subject: Subject, user: number): Promise<Field> 
     for (const { pid } of await processesOf(folder.path)) if (pid !== victim.pid) process.kill(pid, 'SIGKILL')
   })
   const { args: known = [], env: variables = {} } = subject.daemon ?? {}
+  const daemonSocket = join(folder.path, 'api', 'daemon.sock')
+  // Nobody but the wall keeps the agent from the API.
+  const startDaemon = (args: readonly string[]) =>
+    spawnDaemon(
+      ['--auth', 'none', '--parent-watch', 'off', ...args],
+      { ...variables, HOME: home, TMPDIR: temp, AWS_SECRET_ACCESS_KEY: canary },
+      user === process.getuid?.() ? {} : { user },
+    )
   const parts = stack.move()
   return {
-    ...{ subject, folder, model, listeners, user, home, outside, besides, victim, abstract },
+    subject,
+    folder,
+    model,
+    listeners,
+    user,
+    home,
+    outside,
+    besides,
+    victim,
+    abstract,
+    daemonSocket,
     canaries: [canary],
     hostAddress: findHostAddress(),
-    // Nobody but the wall keeps the agent from the API.
-    start: (args = []) =>
-      spawnDaemon(
-        ['--data-dir', folder.dataDir, '--auth', 'none', '--parent-watch', 'off', ...known, ...args],
-        { ...variables, HOME: home, TMPDIR: temp, AWS_SECRET_ACCESS_KEY: canary },
-        user === process.getuid?.() ? {} : { user },
-      ),
+    start: (args = []) => startDaemon(['--data-dir', folder.dataDir, ...known, ...args]),
+    startOther: () => startDaemon(['--data-dir', join(folder.path, 'other'), '--listen', `unix:${daemonSocket}`]),
     own: () => own(folder.path, user),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }

@@ -91,8 +91,9 @@ function expectKept(found: Catch, subject: Subject): void {
   expect(found.kept).toEqual({ stored: new Set(['stored']), given: new Set(['given', 'mcp']) })
   // What stands for them is found by the same search, so it would have found them too.
   const places = found.placeholders.map(({ where }) => where)
-  for (const place of [/^memory of .* while its command runs/, /^memory of .* while it is idle after a restart/])
-    expect(places).toContainEqual(expect.stringMatching(place))
+  for (const way of ways)
+    for (const moment of ['its command runs', 'it is idle after a restart'])
+      expect(places).toContainEqual(expect.stringMatching(new RegExp(`^memory of .* while ${moment} \\(${way}\\)$`)))
   expect(found.looked.bytes).toBeGreaterThan(100_000_000)
 }
 

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { play } from '../conformance/round.ts'
@@ -11,6 +11,7 @@ import { gemini } from '../conformance/subjects/gemini.ts'
 import { opencode } from '../conformance/subjects/opencode.ts'
 import { qwen } from '../conformance/subjects/qwen.ts'
 import { openField, type Field } from './field.ts'
+import { keyPlaces } from './places.ts'
 import { repositoryPlants } from './repository-plants.ts'
 
 const user = process.getuid?.() ?? -1
@@ -22,8 +23,28 @@ const bodyOf = ({ subject, model }: Field, cwd: string) => ({
   sandbox: 'require',
 })
 
+/** Of what holds a secret in the home: what a workspace may well have. */
+const ordinary: readonly string[] = ['Documents/letter.txt', '.env']
+/** What shells and git obey: these are there, and those are not. */
+const known = ['.bashrc', '.profile', '.gitconfig', '.ssh/authorized_keys', '.ssh/rc', '.codex/config.toml', '.claude/settings.json']
+const unknown = [
+  '.bash_profile',
+  '.zshrc',
+  '.config/autostart/x.desktop',
+  '.config/systemd/user/x.service',
+  '.config/codesdkd/config.json',
+  '.local/bin/ls',
+]
+
 /** What git of the user does all day. */
-const everyday = [['status'], ['diff'], ['add', '.'], ['commit', '--quiet', '--allow-empty', '--message', 'x'], ['log', '--oneline'], ['checkout', '--quiet', '.']]
+const everyday = [
+  ['status'],
+  ['diff'],
+  ['add', '.'],
+  ['commit', '--quiet', '--allow-empty', '--message', 'x'],
+  ['log', '--oneline'],
+  ['checkout', '--quiet', '.'],
+]
 
 describe.skipIf(process.platform !== 'linux')('what an agent leaves behind', () => {
   test('in a repository: git of the user runs nothing of it, but for what is known', async () => {
@@ -35,7 +56,10 @@ describe.skipIf(process.platform !== 'linux')('what an agent leaves behind', () 
       const mark = join(field.outside, `ran-${index}`)
       const program = join(cwd, 'program')
       const git = (...args: readonly string[]) =>
-        run('git', ['-c', 'user.name=u', '-c', 'user.email=u@localhost', ...args], { cwd, env: { PATH: process.env['PATH'], HOME: field.home } })
+        run('git', ['-c', 'user.name=u', '-c', 'user.email=u@localhost', ...args], {
+          cwd,
+          env: { PATH: process.env['PATH'], HOME: field.home },
+        })
       await mkdir(cwd)
       await git('init', '--quiet')
       await writeFile(join(cwd, 'file'), 'x\n')
@@ -49,6 +73,31 @@ describe.skipIf(process.platform !== 'linux')('what an agent leaves behind', () 
       seen[name] = (await readdir(field.outside)).includes(`ran-${index}`) ? 'runs' : 'held'
     }
     expect(seen).toEqual(Object.fromEntries(repositoryPlants.map(({ name, gap }) => [name, gap === undefined ? 'held' : 'runs'])))
+  })
+
+  test('in the home of the user, where that is its workspace: nothing that is there already, and no key is read', async () => {
+    await using field = await openField(codex, user)
+    const { home } = field
+    const keys = keyPlaces.filter((place) => !ordinary.includes(place))
+    const lines = [
+      ...keys.map(
+        (place) => `cat '${place}'; echo planted >> '${place}'; mv '${place}' stolen; mkdir x && mv '${place.split('/')[0] ?? ''}' x`,
+      ),
+      ...[...known, ...unknown].map((place) => `mkdir -p '${dirname(place)}'; echo planted >> '${place}'`),
+      'echo over > over.txt',
+    ]
+    await writeFile(join(home, 'plant.sh'), `(${lines.join('\n')}) > said.txt 2>&1\n`)
+    await field.own()
+    field.model.setScenarios(toScenarios(scenarios))
+    await using daemon = await field.start()
+    expect((await play(daemon.client, bodyOf(field, home), 'plant')).end).toMatchObject({ type: 'task.completed' })
+    const left = await listing(home)
+    expect(left['over.txt']).toBe('over\n')
+    expect(left['said.txt']).not.toContain(field.canaries[0])
+    for (const key of keys) expect(left[key]).toBe(`${field.canaries[0] ?? ''}\n`)
+    const planted = Object.keys(left).filter((name) => left[name] === 'planted\n')
+    // What is not there yet cannot be kept away without being made: nobody should work in a home.
+    expect(planted).toEqual([...unknown].toSorted())
   })
 
   test.each([codex, claude, gemini, opencode, qwen])(

@@ -37,7 +37,23 @@ const folderName = 'attacks'
 const secondsForOne = 25
 const spaces = ['pid', 'net', 'mnt', 'ipc', 'uts', 'user']
 /** Where a mark might be left behind that is not one of the field's own places. */
-const machinePlaces = ['/tmp', '/var/tmp', '/dev/shm', '/run', '/etc', '/etc/cron.d', '/usr/bin', '/usr/local/bin', '/usr/lib', '/var/lib', '/var/spool', '/boot', '/opt', '/srv', '/mnt']
+const machinePlaces = [
+  '/tmp',
+  '/var/tmp',
+  '/dev/shm',
+  '/run',
+  '/etc',
+  '/etc/cron.d',
+  '/usr/bin',
+  '/usr/local/bin',
+  '/usr/lib',
+  '/var/lib',
+  '/var/spool',
+  '/boot',
+  '/opt',
+  '/srv',
+  '/mnt',
+]
 
 /** Lets an agent play the attacks, and looks from outside at what came of them. What it leaves on the machine is removed. */
 export async function raid(field: Field, daemon: DaemonProcess, options: RaidOptions): Promise<ReadonlyMap<string, Result>> {
@@ -52,7 +68,9 @@ export async function raid(field: Field, daemon: DaemonProcess, options: RaidOpt
       raid: [
         ...groups.map((group) => ({ tools: [shell(`sh ${folderName}/${group}.sh`)] })),
         // An agent may let a command run on by itself after a while.
-        ...groups.map((group) => ({ tools: [shell(`i=0; while [ ! -e ${folderName}/${group}.end ] && [ $i -lt 250 ]; do sleep 0.1; i=$((i + 1)); done`)] })),
+        ...groups.map((group) => ({
+          tools: [shell(`i=0; while [ ! -e ${folderName}/${group}.end ] && [ $i -lt 250 ]; do sleep 0.1; i=$((i + 1)); done`)],
+        })),
         { text: 'All tried.' },
       ],
     }),
@@ -112,7 +130,9 @@ function toPlays(
 ): readonly (Play & { readonly group: string })[] {
   const { folder, outside, home, victim, listeners, hostAddress, abstract, besides } = field
   const common = {
-    ...{ outside, home, hostAddress },
+    outside,
+    home,
+    hostAddress,
     workspace: folder.workspace,
     dataDir: folder.dataDir,
     node: process.execPath,
@@ -121,7 +141,7 @@ function toPlays(
     daemonUrl: daemon.client.url,
     port: listeners.port,
     udpPort: listeners.udpPort,
-    sockets: { outside: join(outside, 'socket'), abstract, early: join(folder.workspace, 'early.sock'), late },
+    sockets: { outside: join(outside, 'socket'), abstract, daemon: field.daemonSocket, early: join(folder.workspace, 'early.sock'), late },
     neighbour: { workspace: besides, home: neighbourHome },
   }
   return Object.entries(attacks).flatMap(([group, list]) =>
@@ -129,7 +149,12 @@ function toPlays(
       .filter(({ withoutWall }) => walled || withoutWall !== 'untried')
       .map((attack, index) => {
         const tag = `mark-${randomBytes(8).toString('hex')}`
-        const context = { ...common, tag, reached: `reached-${randomBytes(8).toString('hex')}`, target: join(outside, `target-${index}-${group}`) }
+        const context = {
+          ...common,
+          tag,
+          reached: `reached-${randomBytes(8).toString('hex')}`,
+          target: join(outside, `target-${index}-${group}`),
+        }
         return { attack, context, group, file: join(folder.workspace, folderName, `${group}-${index}`) }
       }),
   )
@@ -148,7 +173,9 @@ async function writeScripts({ folder }: Field, plays: readonly (Play & { readonl
     await writeFile(`${file}.sh`, `${parts.join('\n')}\n`)
   }
   for (const [group, list] of Map.groupBy(plays, (one) => one.group)) {
-    const runs = list.map(({ file }) => `timeout -k 1 ${secondsForOne} sh ${file}.sh > ${file}.out 2>&1 < /dev/null; echo $? > ${file}.code`)
+    const runs = list.map(
+      ({ file }) => `timeout -k 1 ${secondsForOne} sh ${file}.sh > ${file}.out 2>&1 < /dev/null; echo $? > ${file}.code`,
+    )
     await writeFile(join(directory, `${group}.sh`), `${runs.join('\n')}\n: > ${join(directory, group)}.end\n`)
   }
 }
@@ -171,7 +198,8 @@ async function look({ folder, home, outside, besides, listeners }: Field, neighb
       if (stats === null || own(path) || /\.sqlite/.test(name)) continue
       files.push([path, stats.isFile() && stats.size < 65_536 ? await readFile(path, 'latin1') : ''])
     }
-  for (const place of machinePlaces) for (const name of await readdir(place).catch(() => [])) if (name.startsWith('mark-')) files.push([join(place, name), ''])
+  for (const place of machinePlaces)
+    for (const name of await readdir(place).catch(() => [])) if (name.startsWith('mark-')) files.push([join(place, name), ''])
   return { heard: listeners.heard, files }
 }
 

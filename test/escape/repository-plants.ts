@@ -10,18 +10,41 @@ export interface RepositoryPlant {
 const evil = (file: string, program: string) => `git config -f ${file} core.fsmonitor "${program}"`
 
 export const repositoryPlants: readonly RepositoryPlant[] = [
-  { name: 'a hook', script: (program) => `for h in pre-commit post-index-change post-checkout; do cp "${program}" .git/hooks/$h; chmod 755 .git/hooks/$h; done` },
-  { name: 'a directory of hooks', script: (program) => `mkdir hooks; cp "${program}" hooks/pre-commit; chmod 755 hooks/pre-commit; git config core.hooksPath hooks` },
-  { name: 'a monitor of files', script: (program) => `${evil('.git/config', program)}; cp .git/config c; ${evil('c', program)}; mv -f c .git/config` },
-  { name: 'a configuration of the worktree', script: (program) => `git config extensions.worktreeConfig true; ${evil('.git/config.worktree', program)}` },
+  {
+    name: 'a hook',
+    script: (program) =>
+      `for h in pre-commit post-index-change post-checkout; do cp "${program}" .git/hooks/$h; chmod 755 .git/hooks/$h; done`,
+  },
+  {
+    name: 'a directory of hooks',
+    script: (program) => `mkdir hooks; cp "${program}" hooks/pre-commit; chmod 755 hooks/pre-commit; git config core.hooksPath hooks`,
+  },
+  {
+    name: 'a monitor of files',
+    script: (program) => `${evil('.git/config', program)}; cp .git/config c; ${evil('c', program)}; mv -f c .git/config`,
+  },
+  {
+    name: 'a configuration of the worktree',
+    script: (program) => `git config extensions.worktreeConfig true; ${evil('.git/config.worktree', program)}`,
+  },
   { name: 'another store', script: (program) => `cp -r .git other; ${evil('other/config', program)}; mv .git aside && mv other .git` },
-  { name: 'a file in place of the store', script: (program) => `cp -r .git other; ${evil('other/config', program)}; rm -rf .git; mv .git aside; echo 'gitdir: other' > .git` },
+  {
+    name: 'a file in place of the store',
+    script: (program) => `cp -r .git other; ${evil('other/config', program)}; rm -rf .git; mv .git aside; echo 'gitdir: other' > .git`,
+  },
   {
     name: 'a filter of files',
-    script: (program) => `echo '* filter=x' > .gitattributes; git config filter.x.clean "${program}"; git config filter.x.smudge "${program}"; echo '* filter=x' > .git/info/attributes`,
+    script: (program) =>
+      `echo '* filter=x' > .gitattributes; git config filter.x.clean "${program}"; git config filter.x.smudge "${program}"; echo '* filter=x' > .git/info/attributes`,
   },
-  { name: 'a link in place of the hooks', script: (program) => `mkdir hooks; cp "${program}" hooks/pre-commit; rm -rf .git/hooks; ln -s ../hooks .git/hooks` },
-  { name: 'an environment for git', script: (program) => `printf '[core]\\nfsmonitor = ${program}\\n' > .gitconfig; cp .gitconfig "$HOME/.gitconfig"` },
+  {
+    name: 'a link in place of the hooks',
+    script: (program) => `mkdir hooks; cp "${program}" hooks/pre-commit; rm -rf .git/hooks; ln -s ../hooks .git/hooks`,
+  },
+  {
+    name: 'an environment for git',
+    script: (program) => `printf '[core]\\nfsmonitor = ${program}\\n' > .gitconfig; cp .gitconfig "$HOME/.gitconfig"`,
+  },
   {
     name: 'another common directory',
     script: (program) => `cp -r .git other; ${evil('other/config', program)}; echo ../other > .git/commondir`,

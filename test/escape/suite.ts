@@ -26,6 +26,7 @@ export function testEscapes(subject: Subject, { asOrdinaryUser = false }: { read
 async function expectRaid(subject: Subject, user: number, options: RaidOptions): Promise<void> {
   await using field = await openField(subject, user)
   await using daemon = await field.start()
+  await using _ = await field.startOther()
   const results = await raid(field, daemon, options)
   const expected = new Map<string, Outcome>(
     Object.values(options.attacks)

@@ -22,7 +22,6 @@ sleeper() { exec "$@" sh -c 'while :; do sleep 1; done' "${mark}"; }
 ( (sleeper env -i PATH=/usr/bin:/bin setsid) & ) > /dev/null 2>&1 < /dev/null
 (trap '' TERM INT HUP; cd /; sleeper setsid -f) > /dev/null 2>&1 < /dev/null
 perl -e 'fork and exit; require POSIX; POSIX::setsid(); fork and exit; chdir "/"; $SIG{$_} = "IGNORE" for qw(TERM INT HUP); exec "sh", "-c", "while :; do sleep 1; done", "${mark}"' > /dev/null 2>&1 < /dev/null
-(for p in at crontab systemd-run; do command -v $p; done) > later.txt
 sleep 0.3
 echo slipped > slipped.txt`
 
@@ -38,9 +37,15 @@ describe.skipIf(process.platform !== 'linux').each([codex, claude, gemini, openc
     const mark = `survivor-${field.abstract}`
     await writeFile(join(field.folder.workspace, 'slip.sh'), slip(mark))
     field.model.setScenarios(toScenarios({ slip: [{ tools: [shell('sh slip.sh')] }, { text: 'Slipped.' }] }))
-    const body = { ...subject.session({ cwd: field.folder.workspace, endpoint: field.model.url }), permissionMode: 'auto', sandbox: 'require' }
+    const body = {
+      ...subject.session({ cwd: field.folder.workspace, endpoint: field.model.url }),
+      permissionMode: 'auto',
+      sandbox: 'require',
+    }
     const ended = play(daemon.client, body, 'slip')
-    await vi.waitUntil(async () => (await marked(mark)).length >= 5 || (await field.folder.read('slipped.txt')) !== null, { timeout: 60_000 })
+    await vi.waitUntil(async () => (await marked(mark)).length >= 5 || (await field.folder.read('slipped.txt')) !== null, {
+      timeout: 60_000,
+    })
     // So they do slip away: what follows would mean nothing otherwise. Some agents end what they started with their command.
     const slipped = await marked(mark)
     expect((await ended).end).toMatchObject({ type: 'task.completed' })
@@ -49,7 +54,6 @@ describe.skipIf(process.platform !== 'linux').each([codex, claude, gemini, openc
     const limit = name === 'its idle time' ? 15_000 : graceMs
     await vi.waitUntil(async () => (await marked(mark)).length === 0, { timeout: limit, interval: 20 })
     await daemon.end()
-    expect(await field.folder.read('later.txt')).toBe('')
     // What a killed daemon could not remove, the next one does.
     if (name.startsWith('the violent')) await (await field.start()).end()
     expect(await readLeftovers(field)).toEqual(before)
@@ -84,6 +88,8 @@ async function readLeftovers({ folder }: Field): Promise<Leftovers> {
     // The field's own listeners stay.
     sockets: (await naming('/proc/net/unix')).map((line) => line.replace(/^.* /, '')).toSorted(),
     walls: await list(join(folder.dataDir, 'walls')),
-    temporary: [...(await list(join(folder.path, 'temp'))), ...(await list(join(folder.dataDir, 'tmp')))].filter((name) => name !== 'node-compile-cache'),
+    temporary: [...(await list(join(folder.path, 'temp'))), ...(await list(join(folder.dataDir, 'tmp')))].filter(
+      (name) => name !== 'node-compile-cache',
+    ),
   }
 }

@@ -151,7 +151,8 @@ describe.concurrent('codesdkd agents login', () => {
     expect(await status('&credential_namespace=team')).toMatchObject({ logged_in: true })
     expect(await status('&credential_namespace=other')).toMatchObject({
       logged_in: false,
-      login_hint: 'Run "codesdkd agents login codex --namespace other", or store a key (OPENAI_API_KEY) with "codesdkd keys set codex --namespace other".',
+      login_hint:
+        'Run "codesdkd agents login codex --namespace other", or store a key (OPENAI_API_KEY) with "codesdkd keys set codex --namespace other".',
     })
     expect(await status('')).toMatchObject({
       logged_in: false,

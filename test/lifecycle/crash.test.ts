@@ -42,37 +42,41 @@ describe.concurrent('kill -9 of the daemon while a command of its agent runs', (
   })
 
   // The agent is made to hang, since a healthy one ends with its stdin, and then there would be nothing to prove.
-  test.each(['yolo', 'auto'])('leaves nothing behind after the next start without a wall, in mode %s', { timeout: 60_000 }, async (permissionMode) => {
-    await using stage = await createStage(scenarios)
-    const marker = `marker-${crypto.randomUUID()}`
-    await using daemon = await stage.start(['--sandbox', 'off'])
-    const session = await daemon.client.createSession(stage.session({ permissionMode, env: { MARKER: marker } }))
-    const task = await daemon.client.startTask(session.session_id, 'sleep')
-    await daemon.client.event(session.session_id, 'tool.call.started')
-    const agent = freezeAgent(marker)
-    const recorded = processesWith(marker)
-    expect(recorded.length).toBeGreaterThan(1)
-    const seen = await daemon.client.events(session.session_id)
-    await daemon.end('SIGKILL')
-    expect(recorded.filter(lives)).toContain(agent)
+  test.each(['yolo', 'auto'])(
+    'leaves nothing behind after the next start without a wall, in mode %s',
+    { timeout: 60_000 },
+    async (permissionMode) => {
+      await using stage = await createStage(scenarios)
+      const marker = `marker-${crypto.randomUUID()}`
+      await using daemon = await stage.start(['--sandbox', 'off'])
+      const session = await daemon.client.createSession(stage.session({ permissionMode, env: { MARKER: marker } }))
+      const task = await daemon.client.startTask(session.session_id, 'sleep')
+      await daemon.client.event(session.session_id, 'tool.call.started')
+      const agent = freezeAgent(marker)
+      const recorded = processesWith(marker)
+      expect(recorded.length).toBeGreaterThan(1)
+      const seen = await daemon.client.events(session.session_id)
+      await daemon.end('SIGKILL')
+      expect(recorded.filter(lives)).toContain(agent)
 
-    await using next = await stage.start()
-    expect(recorded.filter(lives)).toEqual([])
-    expect(processesWith(marker).filter(lives)).toEqual([])
-    expect((await next.client.get('/status')).body.issues).toContainEqual(
-      expect.objectContaining({ kind: 'leftovers_ended', severity: 'info' }),
-    )
-    const events = await next.client.events(session.session_id)
-    expect(events.slice(0, seen.length)).toEqual(seen)
-    expect(events.filter(({ type }) => /^task\.(completed|failed|stopped)$/.test(type))).toMatchObject([
-      { type: 'task.failed', payload: { error: { code: 'daemon_restarted', retryable: true } } },
-    ])
-    expect(await next.client.task(task)).toMatchObject({ status: 'failed' })
-    await next.end()
+      await using next = await stage.start()
+      expect(recorded.filter(lives)).toEqual([])
+      expect(processesWith(marker).filter(lives)).toEqual([])
+      expect((await next.client.get('/status')).body.issues).toContainEqual(
+        expect.objectContaining({ kind: 'leftovers_ended', severity: 'info' }),
+      )
+      const events = await next.client.events(session.session_id)
+      expect(events.slice(0, seen.length)).toEqual(seen)
+      expect(events.filter(({ type }) => /^task\.(completed|failed|stopped)$/.test(type))).toMatchObject([
+        { type: 'task.failed', payload: { error: { code: 'daemon_restarted', retryable: true } } },
+      ])
+      expect(await next.client.task(task)).toMatchObject({ status: 'failed' })
+      await next.end()
 
-    await using last = await stage.start()
-    expect((await last.client.get('/status')).body.issues).not.toContainEqual(expect.objectContaining({ kind: 'leftovers_ended' }))
-  })
+      await using last = await stage.start()
+      expect((await last.client.get('/status')).body.issues).not.toContainEqual(expect.objectContaining({ kind: 'leftovers_ended' }))
+    },
+  )
 })
 
 describe.concurrent('a session after kill -9', () => {

@@ -78,7 +78,10 @@ describe('where a setting comes from', () => {
 
   test('where settings and tokens are is told, so that no agent sees them', () => {
     const files = [file('{}'), file(token)]
-    expect(read(['--config', files[0] ?? '', '--token-file', files[1] ?? '']).privateFiles).toEqual([join(folder, '.config/codesdkd/config.json'), ...files])
+    expect(read(['--config', files[0] ?? '', '--token-file', files[1] ?? '']).privateFiles).toEqual([
+      join(folder, '.config/codesdkd/config.json'),
+      ...files,
+    ])
     expect(new Set(read([]).privateFiles)).toEqual(new Set([join(folder, '.config/codesdkd/config.json')]))
   })
 

@@ -136,8 +136,8 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   const sandbox = toSandboxInfo(config.sandbox, wall)
   if (config.sandbox === 'require' && !presence.available)
     throw new StartFailure('sandbox_unavailable', `there is no sandbox: ${presence.reason} ${presence.remedy ?? ''}`.trimEnd())
-  const enclosuresIn = (directory: string) =>
-    createEnclosures({ directory, environment, wall, hidden: [dir.path, ...config.privateFiles], newId })
+  const enclosuresIn = (place: string) =>
+    createEnclosures({ directory: place, environment, wall, hidden: [dir.path, ...config.privateFiles], newId })
   const enclosures = enclosuresIn(sockets)
 
   const sessions = stack.use(
@@ -168,7 +168,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
       checkCwd: (cwd) => checkCwd(cwd, roots),
       checkRoot,
       checkAnswer: checkSchema,
-      watchConfiguration: ({ cwd, sandbox }) => watchConfiguration([cwd, ...sandbox.writableRoots]),
+      watchConfiguration: (record) => watchConfiguration([record.cwd, ...record.sandbox.writableRoots]),
       observer: (event) => metrics.observe(event),
       report: (error, about) => logger.error({ err: error, ...about }, 'a task could not be run'),
       rules: {
@@ -213,12 +213,13 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
         clock,
         environment,
         executables,
-        enclosures: (directory) => Promise.resolve(enclosuresIn(directory)),
+        enclosures: (place) => Promise.resolve(enclosuresIn(place)),
         walled: () => Promise.resolve(presence.available),
       }),
     ),
     clock,
   })
+  const issues = () => toIssues(config, { log, leftovers, sandbox })
   let state: 'starting' | 'ready' | 'stopping' = 'starting'
   const server = stack.use(
     await listen(() =>
@@ -244,7 +245,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
           state: () => state,
           limits: toLimits(config),
           sandbox,
-          issues: () => toIssues(config, { log, leftovers, sandbox }),
+          issues,
         },
         sessions,
         runtimes: directory,
@@ -261,6 +262,8 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   lap('listening_ms')
   metrics.gauges(() => sessions.counts())
   state = 'ready'
+  for (const { kind, severity, message, hint } of issues())
+    logger[severity === 'warning' ? 'warn' : severity]({ kind, ...(hint === null ? {} : { hint }) }, message)
   logger.info({ url: server.url, version, auth: config.auth, recovered, leftovers, startup }, 'ready')
   // Ends first: streams still show how the tasks end, while new work is refused.
   stack.defer(async () => {

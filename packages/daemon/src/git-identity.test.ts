@@ -17,7 +17,10 @@ beforeEach(async () => {
 afterEach(() => rm(base, { recursive: true }))
 
 const copy = () => copyGitIdentity(home, { PATH: process.env['PATH'], HOME: user })
-const ask = (key: string) => execFileSync('git', ['config', '--global', key], { env: { HOME: home, PATH: process.env['PATH'] }, cwd: '/' }).toString().trim()
+const ask = (key: string) =>
+  execFileSync('git', ['config', '--global', key], { env: { HOME: home, PATH: process.env['PATH'] }, cwd: '/' })
+    .toString()
+    .trim()
 
 test('name and address, and nothing that could run or tell', async () => {
   const name = 'Ada "the first" \\ Lovelace; #1'

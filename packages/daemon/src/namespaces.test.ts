@@ -58,7 +58,10 @@ describe('the variables of an agent', () => {
   })
 
   test('otherwise: a home of its own, and no key but those of the session', async () => {
-    const { variables, credentials, home } = await create().toEnv(runtime, whose('team'), { OPENAI_API_KEY: 'sk-of-the-session', LANG: 'de' })
+    const { variables, credentials, home } = await create().toEnv(runtime, whose('team'), {
+      OPENAI_API_KEY: 'sk-of-the-session',
+      LANG: 'de',
+    })
     const own = variables['HOME'] ?? ''
     expect(credentials).toEqual({ OPENAI_API_KEY: 'sk-of-the-session' })
     expect(own.startsWith(join(dataDir, 'namespaces'))).toBe(true)
@@ -90,16 +93,19 @@ describe('the variables of an agent', () => {
     expect(JSON.stringify([stored.variables, named.variables])).not.toContain('sk-')
   })
 
-  test.each(['shared', 'namespaced'] as const)('%s behind a wall: a home of the session alone, and the login where it was', async (level) => {
-    const sandbox = { mode: 'auto', walled: true, writableRoots: [], readableRoots: [], networkAllow: [] } as const
-    const namespaces = create()
-    const walled = (id: string) => namespaces.toEnv(runtime, { ...whose('default', level, id), sandbox })
-    const [one, two, bare] = [await walled('sess_1'), await walled('sess_2'), await namespaces.toEnv(runtime, whose('default', level))]
-    expect(new Set([one.variables['HOME'], two.variables['HOME'], bare.variables['HOME'], one.home, two.home]).size).toBe(5)
-    expect(one.variables['HOME']?.startsWith(join(dataDir, 'namespaces'))).toBe(true)
-    expect(one.variables['CODEX_HOME']).toBeUndefined()
-    expect([one.login, two.login]).toEqual([bare.login, bare.login])
-  })
+  test.each(['shared', 'namespaced'] as const)(
+    '%s behind a wall: a home of the session alone, and the login where it was',
+    async (level) => {
+      const sandbox = { mode: 'auto', walled: true, writableRoots: [], readableRoots: [], networkAllow: [] } as const
+      const namespaces = create()
+      const walled = (id: string) => namespaces.toEnv(runtime, { ...whose('default', level, id), sandbox })
+      const [one, two, bare] = [await walled('sess_1'), await walled('sess_2'), await namespaces.toEnv(runtime, whose('default', level))]
+      expect(new Set([one.variables['HOME'], two.variables['HOME'], bare.variables['HOME'], one.home, two.home]).size).toBe(5)
+      expect(one.variables['HOME']?.startsWith(join(dataDir, 'namespaces'))).toBe(true)
+      expect(one.variables['CODEX_HOME']).toBeUndefined()
+      expect([one.login, two.login]).toEqual([bare.login, bare.login])
+    },
+  )
 
   test('there is always a PATH', async () => {
     const namespaces = createNamespaces({ dataDir, environment: {}, executable: async () => null, offlineUrl: null })
@@ -126,7 +132,10 @@ describe('the directories', () => {
   test("a login is at the same place for those who ask and for a session; a session's own directory is its own", async () => {
     const namespaces = create()
     const asked = await namespaces.toEnv(runtime, { credentialNamespace: 'team', isolationLevel: 'namespaced' })
-    const [one, two] = [await namespaces.toEnv(runtime, whose('team')), await namespaces.toEnv(runtime, whose('team', 'namespaced', 'sess_2'))]
+    const [one, two] = [
+      await namespaces.toEnv(runtime, whose('team')),
+      await namespaces.toEnv(runtime, whose('team', 'namespaced', 'sess_2')),
+    ]
     expect(asked.home).toBe(asked.login.home)
     expect([one.login, two.login]).toEqual([asked.login, asked.login])
     expect(new Set([asked.home, one.home, two.home]).size).toBe(3)

@@ -41,7 +41,7 @@ async function attempt(target: string, act: () => Promise<string>): Promise<void
 /** The daemon's own API: everything that waits, and a yes to each. */
 async function approveAtDaemon(): Promise<void> {
   await attempt('daemon', async () => {
-    const response = await fetch(`${daemonUrl}/approvals`, { signal: patience() })
+    const response = await fetch(`${daemonUrl}/approvals`, { signal: AbortSignal.timeout(30_000) })
     const { approvals = [] } = (await response.json()) as { approvals?: readonly Record<string, unknown>[] }
     for (const { session_id, tool_call_id, attempt: number, input_hash } of approvals)
       await post(`${daemonUrl}/sessions/${String(session_id)}/tool-calls/${String(tool_call_id)}/approve`, {

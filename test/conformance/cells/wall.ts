@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Cell } from '../cell.ts'
@@ -18,18 +18,19 @@ export const wall: readonly Cell[] = [
       await mkdir(other)
       await writeFile(join(other, 'secret.txt'), secret)
       const plant = `echo ${secret} > "$HOME/secret.txt" && echo "$HOME" > home.txt`
-      // The brackets keep the pattern from finding itself in what the agent writes down of it.
-      const search = `grep -rhos 'not-for-[a]ny-other-session' ${dataDir} "$(cat home.txt)"`
-      const look = `cat ../other/* 2> /dev/null; ${search}; ls ..; ls -A ${dataDir}; echo looked`
-      stage.script({ plant: [{ tools: [shell(plant)] }, { text: 'Planted.' }], look: [{ tools: [shell(look)] }, { text: 'Nothing.' }] })
+      stage.script({ plant: [{ tools: [shell(plant)] }, { text: 'Planted.' }] })
       await using daemon = await stage.open()
       const { client } = daemon
-      const [planted, looked] = [
-        await play(client, stage.session({ permissionMode: 'yolo' }), 'plant'),
-        await play(client, stage.session({ permissionMode: 'yolo' }), 'look'),
-      ]
-      expect([planted.end.type, looked.end.type]).toEqual(['task.completed', 'task.completed'])
-      expect(await stage.folder.read('home.txt')).toContain(dataDir)
+      const planted = await play(client, stage.session({ permissionMode: 'yolo' }), 'plant')
+      expect(planted.end.type).toBe('task.completed')
+      const home = (await stage.folder.read('home.txt'))?.trim() ?? ''
+      expect(await readFile(join(home, 'secret.txt'), 'utf8')).toBe(`${secret}\n`)
+      // The brackets keep the pattern from finding itself in what the agent writes down of it.
+      const search = `grep -rhos 'not-for-[a]ny-other-session' ${dataDir} ${home}`
+      const look = `cat ../other/* 2> /dev/null; ${search}; ls -1 ..; ls -1A ${dataDir}; echo looked`
+      stage.script({ look: [{ tools: [shell(look)] }, { text: 'Nothing.' }] })
+      const looked = await play(client, stage.session({ permissionMode: 'yolo' }), 'look')
+      expect(looked.end.type).toBe('task.completed')
       const { result_preview } = only(looked.events, 'tool.output.completed').payload
       // Of what is around it there are only the directories that lead to its own.
       expect(result_preview).toContain('state\nworkspace\nnamespaces\nlooked')

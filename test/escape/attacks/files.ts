@@ -62,7 +62,8 @@ export const files: readonly Attack[] = [
   {
     name: 'replaces the workspace by a link',
     threat: 'the next agent is started elsewhere',
-    script: ({ workspace, outside, tag, reached }) => `mv "${workspace}" "${workspace}-${tag}" && ln -s "${outside}" "${workspace}" && echo ${reached}`,
+    script: ({ workspace, outside, tag, reached }) =>
+      `mv "${workspace}" "${workspace}-${tag}" && ln -s "${outside}" "${workspace}" && echo ${reached}`,
     withoutWall: 'untried',
   },
 ]

@@ -1,7 +1,10 @@
 import type { Attack } from '../attack.ts'
 
 /** Numbers of system calls that differ between processors; the rest is the same since Linux 5.1. */
-const numbers = { x64: { ptrace: 101, keyctl: 250, open_by_handle_at: 304, perf: 298, bpf: 321 }, arm64: { ptrace: 117, keyctl: 219, open_by_handle_at: 265, perf: 241, bpf: 280 } }
+const numbers = {
+  x64: { ptrace: 101, keyctl: 250, open_by_handle_at: 304, perf: 298, bpf: 321 },
+  arm64: { ptrace: 117, keyctl: 219, open_by_handle_at: 265, perf: 241, bpf: 280 },
+}
 const call = process.arch === 'arm64' ? numbers.arm64 : numbers.x64
 
 interface Trial {
@@ -47,13 +50,15 @@ export const kernel: readonly Attack[] = [
   {
     name: 'takes away what is mounted over secrets',
     threat: 'reads keys',
-    script: ({ reached }) => 'need umount\n' + ['/run', '/proc/sys', '/run/codesdkd', '/tmp'].map((place) => `umount -l ${place} && echo ${reached}`).join('\n'),
+    script: ({ reached }) =>
+      'need umount\n' + ['/run', '/proc/sys', '/run/codesdkd', '/tmp'].map((place) => `umount -l ${place} && echo ${reached}`).join('\n'),
     withoutWall: 'untried',
   },
   {
     name: 'enters the namespaces of a process of the user',
     threat: others,
-    script: ({ victim, reached }) => `need nsenter\nnsenter --target ${victim} --mount true && echo ${reached}; nsenter --target ${victim} --net true && echo ${reached}`,
+    script: ({ victim, reached }) =>
+      `need nsenter\nnsenter --target ${victim} --mount true && echo ${reached}; nsenter --target ${victim} --net true && echo ${reached}`,
     withoutWall: 'root',
   },
   {
@@ -65,13 +70,15 @@ export const kernel: readonly Attack[] = [
   {
     name: 'traces a process of the user',
     threat: others,
-    script: ({ victim, reached }) => `need perl\nperl -e 'exit(syscall(${call.ptrace}, 16, ${victim}, 0, 0) == 0 ? 0 : 1)' && echo ${reached}`,
+    script: ({ victim, reached }) =>
+      `need perl\nperl -e 'exit(syscall(${call.ptrace}, 16, ${victim}, 0, 0) == 0 ? 0 : 1)' && echo ${reached}`,
     withoutWall: 'everybody',
   },
   {
     name: 'opens the memory of a process of the user',
     threat: others,
-    script: ({ victim, daemon, reached }) => `(exec 9< /proc/${victim}/mem) && echo ${reached}; (exec 9< /proc/${daemon}/mem) && echo ${reached}`,
+    script: ({ victim, daemon, reached }) =>
+      `(exec 9< /proc/${victim}/mem) && echo ${reached}; (exec 9< /proc/${daemon}/mem) && echo ${reached}`,
     withoutWall: 'everybody',
   },
   {
@@ -113,9 +120,18 @@ export const kernel: readonly Attack[] = [
     withoutWall: 'untried',
   },
   does('looks at the devices of the machine', 'ls /sys/class', { threat: 'knows the machine', withoutWall: 'everybody' }),
-  calls('uses the keyrings of the user', `syscall(${call.keyctl}, 0, -3, 0, 0, 0)`, { threat: 'reads keys that the kernel keeps', withoutWall: 'everybody' }),
-  calls('loads a program into the kernel', `syscall(${call.bpf}, 0, 0, 0)`, { threat: 'every bug of the kernel in it', withoutWall: 'untried' }),
-  calls('measures the machine', `syscall(${call.perf}, 0, 0, -1, -1, 0)`, { threat: 'every bug of the kernel in it', withoutWall: 'untried' }),
+  calls('uses the keyrings of the user', `syscall(${call.keyctl}, 0, -3, 0, 0, 0)`, {
+    threat: 'reads keys that the kernel keeps',
+    withoutWall: 'everybody',
+  }),
+  calls('loads a program into the kernel', `syscall(${call.bpf}, 0, 0, 0)`, {
+    threat: 'every bug of the kernel in it',
+    withoutWall: 'untried',
+  }),
+  calls('measures the machine', `syscall(${call.perf}, 0, 0, -1, -1, 0)`, {
+    threat: 'every bug of the kernel in it',
+    withoutWall: 'untried',
+  }),
   calls('sets up a ring of the kernel', 'syscall(425, 1, 0)', { threat: 'goes round filters of system calls', withoutWall: 'untried' }),
   calls('makes a socket to the host of a virtual machine', 'socket(my $s, 40, 1, 0) ? 0 : -1', {
     threat: 'talks to what no network namespace holds back',

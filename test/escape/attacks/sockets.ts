@@ -14,8 +14,31 @@ function connects(name: string, host: (context: AttackContext) => string): Attac
 
 /** Spellings of this machine that one program takes for a name, another for an address. */
 const spellings = [
-  ['127.0.0.1', 'localhost', 'LOCALHOST.', 'x.localhost', '127.1', '127.0.1', '2130706433', '0x7f.1', '0x7f000001', '017700000001', '0177.0.0.1'],
-  ['0', '0.0.0.0', '[::1]', '[::]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[0:0:0:0:0:0:0:1]', '[64:ff9b::7f00:1]', '127.0.0.1.', '%3127.0.0.1'],
+  [
+    '127.0.0.1',
+    'localhost',
+    'LOCALHOST.',
+    'x.localhost',
+    '127.1',
+    '127.0.1',
+    '2130706433',
+    '0x7f.1',
+    '0x7f000001',
+    '017700000001',
+    '0177.0.0.1',
+  ],
+  [
+    '0',
+    '0.0.0.0',
+    '[::1]',
+    '[::]',
+    '[::ffff:127.0.0.1]',
+    '[::ffff:7f00:1]',
+    '[0:0:0:0:0:0:0:1]',
+    '[64:ff9b::7f00:1]',
+    '127.0.0.1.',
+    '%3127.0.0.1',
+  ],
   ['ip6-localhost', 'host.docker.internal', 'metadata.google.internal'],
 ].flat()
 
@@ -68,10 +91,23 @@ export const sockets: readonly Attack[] = [
     threat: 'approves its own calls',
     script: ({ daemonUrl, hostAddress, reached }) => {
       const { port } = new URL(daemonUrl)
-      const places = [daemonUrl, `http://localhost:${port}`, `http://[::1]:${port}`, `http://0.0.0.0:${port}`, `http://${hostAddress}:${port}`]
+      const places = [
+        daemonUrl,
+        `http://localhost:${port}`,
+        `http://[::1]:${port}`,
+        `http://0.0.0.0:${port}`,
+        `http://${hostAddress}:${port}`,
+      ]
       const tries = places.map((place) => `curl -s -m 5 --noproxy '*' -o /dev/null "${place}/approvals" && echo ${reached}`)
       return `need curl\n${tries.join('\n')}`
     },
+    withoutWall: 'everybody',
+  },
+  {
+    name: 'calls the daemon on its socket',
+    threat: 'approves its own calls',
+    script: ({ sockets: { daemon }, reached }) =>
+      `need curl\ncurl -s -m 5 -o /dev/null --unix-socket "${daemon}" http://localhost/status && echo ${reached}`,
     withoutWall: 'everybody',
   },
   {
@@ -114,20 +150,24 @@ export const sockets: readonly Attack[] = [
     script: ({ reached }) =>
       [
         ask,
-        ...[22, 25, 53, 3306, 5432, 0, 65_536].map((port) => `ask 'CONNECT example.com:${port} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | grep -q ' 200 ' && echo ${reached}`),
+        ...[22, 25, 53, 3306, 5432, 0, 65_536].map(
+          (port) => `ask 'CONNECT example.com:${port} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | grep -q ' 200 ' && echo ${reached}`,
+        ),
       ].join('\n'),
     withoutWall: 'untried',
   },
   {
     name: 'makes raw sockets',
     threat: 'forges packets and hears those of others',
-    script: ({ reached }) => `need perl\nperl -e 'exit(socket(my $s, 2, 3, 1) ? 0 : 1)' && echo ${reached}; perl -e 'exit(socket(my $s, 17, 3, 0) ? 0 : 1)' && echo ${reached}`,
+    script: ({ reached }) =>
+      `need perl\nperl -e 'exit(socket(my $s, 2, 3, 1) ? 0 : 1)' && echo ${reached}; perl -e 'exit(socket(my $s, 17, 3, 0) ? 0 : 1)' && echo ${reached}`,
     withoutWall: 'root',
   },
   {
     name: 'has a network beside loopback',
     threat: 'reaches anybody',
-    script: ({ reached }) => `tail -n +3 /proc/net/dev | grep -v '^ *lo:' && echo ${reached}; tail -n +2 /proc/net/route | grep . && echo ${reached}`,
+    script: ({ reached }) =>
+      `tail -n +3 /proc/net/dev | grep -v '^ *lo:' && echo ${reached}; tail -n +2 /proc/net/route | grep . && echo ${reached}`,
     withoutWall: 'everybody',
   },
   {
@@ -138,6 +178,7 @@ export const sockets: readonly Attack[] = [
         'need curl',
         'key=$(cat /proc/[0-9]*/environ 2>/dev/null | tr "\\0" "\\n" | grep -ao "codesdkd-placeholder-[0-9a-f]*" | head -n 1)',
         '[ -n "$key" ] || key=$(grep -rhao "codesdkd-placeholder-[0-9a-f]*" "$HOME" "$(dirname "$HOME")" 2>/dev/null | head -n 1)',
+        '[ -n "$key" ] || exit 97',
         'for header in "x-none: x" "authorization: Bearer $key" "x-api-key: $key" "x-goog-api-key: $key"; do',
         `  for path in / /v1/models /../v1/files /model/../../x /model/v1/files /model/v1/%2e%2e/files /model/v1/organizations /model//v1/responses /approvals /sessions; do`,
         `    code=$(curl -s -m 5 --path-as-is --noproxy '*' -o /dev/null -w '%{http_code}' -H "$header" "http://127.0.0.1:8080$path")`,

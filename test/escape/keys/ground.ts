@@ -18,7 +18,7 @@ export interface GroundOptions {
 }
 
 /** Where one agent is played with, and what is looked for there. */
-export interface Ground extends Pick<GroundOptions, 'walled'>, AsyncDisposable {
+export interface Ground extends AsyncDisposable {
   readonly stage: Stage
   readonly canaries: Canaries
   readonly keys: Readonly<Record<Way, string>>
@@ -70,7 +70,6 @@ export async function openGround(subject: Subject, { walled, user }: GroundOptio
   const args = [...known, ...readable, '--log-level', 'debug', '--sandbox', walled ? 'require' : 'off']
   const parts = stack.move()
   return {
-    walled,
     stage,
     canaries,
     keys: { stored: canaries.secret('stored'), given: canaries.secret('given'), inherited: canaries.secret('inherited') },

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Session } from '@codesdkd/protocol'
 import { turns } from '../../conformance/heard.ts'
@@ -102,28 +102,31 @@ async function searchFiles({ search, stage: { folder }, login, tokenFile }: Grou
   await search.tree(folder.path, [...purposes, login.path, tokenFile])
 }
 
-function toPlay(
-  { stage, search, walled, workspaceOf }: Ground,
-  daemon: DaemonProcess,
-  one: Pick<Play, 'client' | 'session' | 'way'>,
-): Play {
+function toPlay({ stage, search, workspaceOf }: Ground, daemon: DaemonProcess, one: Pick<Play, 'client' | 'session' | 'way'>): Play {
   const workspace = workspaceOf(one.way)
   return {
     ...one,
     subject: stage.subject,
     async look(moment, deep) {
       const { all } = await treeOf(daemon.pid, workspace)
-      for (const pid of all) await search.process(pid, moment, deep)
-      // Behind a wall there is another /tmp, which ends with the agent.
-      const [last] = all.toReversed()
-      if (walled && deep && last !== undefined) await search.tree(`/proc/${last}/root/tmp`)
+      for (const pid of all) await search.process(pid, `${moment} (${one.way})`, deep)
+      const inside = deep ? await findInside(all) : null
+      if (inside !== null) await search.tree(`/proc/${inside}/root/tmp`)
     },
     async kill() {
       const { roots } = await treeOf(daemon.pid, workspace)
+      if (roots.length === 0) throw new Error('there is no agent to be killed')
       for (const pid of roots) process.kill(pid, 'SIGKILL')
     },
     read: (name) => readFile(join(workspace, name), 'utf8').catch(() => null),
   }
+}
+
+/** A process that has another /tmp, which ends with it: one behind a wall. */
+async function findInside(pids: readonly number[]): Promise<number | null> {
+  const own = await stat('/tmp')
+  const places = await Promise.all(pids.map((pid) => stat(`/proc/${pid}/root/tmp`).catch(() => null)))
+  return pids.find((_, index) => places[index] != null && (places[index].dev !== own.dev || places[index].ino !== own.ino)) ?? null
 }
 
 /** Everything that a daemon can be asked about its sessions, and some of what it refuses. */

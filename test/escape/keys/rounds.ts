@@ -37,7 +37,7 @@ export function toKeyScript(subject: Subject, keys: Readonly<Record<Way, string>
     ],
     note: [{ tools: [note('pipe')] }, { tools: [note('wire')] }, { text: 'Noted.' }],
     talk: [endlessTalk],
-    wait: [{ tools: [shell(`echo begun > ${sign}; tail -s 7771 -f /dev/null`)] }, { text: 'Waited.' }],
+    wait: [{ tools: [shell(`echo begun > ${sign}; tail -s 7771 -f /dev/null`, { waitMs: 600_000 })] }, { text: 'Waited.' }],
     after: [{ text: 'Here again.' }],
     ...Object.fromEntries(refusals),
   }

@@ -7,7 +7,7 @@ interface Tree {
   readonly all: readonly number[]
 }
 
-/** The processes that a daemon has started for the agent that works in this workspace, and all that come of them. */
+/** The processes that a daemon has started for the agent that was told of this workspace, and all that come of them. */
 export async function treeOf(daemon: number, workspace: string): Promise<Tree> {
   const known = await processesOf(workspace)
   const begun = new Set(

@@ -28,7 +28,8 @@ export function toSession(way: Way, { subject, canaries, endpoint, cwd, stdio, u
   return {
     ...body,
     ...place[way],
-    env: { [tokenVariable]: canaries.secret('mcp'), ...(way === 'given' ? { [keyVariable]: canaries.secret(way) } : {}) },
+    // Not every agent works where its commands do: by this its processes are known.
+    env: { WORKSPACE: cwd, [tokenVariable]: canaries.secret('mcp'), ...(way === 'given' ? { [keyVariable]: canaries.secret(way) } : {}) },
     runtimeConfig: {
       ...(body['runtimeConfig'] as object),
       ...subject.providerKey(variable),

@@ -194,14 +194,14 @@ test('the server is there to be reached', async () => {
 describe('no spelling of an address leads inside', () => {
   test.each(addresses)('%s', async (host) => {
     expect(await tryBoth(host)).toEqual(['403', '403'])
-    expect(room.denials).toHaveLength(1)
+    expect(room.denials).toHaveLength(2)
   })
 })
 
 describe('no name leads inside', () => {
   test.each(names)('%s', async (host) => {
     expect(await tryBoth(host)).toEqual(['403', '403'])
-    expect(room.denials).toHaveLength(1)
+    expect(room.denials).toHaveLength(2)
   })
 })
 

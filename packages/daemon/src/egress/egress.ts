@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConfinementDenial } from '../core/ports.ts'
-import { createDenials } from './denials.ts'
+import { toDenial } from './denials.ts'
 import { forward, toPlainRequest } from './forward.ts'
 import { createGate, type Gate, type GateOptions } from './gate.ts'
 import { toAuthority, toTarget } from './host.ts'
@@ -13,12 +13,10 @@ import { holdBack, splice } from './tunnel.ts'
 
 export interface EgressOptions extends GateOptions {
   readonly socket: SocketPlace
-  /** Told of what the rules refused, the same target at most once a second. It must not throw. */
+  /** Told of each connection that the rules refused. It must not throw. */
   readonly refused: (denial: ConfinementDenial) => void
   /** The daemon's own environment: it may name a proxy of this machine. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Monotonic milliseconds. */
-  readonly now?: () => number
 }
 
 /** The way outside of one session. Disposing it breaks off every connection and removes the socket. */
@@ -44,7 +42,10 @@ interface Ways {
  */
 export async function openEgress(options: EgressOptions): Promise<Egress> {
   const ways: Ways = { gate: createGate(options), environment: options.environment }
-  const exchanges = createExchanges(createDenials({ refused: options.refused, now: options.now ?? (() => performance.now()) }))
+  const exchanges = createExchanges((refusal) => {
+    const denial = toDenial(refusal)
+    if (denial !== null) options.refused(denial)
+  })
   const clients = new Set<Socket>()
   const server = createServer({ maxHeaderSize: HEAD_LIMIT, headersTimeout: HEAD_TIME, requestTimeout: 0, keepAliveTimeout: HEAD_TIME })
   server.maxConnections = 2 * EXCHANGES

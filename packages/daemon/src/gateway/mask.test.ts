@@ -31,7 +31,23 @@ test('nothing is held back but what may be the beginning of a secret', () => {
 })
 
 test('what is looked for is the secret itself, where it is long enough to be one', () => {
-  expect(toHidden([`Bearer ${secret}`, secret, 'gzip', `Basic ${secret}2`])).toEqual([secret, `${secret}2`])
+  const hidden = toHidden([`Bearer ${secret}`, secret, 'gzip', `Basic ${secret}2`])
+  expect(hidden).toEqual(expect.arrayContaining([secret, `${secret}2`]))
+  expect(hidden).toEqual([...new Set(hidden)])
+  expect(hidden.filter((form) => /gzip|Bearer|Basic/.test(form))).toEqual([])
+})
+
+test('a secret is found as JSON, a URL and base64 write it', () => {
+  const key = 'sk-a/b+c="d\\e'
+  const written = [
+    JSON.stringify(key),
+    JSON.stringify(JSON.stringify(key)),
+    encodeURIComponent(key),
+    `x${key}`,
+    JSON.stringify(key).replaceAll('/', '\\/'),
+  ]
+  for (const text of written) expect(maskText(text, toHidden([key])), text).toMatch(/^["\\x]*\*+["\\]*$/)
+  expect(maskText(Buffer.from(key).toString('base64'), toHidden([key]))).toMatch(/\*{8}/)
 })
 
 function cut(bytes: Buffer, sizes: readonly number[]): readonly Buffer[] {

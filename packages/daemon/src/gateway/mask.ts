@@ -1,3 +1,5 @@
+import { encodedForms } from '../core/redaction/known-secrets.ts'
+
 /** Hides values in a stream of bytes. Keeps its length, and holds back nothing but what may be the beginning of a value. */
 export interface Mask {
   /** The bytes that can be shown now. */
@@ -9,10 +11,11 @@ export interface Mask {
 /** Shorter ones would be found in what has nothing to do with them. */
 const SHORTEST = 8
 
-/** What has to be looked for so that these values do not show. */
+/** What has to be looked for so that these values do not show: as they are, and as an endpoint that tells what it was sent may write them. */
 export function toHidden(values: readonly string[]): readonly string[] {
-  const secrets = values.map((value) => value.replace(/^(?:Bearer|Basic|token) +/i, ''))
-  return [...new Set(secrets)].filter((secret) => secret.length >= SHORTEST)
+  const secrets = values.map((value) => value.replace(/^(?:Bearer|Basic|token) +/i, '')).filter((secret) => secret.length >= SHORTEST)
+  const forms = secrets.flatMap((secret) => [...encodedForms(secret)]).filter((form) => form.length >= SHORTEST)
+  return [...new Set(forms)]
 }
 
 export function maskText(text: string, hidden: readonly string[]): string {

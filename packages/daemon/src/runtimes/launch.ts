@@ -26,7 +26,14 @@ export function toCommand(executable: string): readonly [program: string, ...arg
 }
 
 /** Starts an agent inside its enclosure. Rejects with `RuntimeFailure` when there is none, or when the system does not start it. */
-export async function launch({ agent, executable, enclosure, readable = [], writable = [], ...options }: LaunchOptions): Promise<AgentProcess> {
+export async function launch({
+  agent,
+  executable,
+  enclosure,
+  readable = [],
+  writable = [],
+  ...options
+}: LaunchOptions): Promise<AgentProcess> {
   if (executable === null)
     throw new RuntimeFailure({ code: 'agent_not_installed', message: `${agent} is not installed.`, retryable: false })
   const [program, ...first] = toCommand(executable)

@@ -64,6 +64,7 @@ describe('openInside', () => {
     await symlink(path.join(elsewhere, 'file'), path.join(root, 'link'))
     await symlink(elsewhere, path.join(root, 'directory'))
     expect(await read(path.join(root, 'file'))).toBe('ours')
-    for (const name of ['link', 'directory/file', '../elsewhere/file', 'missing', '.']) expect(await read(path.join(root, name)), name).toBeNull()
+    for (const name of ['link', 'directory/file', '../elsewhere/file', 'missing', '.'])
+      expect(await read(path.join(root, name)), name).toBeNull()
   })
 })

@@ -63,7 +63,9 @@ describe('behind another process, as a sandbox puts it', () => {
     child.on("exit", (code, signal) => process.exit(signal === null ? code : 128 + require("node:os").constants.signals[signal]))`
 
   test('the program itself is asked to end', async () => {
-    const agent = await run(behind('process.on("SIGTERM", () => process.exit(42)); setInterval(() => {}, 1e6); console.log("up")'), { depth: 1 })
+    const agent = await run(behind('process.on("SIGTERM", () => process.exit(42)); setInterval(() => {}, 1e6); console.log("up")'), {
+      depth: 1,
+    })
     expect(await next(agent.lines)).toBe('up')
     await agent[Symbol.asyncDispose]()
     expect(await agent.ended).toMatchObject({ exitCode: 42, signal: null })

@@ -17,7 +17,8 @@ export interface ExamineeOptions {
 /** The agent that is examined: opened when a trial needs it, closed when the next one needs another. */
 export class Examinee implements AsyncDisposable {
   readonly #options: ExamineeOptions
-  #live: { readonly conversation: Trial['conversation']; readonly session: RuntimeSession; readonly enclosure: AsyncDisposable } | null = null
+  #live: { readonly conversation: Trial['conversation']; readonly session: RuntimeSession; readonly enclosure: AsyncDisposable } | null =
+    null
   #nativeId: string | null = null
 
   constructor(options: ExamineeOptions) {

@@ -14,7 +14,16 @@ export const openEnclosure: Enclosure = {
 export function sampleEnv(more: Partial<RuntimeEnv> = {}): RuntimeEnv {
   const home = more.home ?? '/nonexistent/home'
   const variables = more.variables ?? {}
-  return { executable: null, shared: false, credentials: {}, offlineUrl: null, ...more, home, variables, login: more.login ?? { home, variables } }
+  return {
+    executable: null,
+    shared: false,
+    credentials: {},
+    offlineUrl: null,
+    ...more,
+    home,
+    variables,
+    login: more.login ?? { home, variables },
+  }
 }
 
 export function sampleAgentEnv({ enclosure = openEnclosure, ...more }: Partial<AgentEnv> = {}): AgentEnv {
