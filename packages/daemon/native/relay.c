@@ -1,11 +1,11 @@
 /*
  * relay: the way out of the wall, and the last step before the agent.
  *
- *   relay [--keep FD] [--max-processes N] PORT=SOCKET ... -- PROGRAM [ARGUMENT ...]
+ *   relay [--keep FD] [--max-processes N] [--mount PATH DEVICE:INODE|- ...] PORT=SOCKET ... -- PROGRAM [ARGUMENT ...]
  *   relay --check PORT FILE
  *
  * The first form listens on each PORT of 127.0.0.1, carries every connection to the unix socket beside it, and becomes PROGRAM:
- * the ports answer before the program runs its first instruction. The second form is what the wall's self-test runs inside.
+ * the ports answer before the program runs its first instruction. Where mounts are named, these and no others have to be there. The second form is what the wall's self-test runs inside.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,18 +18,20 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_PORTS = 8, MAX_LINKS = 256, BUFFER = 32 * 1024 };
+enum { MAX_PORTS = 8, MAX_LINKS = 256, MAX_MOUNTS = 4096, BUFFER = 32 * 1024 };
 
 /* What one side has said and the other has not yet taken. */
 struct flow { char *data; size_t start, end; int ended; };
@@ -234,6 +236,58 @@ static int check(int port, const char *file) {
   return 0;
 }
 
+/* Where something has to be mounted, and as which file; `-` for what the sandbox has made itself. */
+static struct { const char *path, *identity; } mounts[MAX_MOUNTS];
+static int mount_count;
+
+static void expect_mount(const char *path, const char *identity) {
+  if (mount_count == MAX_MOUNTS) { errno = E2BIG; fail("--mount", 125); }
+  mounts[mount_count].path = path;
+  mounts[mount_count++].identity = identity;
+}
+
+/* The kernel writes what would end a field as a backslash and three octal digits. */
+static void unescape(char *text) {
+  char *to = text;
+  for (char *from = text; *from; to++) {
+    if (*from == '\\' && from[1] && from[2] && from[3]) { *to = (char)strtol((char[]){ from[1], from[2], from[3], 0 }, NULL, 8); from += 4; }
+    else *to = *from++;
+  }
+  *to = 0;
+}
+
+static int is_expected(const char *path) {
+  /* What is mounted below these is the sandbox's own; nothing of the host's is ever put there. */
+  if (strcmp(path, "/") == 0 || strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0) return 1;
+  for (int i = 0; i < mount_count; i++) if (strcmp(mounts[i].path, path) == 0) return 1;
+  return 0;
+}
+
+/* Whoever may write a directory above a place can have put a link there while the sandbox was built: then something else is mounted
+ * there, or it is mounted elsewhere. Nothing can be changed any more by now. */
+static void verify_mounts(void) {
+  for (int i = 0; i < mount_count; i++) {
+    struct stat found;
+    char identity[64];
+    if (strcmp(mounts[i].identity, "-") == 0) continue;
+    if (lstat(mounts[i].path, &found) < 0) fail(mounts[i].path, 125);
+    snprintf(identity, sizeof identity, "%ju:%ju", (uintmax_t)found.st_dev, (uintmax_t)found.st_ino);
+    if (strcmp(identity, mounts[i].identity) != 0) { errno = ESTALE; fail(mounts[i].path, 125); }
+  }
+  FILE *table = fopen("/proc/self/mountinfo", "re");
+  if (table == NULL) fail("/proc/self/mountinfo", 125);
+  char *line = NULL;
+  for (size_t size = 0; getline(&line, &size, table) > 0;) {
+    char *field = line;
+    for (int i = 0; i < 4 && field; i++) if ((field = strchr(field, ' '))) field++;
+    if (field) field[strcspn(field, " \n")] = 0;
+    if (field) unescape(field);
+    if (field == NULL || !is_expected(field)) { errno = ESTALE; fail(field ? field : "/proc/self/mountinfo", 125); }
+  }
+  free(line);
+  fclose(table);
+}
+
 int main(int argc, char **argv) {
   int keep = -1, processes = 1024, i = 1;
   /* A standard stream that was closed must not become a listener. */
@@ -243,8 +297,10 @@ int main(int argc, char **argv) {
   for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
     if (strcmp(argv[i], "--keep") == 0 && i + 1 < argc) keep = number(argv[++i], 1 << 20);
     else if (strcmp(argv[i], "--max-processes") == 0 && i + 1 < argc) processes = number(argv[++i], 1 << 22);
+    else if (strcmp(argv[i], "--mount") == 0 && i + 2 < argc) { expect_mount(argv[i + 1], argv[i + 2]); i += 2; }
     else open_port(argv[i]);
   }
+  if (mount_count > 0) verify_mounts();
   if (i + 1 >= argc) { errno = EINVAL; fail("no program", 125); }
   if (port_count > 0) start_pump();
   if (keep < 3) close_from(3, ~0U);

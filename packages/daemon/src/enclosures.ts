@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NetworkAnswers, toNetworkCall, type Target } from './core/network-answers.ts'
 import { RuntimeFailure } from './core/ports.ts'
@@ -105,10 +105,12 @@ async function openWalled({ cwd, sandbox }: EnclosedSession, env: RuntimeEnv, op
   const ways = stack.use(await openWays({ ...options, sockets, desk, allowed }))
   const home = env.variables['HOME']
   if (env.shared && home !== undefined) await copyGitIdentity(home, environment)
+  const own = home === undefined ? [env.home] : [env.home, home]
   const place: Place = {
     workspace: cwd,
-    writable: [...sandbox.writableRoots, env.home, ...(home === undefined ? [] : [home])],
-    readable: [...sandbox.readableRoots, process.execPath, ...certificateVariables.flatMap((name) => env.variables[name] ?? [])],
+    writable: [...sandbox.writableRoots, ...(await Promise.all(own.map((path) => realpath(path))))],
+    // By the names that the agent has for them, which may lead over links.
+    readable: [...own, ...sandbox.readableRoots, process.execPath, ...certificateVariables.flatMap((name) => env.variables[name] ?? [])],
     hidden,
     sockets,
     ports: ways.ports,
@@ -170,7 +172,8 @@ async function openWays({ wall, sockets, desk, allowed, environment, newId, trus
 }
 
 /** Inside there is another network: the way out is the gate, whatever proxies this machine has. */
-function toInsideVariables({ TMPDIR: _, ...variables }: Readonly<Record<string, string>>): Record<string, string> {
+function toInsideVariables(given: Readonly<Record<string, string>>): Record<string, string> {
+  const { TMPDIR: _notInside, ...variables } = given
   const proxies = Object.fromEntries(proxyVariables.map((name) => [name, egressUrl]))
   return { ...variables, ...proxies, NO_PROXY: local, no_proxy: local }
 }

@@ -54,6 +54,31 @@ describe('what the wall refuses', () => {
     ])
   })
 
+  test('is told with the call that ends next where nothing is known to run, and then with no other and not by itself', () => {
+    const bench = new Bench()
+    const { refusals } = bench.inputs
+    const denial = toDenial('one.example')
+    expect(refusals.keep(bench.task, denial)).toBe(false)
+    expect(refusals.keep(bench.task, toDenial('one.example'))).toBe(true)
+    run(bench, 'a')
+    complete(bench, 'a')
+    run(bench, 'b')
+    expect(refusals.settle(bench.task, denial)).toBe(false)
+    complete(bench, 'b')
+    expect(completedOf(bench).map((call) => call.confinement_denials)).toEqual([[denial], undefined])
+  })
+
+  test('is told with the call that runs when nothing has ended for a while', () => {
+    const bench = new Bench()
+    const { refusals } = bench.inputs
+    const denial = toDenial('one.example')
+    refusals.keep(bench.task, denial)
+    run(bench, 'a')
+    expect(refusals.settle(bench.task, denial)).toBe(false)
+    complete(bench, 'a')
+    expect(completedOf(bench)).toMatchObject([{ confinement_denials: [denial] }])
+  })
+
   test('is told with a call that the end of its task cuts off', () => {
     const bench = new Bench()
     run(bench, 'a')

@@ -13,6 +13,7 @@ import {
   RuntimeFailure,
   type Answer,
   type Clock,
+  type ConfinementDenial,
   type Decision,
   type EventLog,
   type NativeCall,
@@ -31,6 +32,9 @@ import { cancelQuestions, type CheckAnswer } from './question.ts'
 
 /** How long an agent may take to obey a stop before its process group is killed. Milliseconds. */
 export const STOP_GRACE = 8_000
+
+/** How long after a refusal of the wall an agent may say that it runs the call which was refused something. Milliseconds. */
+const REFUSAL_WAIT = 2_000
 
 /**
  * How many events of a session may wait for their commit before its agent has to wait too. Enough that what the agent
@@ -76,6 +80,8 @@ export class Turn implements TaskHost {
   readonly #stored: PatientStore
   readonly #calls: OpenCalls
   readonly #questions: OpenQuestions
+  /** Refusals that wait for a call which they belong to. */
+  readonly #refusals = new Map<ConfinementDenial, NodeJS.Timeout>()
   #cause: Cause | null = null
   #findPlanted: () => Promise<readonly Planted[]> = () => Promise.resolve([])
 
@@ -150,9 +156,26 @@ export class Turn implements TaskHost {
   #append(observations: readonly PreparedObservation[]): void {
     const { journal, inputs } = this.#options
     for (const one of observations) {
-      if (one.kind === 'refused' && inputs.refusals.keep(openTask(journal.state, this.taskId), one.denial)) continue
-      void journal.commit(observe(journal.state, this.taskId, one, inputs), { durability: 'lazy' })
+      if (one.kind === 'refused') this.#keepRefusal(one.denial)
+      else void journal.commit(observe(journal.state, this.taskId, one, inputs), { durability: 'lazy' })
     }
+  }
+
+  #keepRefusal(denial: ConfinementDenial): void {
+    const { journal, inputs } = this.#options
+    if (inputs.refusals.keep(openTask(journal.state, this.taskId), denial)) return
+    this.#refusals.set(
+      denial,
+      setTimeout(() => this.#settleRefusal(denial), REFUSAL_WAIT),
+    )
+  }
+
+  #settleRefusal(denial: ConfinementDenial): void {
+    const { journal, inputs } = this.#options
+    clearTimeout(this.#refusals.get(denial))
+    this.#refusals.delete(denial)
+    if (inputs.refusals.settle(openTask(journal.state, this.taskId), denial))
+      void journal.commit(observe(journal.state, this.taskId, { kind: 'refused', denial }, inputs), { durability: 'lazy' })
   }
 
   ask(native: NativeCall): Promise<Decision> {
@@ -282,6 +305,7 @@ export class Turn implements TaskHost {
     this.#append(this.#guard.rest().flatMap((held) => (isAsked(held) ? [] : bound(held, storeNothing))))
     // What was shown of an open block is read back from the log: all of it has to be there.
     while (journal.shown.last_seq < journal.state.last_seq) await journal.flushed
+    for (const denial of this.#refusals.keys()) this.#settleRefusal(denial)
     const task = openTask(journal.state, this.taskId)
     if (task === undefined) return
     const texts = this.#openTexts(task)

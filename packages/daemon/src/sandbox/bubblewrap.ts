@@ -1,7 +1,10 @@
 import { release } from 'node:os'
+import { readHostMounts } from './host-mounts.ts'
+import { readIdentity } from './identity.ts'
 import type { Mount } from './mounts.ts'
 import { prepareMounts, relayInside, socketsInside } from './session-mounts.ts'
 import type { Wall } from './wall.ts'
+import { isWithin } from './within.ts'
 
 export interface BubblewrapOptions {
   /** Absolute path of bubblewrap, in a directory that no agent can write. */
@@ -25,7 +28,8 @@ export function createBubblewrap({ bwrap, relay, home }: BubblewrapOptions): Wal
     enclose(command, place) {
       const mounts = prepareMounts(command, place, { home, relay })
       const ports = [`8080=${socketsInside}/gateway.sock`, `3128=${socketsInside}/egress.sock`]
-      const inside = [relayInside, '--max-processes', String(maxProcesses()), ...ports, '--', command.program, ...command.args]
+      const limits = ['--max-processes', String(maxProcesses())]
+      const inside = [relayInside, ...limits, ...toExpectations(mounts), ...ports, '--', command.program, ...command.args]
       return {
         program: bwrap,
         args: [...isolation, ...toArguments(mounts), '--chdir', command.cwd, '--', ...inside],
@@ -52,6 +56,34 @@ function toArguments(mounts: readonly Mount[]): readonly string[] {
     // At the end, since bubblewrap itself makes the mount points below them.
     ...[...sealed.map((mount) => mount.path), ...(bare ? ['/'] : [])].flatMap((path) => ['--remount-ro', path]),
   ]
+}
+
+/** Who may write a directory above a place could put a link there while bubblewrap looks names up: the relay compares what was mounted. */
+function toExpectations(mounts: readonly Mount[]): readonly string[] {
+  const shown = mounts.flatMap((mount) => (isShown(mount) ? [mount.path] : []))
+  const below = readHostMounts().filter((path) => shown.some((place) => path !== place && isWithin(path, place)))
+  return [...mounts.flatMap(toExpectation), ...below.flatMap((path) => ['--mount', path, '-'])]
+}
+
+function isShown(mount: Mount): boolean {
+  return (mount.kind === 'write' || mount.kind === 'read') && mount.source === mount.path
+}
+
+function toExpectation(mount: Mount): readonly string[] {
+  switch (mount.kind) {
+    case 'write':
+    case 'read':
+      // Of the daemon's own files nobody else can make anything.
+      return ['--mount', mount.path, isShown(mount) ? readIdentity(mount.path) : '-']
+    case 'link':
+      return []
+    case 'empty':
+    case 'devices':
+    case 'processes':
+      return ['--mount', mount.path, '-']
+    default:
+      return mount satisfies never
+  }
 }
 
 function toArgument(mount: Mount): readonly string[] {

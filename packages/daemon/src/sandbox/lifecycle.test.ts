@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, readdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -125,9 +125,28 @@ describe.skipIf(process.platform !== 'linux').each(users)('behind the wall, as u
     symlinkSync('outside', join(ground.root, 'alias'))
     mkdirSync(join(ground.outside, 'work'))
     const named = join(ground.root, 'alias', 'work')
-    const { stdout } = await ground.inside('pwd -P; echo x > file', { cwd: named }, ground.place({ workspace: named }))
-    expect(stdout).toBe(`${realpathSync(named)}\n`)
+    const real = realpathSync(named)
+    const place = ground.place({ writable: [real], readable: [named] })
+    const { stdout } = await ground.inside('pwd -P; echo x > file', { cwd: named }, place)
+    expect(stdout).toBe(`${real}\n`)
     expect(readdirSync(join(ground.outside, 'work'))).toEqual(['file'])
+  })
+
+  test('a workspace that has become a link is not entered', () => {
+    using ground = new Ground(user)
+    symlinkSync(ground.outside, join(ground.root, 'alias'))
+    const place = ground.place({ workspace: join(ground.root, 'alias') })
+    expect(() => ground.enclose(ground.command('true'), place)).toThrow('leads elsewhere')
+  })
+
+  test('what was put elsewhere while the wall was built ends it', async () => {
+    using ground = new Ground(user)
+    const enclosed = ground.enclose(ground.command('echo REACHED'))
+    renameSync(ground.workspace, `${ground.workspace}-before`)
+    symlinkSync(ground.outside, ground.workspace)
+    const { stdout, code } = await ground.run(enclosed)
+    expect(stdout).not.toContain('REACHED')
+    expect(code).not.toBe(0)
   })
 
   test('of a home as workspace neither keys nor startup files nor the data directory are given away', async () => {

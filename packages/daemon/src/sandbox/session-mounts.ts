@@ -29,6 +29,9 @@ export function prepareMounts(command: Command, place: Place, { home, relay }: S
   const hidden = follow([...place.hidden])
   const credentials = follow(credentialPlaces(home))
   const writable = follow([place.workspace, ...place.writable])
+  // It was a real path when it was allowed: a link that stands there now is somebody's doing.
+  const swapped = writable.find(({ links }) => links.length > 0)
+  if (swapped !== undefined) throw new Error(`a place that the agent may write leads elsewhere now: ${swapped.links[0]?.path ?? ''}`)
   const files = follow(command.writable)
   const readable = follow([...place.readable, ...command.readable, command.program])
   const secret = [...hidden, ...credentials].map(({ real }) => real)

@@ -7,8 +7,9 @@ export const egressUrl = 'http://127.0.0.1:3128'
 
 /** What one session's agent finds inside. Absolute paths; what does not exist is left out. */
 export interface Place {
+  /** A real path. */
   readonly workspace: string
-  /** Directories beside the workspace: those that the session asked for, and the session's own home. */
+  /** Directories beside the workspace: those that the session asked for, and the session's own home. Real paths. */
   readonly writable: readonly string[]
   readonly readable: readonly string[]
   /** What is never shown, wherever it lies, but for the session's own places inside it: the data directory, configuration, tokens, sockets. */

@@ -61,7 +61,9 @@ export class Bench {
 
   /** What `Turn` does with a refusal of the wall. */
   refuse(denial: ConfinementDenial): void {
-    if (!this.inputs.refusals.keep(this.task, denial)) this.add(observe(this.state, 't', { kind: 'refused', denial }, this.inputs))
+    const { refusals } = this.inputs
+    if (!refusals.keep(this.task, denial) && refusals.settle(this.task, denial))
+      this.add(observe(this.state, 't', { kind: 'refused', denial }, this.inputs))
   }
 }
 
