@@ -166,7 +166,7 @@ function showReceipt({ files_changed, commands, approvals, usage, time_ms }: Rec
 async function startDaemon(dataDir: string): Promise<{ url: string } & AsyncDisposable> {
   const child = spawn(
     process.execPath,
-    [join(import.meta.dirname, '../packages/daemon/bin/codesdkd.js'), '--offline', '--data-dir', dataDir, '--log-level', 'warn'],
+    [join(import.meta.dirname, '../packages/daemon/bin/codesdkd.js'), '--offline', '--data-dir', dataDir, '--log-level', 'error'],
     {
       stdio: ['pipe', 'pipe', 'inherit'],
     },

@@ -156,7 +156,7 @@ describe.concurrent('codesdkd agents login', () => {
     })
     expect(await status('')).toMatchObject({
       logged_in: false,
-      login_hint: expect.stringMatching(/^Run "codesdkd agents login codex", or set/),
+      login_hint: expect.stringMatching(/^Run "codesdkd agents login codex", or store a key/),
     })
   })
 

@@ -32,7 +32,7 @@ describe.concurrent('an agent without any confinement', () => {
     { timeout: 60_000 },
     async (auth) => {
       await using stage = await createStage(scenarios)
-      await using daemon = await stage.start(['--auth', auth])
+      await using daemon = await stage.start(['--auth', auth, '--sandbox', 'off'])
       const { client } = daemon
       writeFileSync(join(stage.folder.workspace, 'call.mjs'), caller)
       writeFileSync(join(stage.folder.workspace, 'url.txt'), client.url)

@@ -69,7 +69,8 @@ describe.concurrent('what is measured of a runtime', () => {
       path,
       `test "$1" = --version && exec echo codex-cli 9.8.7\necho $$ > '${pid}.tmp'; mv '${pid}.tmp' '${pid}'\nexec sleep 600`,
     )
-    const daemon = await spawnDaemon(['--data-dir', folder.dataDir, '--codex-bin', path])
+    // It tells its number in a file outside, and one that counts outside.
+    const daemon = await spawnDaemon(['--data-dir', folder.dataDir, '--codex-bin', path, '--sandbox', 'off'])
     const answer = daemon.client.post('/runtimes/codex/verify')
     await until('the agent runs', () => existsSync(pid))
     expect(await daemon.end()).toEqual({ code: 0, signal: null })

@@ -20,7 +20,10 @@ export interface NamespaceOptions {
 
 /** Whose directories and login: a session's, or, without a session, those that sessions of a namespace will have. */
 export type Whose = Pick<SessionRecord, 'credentialNamespace' | 'isolationLevel'> &
-  Partial<Pick<SessionRecord, 'sessionId' | 'cwd' | 'runtimeConfig' | 'sandbox'>>
+  Partial<Pick<SessionRecord, 'sessionId' | 'cwd' | 'runtimeConfig' | 'sandbox'>> & {
+    /** Makes the directories of the namespace's login, though there is no session. */
+    readonly prepared?: boolean
+  }
 
 export interface Environments {
   /** For a session the directories are made (0700); to ask what a namespace would have makes none. */
@@ -52,7 +55,7 @@ export function createEnvironments({ dataDir, environment, executable, offlineUr
     const home = place === null ? login.home : join(place, 'agent')
     // Behind a wall a session has a home for itself alone: what one leaves in it, no other obeys.
     const variables = place !== null && whose.sandbox?.walled === true ? ownHome(join(place, 'home')) : login.variables
-    if (place !== null) {
+    if (place !== null || whose.prepared === true) {
       const own = shared && variables === login.variables ? [] : Object.values(variables)
       for (const path of [login.home, home, ...own]) mkdirSync(path, { recursive: true, mode: 0o700 })
     }

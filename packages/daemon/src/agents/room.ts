@@ -57,7 +57,7 @@ export function createRoom(config: Config, environment: Readonly<NodeJS.ProcessE
     keys: (namespace, runtime) => keys.load(namespace)[runtime] ?? {},
   })
   const toEnv: Room['environment'] = (runtime, namespace, how) =>
-    environments.toEnv(runtime, { ...toWhose(namespace, sharedAllowed), ...(how === undefined ? {} : { sessionId: how }) })
+    environments.toEnv(runtime, { ...toWhose(namespace, sharedAllowed), prepared: how === 'prepared' })
   const verified = createVerified(dataDir)
   const wall = lazily(() => findWall(config, { scratch: tmpdir(), environment }))
   const sandbox = lazily(async () => toSandboxInfo(config.sandbox, await wall()))

@@ -129,8 +129,9 @@ describe('a question of the gate', () => {
   })
 })
 
-test('what the wall refuses while a call runs is told with it; else by a notice', async () => {
+test('what the wall refuses is told with the call that runs, or is about to; else by a notice', async () => {
   const denial = { kind: 'network', target: 'a.example:443', reason: 'not allowed', source: 'sandbox' } as const
+  const later = { ...denial, target: 'b.example:443' }
   const call = { id: 'c', name: 'shell', kind: 'execute', title: 'curl', input: { command: 'curl' } } as const
   await using stage = await createStage({
     async run(host) {
@@ -140,6 +141,8 @@ test('what the wall refuses while a call runs is told with it; else by a notice'
         { kind: 'call.unasked', call, rule: 'test' },
         { kind: 'refused', denial },
         { kind: 'call.completed', id: 'c', result: { output: '', isError: true, durationMs: null, executionEnv: 'host' } },
+        { kind: 'refused', denial: later },
+        { kind: 'refused', denial: later },
       ])
       return completed
     },
@@ -148,7 +151,7 @@ test('what the wall refuses while a call runs is told with it; else by a notice'
   await stage.submit('t')
   await stage.until(({ type }) => type === 'task.completed')
   const told = stage.events.flatMap((event) => (event.type === 'runtime.notice' ? [event.payload.data] : []))
-  expect(told).toEqual([denial])
+  expect(told).toEqual([later])
   const ended = stage.events.find((event) => event.type === 'tool.call.completed')
   expect(ended?.payload).toMatchObject({ confinement_denials: [denial] })
 })
