@@ -25,7 +25,7 @@ export function testCells(subject: Subject, cells: readonly Cell[], quirks: read
   describe.concurrent(`conformance of ${subject.runtime}`, () => {
     for (const cell of [...cells, ...quirks])
       // oxlint-disable-next-line vitest/valid-title -- the titles are the names of the cells
-      test(cell.name, { timeout: toLimit(cell, subject) }, async ({ task, skip }) => {
+      test(cell.name, { timeout: toLimit(cell, subject), retry: subject.mistakes?.retries ?? 0 }, async ({ task, skip }) => {
         task.meta.conformance = toEntry(cell, subject, quirks.includes(cell))
         skip(!fits(cell, subject), 'the runtime claims otherwise')
         await using stage = await openStage(subject)

@@ -118,6 +118,8 @@ export interface Subject {
   // ---- what goes wrong
   /** How long, at most, it tries an endpoint that fails again and again, where no setting makes that less. The table shows the reason. */
   readonly perseverance?: { readonly ms: number; readonly reason: string }
+  /** Where the agent itself now and then tells something that is not so, which no setting ends: how often a cell may be played again. */
+  readonly mistakes?: { readonly retries: number; readonly reason: string }
   /** Where it asks its model to go on after a stream broke, and not simply the same once more: a part of that prompt. */
   readonly takesUpWith?: string
   /** Failures that its provider tells in words of its own. */

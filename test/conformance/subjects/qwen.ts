@@ -63,6 +63,7 @@ export const qwen: Subject = {
   credentialVariable: 'OPENAI_API_KEY',
   // Its patience stands in its own settings.
   impatience: {},
+  mistakes: { retries: 1, reason: 'its terminal tells about one short command in a hundred as ended by signal 1, with exit code 0' },
   perseverance: { ms: 280_000, reason: 'it asks up to 21 times, for one to four minutes, and no setting makes that less' },
   takesUpWith: 'The connection dropped mid-response.',
   faults: {
