@@ -23,6 +23,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'packages/offline-model/src',
     'packages/daemon/src/core',
     'packages/daemon/src/storage',
+    'packages/daemon/src/installed',
     'packages/daemon/src',
   ],
   // The edges and the composition root: the only place that knows every room.
@@ -40,6 +41,27 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'packages/daemon/src/bundle',
     'packages/daemon/src/verification',
     'packages/daemon/src/agents',
+    'packages/daemon/src/configuration',
+    'packages/daemon/src/places',
+    'packages/daemon/src/installed',
+    'packages/daemon/src/keys',
+  ],
+  // Edges that the composition root puts together, each about one thing.
+  'packages/daemon/src/configuration': ['packages/protocol/src', 'packages/daemon/src/core', 'packages/daemon/src/runtimes'],
+  'packages/daemon/src/places': ['packages/protocol/src', 'packages/daemon/src/core', 'packages/daemon/src/runtimes'],
+  'packages/daemon/src/installed': [
+    'packages/protocol/src',
+    'packages/daemon/src/core',
+    'packages/daemon/src/runtimes',
+    'packages/daemon/src/configuration',
+  ],
+  'packages/daemon/src/keys': [
+    'packages/protocol/src',
+    'packages/daemon/src/core',
+    'packages/daemon/src/storage',
+    'packages/daemon/src/configuration',
+    'packages/daemon/src/installed',
+    'packages/daemon/src',
   ],
   // A command of its own beside the daemon: it knows what the composition root knows.
   'packages/daemon/src/agents': [
@@ -48,6 +70,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'packages/daemon/src/runtimes',
     'packages/daemon/src/storage',
     'packages/daemon/src/verification',
+    'packages/daemon/src/configuration',
+    'packages/daemon/src/installed',
+    'packages/daemon/src/keys',
     'packages/daemon/src',
   ],
 }

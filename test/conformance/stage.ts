@@ -1,6 +1,6 @@
 import { startOfflineModel, type OfflineModel } from '@codesdkd/offline-model'
 import { expect, vi } from 'vitest'
-import { readInvocation } from '../../packages/daemon/src/config.ts'
+import { readInvocation } from '../../packages/daemon/src/configuration/config.ts'
 import { createDaemon } from '../../packages/daemon/src/daemon.ts'
 import { TestClient } from '../harness/client.ts'
 import { spawnDaemon, type DaemonProcess } from '../harness/daemon.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { startOfflineModel, type OfflineModelOptions } from '@codesdkd/offline-model'
-import { readInvocation } from '../../packages/daemon/src/config.ts'
+import { readInvocation } from '../../packages/daemon/src/configuration/config.ts'
 import { createDaemon } from '../../packages/daemon/src/daemon.ts'
 import { TestClient } from '../harness/client.ts'
 import { createFolder } from '../harness/workspace.ts'

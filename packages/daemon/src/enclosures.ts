@@ -16,7 +16,7 @@ import type {
 import { openEgress } from './egress/egress.ts'
 import type { Judgement } from './egress/gate.ts'
 import { createTrust, openGateway, type Gateway, type ModelCall, type Trust } from './gateway/gateway.ts'
-import { copyGitIdentity } from './git-identity.ts'
+import { copyGitIdentity } from './places/git-identity.ts'
 import { egressUrl, gatewayUrl, type Place, type Wall, type WallState } from './sandbox/wall.ts'
 
 export interface EnclosuresOptions {

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os'
-import type { Config } from './config.ts'
+import type { Config } from './configuration/config.ts'
 import { openWall } from './sandbox/open-wall.ts'
 import type { WallState } from './sandbox/wall.ts'
 

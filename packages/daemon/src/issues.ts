@@ -1,4 +1,4 @@
-import type { Config } from './config.ts'
+import type { Config } from './configuration/config.ts'
 import type { Issue } from './http/context.ts'
 import { toSandboxIssues, type SandboxInfo } from './sandbox-status.ts'
 import type { SqliteEventLog } from './storage/event-log.ts'

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import { inspect } from 'node:util'
-import { readInvocation, type Config } from './config.ts'
+import { readInvocation, type Config } from './configuration/config.ts'
 import { StartFailure } from './core/start-failure.ts'
 import { createDaemon, type Daemon } from './daemon.ts'
-import { usage } from './options.ts'
+import { usage } from './configuration/options.ts'
 import { watchParent } from './parent-watch.ts'
-import { takeEnvironmentToken } from './token.ts'
+import { takeEnvironmentToken } from './configuration/token.ts'
 import { version } from './version.ts'
 
 /** How long a shutdown may take before the process ends all the same. Milliseconds. */
@@ -34,7 +34,7 @@ export async function main(argv: readonly string[]): Promise<never> {
         return process.exit(exitCode)
       }
       case 'keys': {
-        const { runKeys } = await import('./run-keys.ts')
+        const { runKeys } = await import('./keys/run-keys.ts')
         const { exitCode, stdout } = await runKeys(invocation.request, invocation.config, { input: process.stdin, output: process.stderr })
         await print(stdout, false)
         return process.exit(exitCode)

@@ -20,7 +20,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { readers } from './core/policy/reader-table.ts'
 import { readsOnly } from './core/policy/readers.ts'
 import { acceptedCommands } from './core/policy/testing/reader-samples.ts'
-import { createWorkspace } from './workspace.ts'
+import { createWorkspace } from './places/workspace.ts'
 
 /**
  * What the parser lets pass is run for real, in a workspace with ways out of it: nothing in it may change, and

@@ -6,7 +6,7 @@ import type { Verification } from '@codesdkd/protocol'
 import type { RuntimeEnv } from './core/ports.ts'
 import { sampleEnv } from './core/testing/env.ts'
 import { createRuntimeDirectory } from './runtime-directory.ts'
-import { runtimeAliases } from './runtime-names.ts'
+import { runtimeAliases } from './configuration/runtime-names.ts'
 import { createCodexRuntime } from './runtimes/codex/codex.ts'
 
 const codex = createCodexRuntime({ ledger: { started: () => undefined, ended: () => undefined }, newId: () => 'id' })

@@ -1,13 +1,13 @@
 import { accessSync, constants } from 'node:fs'
 import type { RuntimeSummary } from '@codesdkd/protocol'
 import { StartFailure } from '../core/start-failure.ts'
-import { DamagedKeys } from '../key-store.ts'
+import { DamagedKeys } from '../keys/key-store.ts'
 import type { SandboxInfo } from '../sandbox-status.ts'
 import { makeDataDir } from '../storage/data-dir.ts'
-import { toAlias } from '../runtime-names.ts'
+import { toAlias } from '../configuration/runtime-names.ts'
 import { findNpm } from './npm.ts'
 import type { Room } from './room.ts'
-import { toJson, type Report } from './report.ts'
+import { toJson, type Report } from '../report.ts'
 
 /** One thing that was looked at. */
 interface Finding {

@@ -2,15 +2,15 @@ import { existsSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, w
 import { dirname, join } from 'node:path'
 import { isInside } from '../core/policy/readers.ts'
 import type { Runtime } from '../core/ports.ts'
-import { toInstallDirectory } from '../agent-executables.ts'
-import { readAgentVersion } from '../agent-version.ts'
+import { toInstallDirectory } from '../installed/agent-executables.ts'
+import { readAgentVersion } from '../installed/agent-version.ts'
 import type { SupportedRuntime } from '../runtimes/index.ts'
 import { makeDataDir } from '../storage/data-dir.ts'
-import { toAlias } from '../runtime-names.ts'
-import { toSupported } from '../supported-runtimes.ts'
+import { toAlias } from '../configuration/runtime-names.ts'
+import { toSupported } from '../installed/supported-runtimes.ts'
 import { findNpm, runNpm } from './npm.ts'
 import type { Room } from './room.ts'
-import { toJson, type Report } from './report.ts'
+import { toJson, type Report } from '../report.ts'
 
 interface Installed {
   readonly runtime: string

@@ -1,6 +1,6 @@
 import type { RuntimeSummary } from '@codesdkd/protocol'
 import type { Room } from './room.ts'
-import { toJson, toTable, type Report } from './report.ts'
+import { toJson, toTable, type Report } from '../report.ts'
 
 /** `codesdkd agents list`: what is there. */
 export async function listAgents({ directory, executables }: Room, json: boolean): Promise<Report> {

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import type { AgentsRequest } from '../agents-request.ts'
+import type { AgentsRequest } from '../configuration/agents-request.ts'
 import { makeDataDir } from '../storage/data-dir.ts'
 import { toCommand } from '../runtimes/launch.ts'
-import { toAlias } from '../runtime-names.ts'
-import { toSupported } from '../supported-runtimes.ts'
+import { toAlias } from '../configuration/runtime-names.ts'
+import { toSupported } from '../installed/supported-runtimes.ts'
 import type { Room } from './room.ts'
-import type { Report } from './report.ts'
+import type { Report } from '../report.ts'
 
 /** What a login in a browser needs besides what agents are given: a person sits here. */
 const forBrowser = ['DISPLAY', 'WAYLAND_DISPLAY', 'BROWSER', 'XDG_RUNTIME_DIR']

@@ -1,9 +1,9 @@
 import type { Verification } from '@codesdkd/protocol'
 import { makeDataDir } from '../storage/data-dir.ts'
-import { toAlias } from '../runtime-names.ts'
-import { toSupported } from '../supported-runtimes.ts'
+import { toAlias } from '../configuration/runtime-names.ts'
+import { toSupported } from '../installed/supported-runtimes.ts'
 import type { Room } from './room.ts'
-import { toJson, toTable, type Report } from './report.ts'
+import { toJson, toTable, type Report } from '../report.ts'
 
 /**
  * `codesdkd agents verify`: measures one agent, or all that are installed, one after the other. Exit code 1 when one of them is not as it

@@ -1,7 +1,7 @@
 import { Problem } from '@codesdkd/protocol'
-import { StartFailure } from './core/start-failure.ts'
+import { StartFailure } from '../core/start-failure.ts'
 import { runtimeAliases } from './runtime-names.ts'
-import { parseAgentEntry, parseAgentOption, type AgentEntry } from './runtimes/acp/agent-config.ts'
+import { parseAgentEntry, parseAgentOption, type AgentEntry } from '../runtimes/acp/agent-config.ts'
 
 /** Names that a further agent cannot have: they mean something else already. */
 const taken: ReadonlySet<string> = new Set(['all', ...runtimeAliases.keys(), ...runtimeAliases.values()])

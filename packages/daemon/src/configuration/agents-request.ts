@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { credentialNamespace } from '@codesdkd/protocol'
-import { StartFailure } from './core/start-failure.ts'
+import { StartFailure } from '../core/start-failure.ts'
 import { toRuntimeName } from './runtime-names.ts'
 
 /** What `codesdkd agents` is to do. Names are those on the wire, or `all` where several make sense. */

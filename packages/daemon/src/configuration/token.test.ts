@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { StartFailure } from './core/start-failure.ts'
+import { StartFailure } from '../core/start-failure.ts'
 import { makeToken, readToken, takeEnvironmentToken } from './token.ts'
 
 const token = 'a-token-of-sixteen-characters'

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import * as z from 'zod'
 import { credentialNamespace, hostPattern } from '@codesdkd/protocol'
-import type { SandboxGrants } from './core/session-sandbox.ts'
-import { StartFailure } from './core/start-failure.ts'
+import type { SandboxGrants } from '../core/session-sandbox.ts'
+import { StartFailure } from '../core/start-failure.ts'
 
 const roots = z.array(z.string().min(1)).default([])
 const entry = z.strictObject({

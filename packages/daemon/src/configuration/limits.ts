@@ -1,6 +1,6 @@
 import type { Config } from './config.ts'
-import { PAYLOAD_LIMIT, PREVIEW_LIMIT } from './core/bounds.ts'
-import { PENDING_LIMIT } from './core/decide.ts'
+import { PAYLOAD_LIMIT, PREVIEW_LIMIT } from '../core/bounds.ts'
+import { PENDING_LIMIT } from '../core/decide.ts'
 
 /** Limits that hold behind the HTTP edge. Events and previews in characters. */
 export function toLimits({

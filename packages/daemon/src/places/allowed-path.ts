@@ -1,7 +1,7 @@
 import { realpath, stat } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
 import { Problem } from '@codesdkd/protocol'
-import { isInside } from './core/policy/readers.ts'
+import { isInside } from '../core/policy/readers.ts'
 
 const forbidden = ['/proc', '/sys', '/dev']
 

@@ -1,5 +1,5 @@
 import { credentialNamespace } from '@codesdkd/protocol'
-import { StartFailure } from './core/start-failure.ts'
+import { StartFailure } from '../core/start-failure.ts'
 import { toRuntimeName } from './runtime-names.ts'
 
 /** What `codesdkd keys` is to do. The runtime's name is the one on the wire; variable null: its first one, or all where they are removed. */

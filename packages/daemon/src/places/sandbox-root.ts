@@ -1,5 +1,5 @@
 import { toAllowedPath } from './allowed-path.ts'
-import type { CheckRoot } from './core/session-sandbox.ts'
+import type { CheckRoot } from '../core/session-sandbox.ts'
 
 /**
  * The check of the roots that a wall is opened for. What a request wants to write has to lie inside a workspace root where there are

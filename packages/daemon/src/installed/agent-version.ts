@@ -1,4 +1,4 @@
-import type { Runtime, RuntimeEnv } from './core/ports.ts'
+import type { Runtime, RuntimeEnv } from '../core/ports.ts'
 
 /** How often it is asked: each time ends within 5 s, which a busy machine may need for other things. */
 const ATTEMPTS = 3

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { writeOwnFile } from './runtimes/own-files.ts'
+import { writeOwnFile } from '../runtimes/own-files.ts'
 
 /**
  * Gives a new home the name and address under which the user commits, and nothing else of the user's git configuration: that may

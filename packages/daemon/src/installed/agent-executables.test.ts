@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createAgentExecutables, toInstallDirectory } from './agent-executables.ts'
-import { runtimes as supported } from './runtimes/index.ts'
+import { runtimes as supported } from '../runtimes/index.ts'
 
 const name = 'codex-sdk'
 let folder: string

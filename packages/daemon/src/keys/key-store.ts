@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
 import { credentialNamespace } from '@codesdkd/protocol'
-import { StartFailure } from './core/start-failure.ts'
-import { isSystemError, writeDurably } from './storage/durable-file.ts'
-import { takeLock } from './storage/lock.ts'
+import { StartFailure } from '../core/start-failure.ts'
+import { isSystemError, writeDurably } from '../storage/durable-file.ts'
+import { takeLock } from '../storage/lock.ts'
 
 /** Which key: whose, of which runtime (wire name), and in which variable the agent would look for it. */
 export interface KeyName {

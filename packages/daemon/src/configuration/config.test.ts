@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { readInvocation, type Config } from './config.ts'
-import { StartFailure } from './core/start-failure.ts'
+import { StartFailure } from '../core/start-failure.ts'
 import { options, usage } from './options.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'codesdkd-config-'))

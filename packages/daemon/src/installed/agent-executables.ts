@@ -1,8 +1,8 @@
 import { realpathSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import type { ExecutableSource } from '@codesdkd/protocol'
-import { isInside } from './core/policy/readers.ts'
-import type { SupportedRuntime } from './runtimes/index.ts'
+import { isInside } from '../core/policy/readers.ts'
+import type { SupportedRuntime } from '../runtimes/index.ts'
 
 export interface AgentExecutablesOptions {
   readonly supported: ReadonlyMap<string, SupportedRuntime>

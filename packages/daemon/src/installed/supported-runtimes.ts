@@ -1,7 +1,7 @@
-import type { Config } from './config.ts'
-import { StartFailure } from './core/start-failure.ts'
-import { toSupportedRuntime } from './runtimes/acp/configured.ts'
-import { runtimes, type SupportedRuntime } from './runtimes/index.ts'
+import type { Config } from '../configuration/config.ts'
+import { StartFailure } from '../core/start-failure.ts'
+import { toSupportedRuntime } from '../runtimes/acp/configured.ts'
+import { runtimes, type SupportedRuntime } from '../runtimes/index.ts'
 
 type Selection = Pick<Config, 'runtimes' | 'defaultRuntime' | 'agents'>
 

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { lstat, readlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { findProgramKey } from './core/policy/git-config.ts'
-import type { Workspace } from './core/ports.ts'
+import { findProgramKey } from '../core/policy/git-config.ts'
+import type { Workspace } from '../core/ports.ts'
 
 const run = promisify(execFile)
 

@@ -1,11 +1,11 @@
-import { toJson, toTable, type Report } from './agents/report.ts'
-import type { Config } from './config.ts'
-import { StartFailure } from './core/start-failure.ts'
+import { toJson, toTable, type Report } from '../report.ts'
+import type { Config } from '../configuration/config.ts'
+import { StartFailure } from '../core/start-failure.ts'
 import { createKeyStore, DamagedKeys, InvalidKey, type KeyName, type KeyStore } from './key-store.ts'
-import type { KeysRequest } from './keys-request.ts'
-import { toAlias } from './runtime-names.ts'
-import { makeDataDir } from './storage/data-dir.ts'
-import { allRuntimes, toSupported } from './supported-runtimes.ts'
+import type { KeysRequest } from '../configuration/keys-request.ts'
+import { toAlias } from '../configuration/runtime-names.ts'
+import { makeDataDir } from '../storage/data-dir.ts'
+import { allRuntimes, toSupported } from '../installed/supported-runtimes.ts'
 import { readTypedKey, type Terminal } from './typed-key.ts'
 
 type SetRequest = Extract<KeysRequest, { action: 'set' | 'remove' }>

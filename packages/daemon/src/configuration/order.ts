@@ -1,5 +1,5 @@
 import { toAgentsRequest, type AgentsRequest } from './agents-request.ts'
-import { StartFailure } from './core/start-failure.ts'
+import { StartFailure } from '../core/start-failure.ts'
 import { toKeysRequest, type KeysRequest } from './keys-request.ts'
 
 /** What is to be done. */
