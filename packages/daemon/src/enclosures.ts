@@ -2,17 +2,9 @@ import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NetworkAnswers, toNetworkCall, type Target } from './core/network-answers.ts'
 import { RuntimeFailure } from './core/ports.ts'
-import type {
-  AgentEnv,
-  AttendedTask,
-  Command,
-  ConfinementDenial,
-  Decision,
-  Enclosure,
-  Observation,
-  RuntimeEnv,
-  SessionRecord,
-} from './core/ports.ts'
+import type { AttendedTask, Command, ConfinementDenial, Enclosure } from './core/enclosure.ts'
+import type { AgentEnv, RuntimeEnv, SessionRecord } from './core/ports.ts'
+import type { Decision, Observation } from './core/task-host.ts'
 import { openEgress } from './egress/egress.ts'
 import type { Judgement } from './egress/gate.ts'
 import { createTrust, openGateway, type Gateway, type ModelCall, type Trust } from './gateway/gateway.ts'

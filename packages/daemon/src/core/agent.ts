@@ -1,4 +1,5 @@
-import { RuntimeFailure, type AgentEnv, type AttendedTask, type Runtime, type RuntimeSession, type SessionSpec } from './ports.ts'
+import { type AttendedTask } from './enclosure.ts'
+import { RuntimeFailure, type AgentEnv, type Runtime, type RuntimeSession, type SessionSpec } from './ports.ts'
 import type { Seat, Seats } from './seats.ts'
 
 export interface AgentOptions {

@@ -2,7 +2,9 @@ import type { NewEvent, OutputBlock } from '@codesdkd/protocol'
 import type { PreparedResult } from './call-events.ts'
 import type { PreparedObservation } from './decide.ts'
 import { findFileDenials } from './denials.ts'
-import type { ArtifactStore, Asked, CallResult, ConfinementDenial, NativeCall, Observation } from './ports.ts'
+import type { ConfinementDenial } from './enclosure.ts'
+import type { ArtifactStore } from './ports.ts'
+import type { Asked, CallResult, NativeCall, Observation } from './task-host.ts'
 
 /** A result larger than this goes to an artifact and the event keeps a preview. Characters. */
 export const PREVIEW_LIMIT = 8 * 1024

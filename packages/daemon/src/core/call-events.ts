@@ -9,7 +9,9 @@ import type {
   ToolCall,
   ToolCallState,
 } from '@codesdkd/protocol'
-import type { CallResult, ConfinementDenial, NewId } from './ports.ts'
+import type { ConfinementDenial } from './enclosure.ts'
+import type { NewId } from './ports.ts'
+import type { CallResult } from './task-host.ts'
 import { mergeDenials, type Refusals } from './refusals.ts'
 
 /** What the daemon itself contributes to a decision; parameters, so that `decide` stays pure. */

@@ -13,7 +13,9 @@ import {
   type PreparedResult,
   type Verdict,
 } from './call-events.ts'
-import type { Asked, ConfinementDenial, NativeCall, Observation, Outcome } from './ports.ts'
+import type { ConfinementDenial } from './enclosure.ts'
+import type { Outcome } from './ports.ts'
+import type { Asked, NativeCall, Observation } from './task-host.ts'
 import { cancelQuestions } from './question.ts'
 
 /** At most so many calls of one session may wait for a person; more are denied at once. */

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createDeltaGuard } from './delta-guard.ts'
-import type { Observation } from './ports.ts'
+import type { Observation } from './task-host.ts'
 import { createMasker } from './redaction/redact.ts'
 
 const delta = (text: string): Observation => ({

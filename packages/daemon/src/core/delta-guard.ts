@@ -1,4 +1,4 @@
-import type { Observation } from './ports.ts'
+import type { Observation } from './task-host.ts'
 
 export interface DeltaGuard {
   /** What can be shown of an observation now, and with it what was held back before it. */

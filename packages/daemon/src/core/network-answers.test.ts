@@ -1,7 +1,7 @@
 import type { EventOf } from '@codesdkd/protocol'
 import { describe, expect, test } from 'vitest'
 import { NetworkAnswers, readNetworkAnswers, toNetworkCall } from './network-answers.ts'
-import type { Decision } from './ports.ts'
+import type { Decision } from './task-host.ts'
 import { createStage, type Stage } from './testing/stage.ts'
 
 const target = { host: 'packages.example.com', port: 443 }

@@ -1,4 +1,5 @@
-import type { Decision, EventLog, NativeCall } from './ports.ts'
+import type { EventLog } from './ports.ts'
+import type { Decision, NativeCall } from './task-host.ts'
 import { toEvent } from './stored-event.ts'
 
 /** So many of one kind are kept; more push out the oldest. */

@@ -4,7 +4,8 @@ import type { Inputs, Verdict } from './call-events.ts'
 import { denyPending, evaluate, openTask, request } from './decide.ts'
 import type { Draft, Journal } from './journal.ts'
 import type { PatientStore } from './patient-store.ts'
-import type { Clock, Decision, NativeCall } from './ports.ts'
+import type { Clock } from './ports.ts'
+import type { Decision, NativeCall } from './task-host.ts'
 
 export interface OpenCallsOptions {
   readonly journal: Journal

@@ -2,7 +2,8 @@ import type { PermissionMode, TaskState } from '@codesdkd/protocol'
 import { PREVIEW_LIMIT } from './bounds.ts'
 import { openTask, PENDING_LIMIT } from './decide.ts'
 import type { Draft, Journal } from './journal.ts'
-import type { Answer, Clock, NewId, Question } from './ports.ts'
+import type { Clock, NewId } from './ports.ts'
+import type { Answer, Question } from './task-host.ts'
 import { askQuestion, refusalOf, settle, type AskOptions, type CheckAnswer } from './question.ts'
 
 export interface OpenQuestionsOptions {

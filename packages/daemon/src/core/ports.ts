@@ -3,23 +3,19 @@ import type {
   Capabilities,
   Confinement,
   Event,
-  EventType,
   Health,
   IsolationLevel,
   IsolationMode,
   Message,
-  NewEvent,
-  Payload as PayloadOf,
   PermissionMode,
-  Receipt,
-  Remember,
   SandboxMode,
   Session,
   SessionState,
   Task,
   TaskError,
-  ToolCall,
 } from '@codesdkd/protocol'
+import type { Enclosure } from './enclosure.ts'
+import type { TaskHost } from './task-host.ts'
 
 // ---------------------------------------------------------------- time and ids
 
@@ -69,79 +65,6 @@ export interface AgentEnv extends RuntimeEnv {
   readonly enclosure: Enclosure
 }
 
-// ---------------------------------------------------------------- what stands around an agent
-
-/** What is spoken on a route: it decides which methods and paths there are, where a credential goes and how tokens are counted. */
-export type Dialect = 'messages' | 'responses' | 'chat_completions' | 'generate_content' | 'mcp'
-
-/** One endpoint outside that an agent needs: its model, or an MCP server over HTTP that the session names. */
-export interface Route {
-  /** Unique in its session; `[a-z0-9_-]{1,80}`. */
-  readonly name: string
-  readonly dialect: Dialect
-  /** Base URL as the agent itself would use it: what the agent asks for is added to its path. */
-  readonly upstream: string
-  /** `bearer`: an Authorization header; `key`: the header in which the dialect carries its keys. Null: nothing is added, and nothing removed. */
-  readonly credential: { readonly kind: 'bearer' | 'key'; readonly secret: string } | null
-  /** Further headers that are set on each request; secret as well. */
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-/** What the agent is given in place of an endpoint and its key. */
-export interface Passage {
-  /** Stands for the route's `upstream`; without a slash at its end. */
-  readonly url: string
-  /** Stands for the credential: the agent has to present it, in whatever header it likes; it is worth nothing elsewhere. */
-  readonly placeholder: string
-}
-
-/** A program that is to be started. */
-export interface Command {
-  /** Absolute path. */
-  readonly program: string
-  readonly args: readonly string[]
-  readonly cwd: string
-  readonly env: Readonly<Record<string, string>>
-  /** Files and directories that it has to read beside those of the session: above all its own program files. */
-  readonly readable: readonly string[]
-  /** Files that it has to write beside those of the session: login files that it refreshes. They exist. */
-  readonly writable: readonly string[]
-}
-
-/** A program as it has to be spawned so that it runs inside. */
-export interface EnclosedCommand extends Pick<Command, 'program' | 'args' | 'cwd' | 'env'> {
-  /** How many processes stand between the one that is spawned and the program itself: a signal for the program has to go past them. */
-  readonly depth: number
-}
-
-/** What the wall refused to a running task. */
-export type ConfinementDenial = NonNullable<PayloadOf<'tool.call.completed'>['confinement_denials']>[number]
-
-/** A file that changed during a task and that other programs obey. */
-export type Planted = NonNullable<Receipt['planted_configuration']>[number]
-
-/**
- * What stands around the processes of one session's agent, and the ways that lead through it. Made before the agent starts;
- * disposing it after the agent's end removes everything that was made for it.
- */
-export interface Enclosure extends AsyncDisposable {
-  /** True when an operating system's sandbox holds the whole process tree. */
-  readonly walled: boolean
-  /** Opens a way to an endpoint. Call it before the agent starts. */
-  open(route: Route): Passage
-  /** Lets the agent reach these hosts (`name` or `name:port`) by itself: those of a provider whose login it keeps in files. */
-  allow(hosts: readonly string[]): void
-  enclose(command: Command): EnclosedCommand
-  /** The task that questions and observations of this enclosure belong to; null between tasks: then nobody is asked. */
-  attend(task: AttendedTask | null): void
-}
-
-export interface AttendedTask {
-  readonly host: Pick<TaskHost, 'ask' | 'observe'>
-  /** Why every host that the session does not allow is denied, without anybody being asked; null where a person is asked. */
-  readonly hostsDenied: string | null
-}
-
 export interface SessionSpec {
   readonly sessionId: string
   readonly cwd: string
@@ -168,93 +91,6 @@ export type Outcome =
   | { readonly status: 'completed'; readonly reason: string }
   | { readonly status: 'stopped'; readonly reason: string }
   | { readonly status: 'failed'; readonly reason: string; readonly error: TaskError }
-
-/** Event types that pass through from a runtime as they are. All others are made by the daemon alone. */
-export const passThrough = [
-  'model.output.delta',
-  'model.output.discarded',
-  'model.output.completed',
-  'plan.updated',
-  'runtime.request.started',
-  'runtime.request.completed',
-  'file.changed',
-  'usage.reported',
-  'runtime.notice',
-] as const satisfies readonly EventType[]
-export type PassThroughType = (typeof passThrough)[number]
-
-/** A native call as the mapper sees it. `id` is the agent's own id, unique within the task. */
-export interface NativeCall extends ToolCall {
-  readonly id: string
-}
-
-/** What the agent wants to know of the person. */
-export interface Question {
-  /** The question itself, in plain text. */
-  readonly title: string
-  /** JSON Schema that the content of an answer fits: an object whose properties are strings, numbers, booleans, or lists of choices. */
-  readonly schema: Readonly<Record<string, unknown>>
-}
-
-/**
- * What a mapper makes of the agent's messages. Pure data, so that golden fixtures cover all of it.
- * - `event`: something that needs no decision. `file.changed`/deltas may carry the NATIVE tool call id in `tool_call_id`; the daemon replaces it.
- * - `call.asked`, `question.asked`: the agent waits for `reply`; the driver passes it to `TaskHost.ask` or `TaskHost.answer`.
- * - `call.unasked`: the agent runs the call by its own rules and asks nobody.
- * - `call.completed`: the result. Exactly one per call.
- */
-export type Observation =
-  | { readonly kind: 'event'; readonly event: Extract<NewEvent, { type: PassThroughType }> }
-  | Asked
-  | { readonly kind: 'call.unasked'; readonly call: NativeCall; readonly rule: string }
-  | { readonly kind: 'call.started'; readonly id: string }
-  | { readonly kind: 'call.output'; readonly id: string; readonly stream: 'stdout' | 'stderr' | 'output'; readonly delta: string }
-  | { readonly kind: 'call.completed'; readonly id: string; readonly result: CallResult }
-  | { readonly kind: 'runtime_session'; readonly id: string }
-  /** The wall refused something; shown with the calls that run. Only an enclosure tells it. */
-  | { readonly kind: 'refused'; readonly denial: ConfinementDenial }
-
-/** What waits for somebody's answer. */
-export type Asked =
-  | { readonly kind: 'call.asked'; readonly call: NativeCall; readonly reply: string | number }
-  | { readonly kind: 'question.asked'; readonly question: Question; readonly reply: string | number }
-
-/** True for what the driver passes on by itself; it is no part of what is observed. */
-export function isAsked(observation: Observation): observation is Asked {
-  return observation.kind === 'call.asked' || observation.kind === 'question.asked'
-}
-
-export interface CallResult {
-  /** The whole output as text; the daemon cuts the preview and stores the rest as an artifact. */
-  readonly output: string
-  readonly isError: boolean
-  readonly exitCode?: number | null
-  readonly durationMs: number | null
-  readonly executionEnv: 'sandbox' | 'host' | 'unknown'
-}
-
-/** `remember`: for how long a person wants the decision about a connection to count; the task where it is not told. */
-export type Decision =
-  | { readonly decision: 'approved'; readonly remember?: Remember }
-  | { readonly decision: 'denied'; readonly reason: string; readonly remember?: Remember }
-
-/** `decline`: the person, or the policy in her place, does not answer; the agent hears the reason where it can. `cancel`: the task ends. */
-export type Answer =
-  | { readonly outcome: 'accept'; readonly content: Readonly<Record<string, unknown>> }
-  | { readonly outcome: 'decline'; readonly reason: string }
-  | { readonly outcome: 'cancel'; readonly reason: string }
-
-/** Handed to a running task: the way from the agent into the session. */
-export interface TaskHost {
-  /** Aborted when the task is to stop; the runtime interrupts its agent and resolves. */
-  readonly signal: AbortSignal
-  /** Appends what was observed, in order. Await it before reading more from the agent: it resolves when there is room again, which is the back-pressure. Never rejects for bad observations. */
-  observe(observations: readonly Observation[]): Promise<void>
-  /** Puts one call to policy and, if need be, to a person. Resolves after the decision is on disk. Never rejects; what ends the task denies it. */
-  ask(call: NativeCall): Promise<Decision>
-  /** Puts a question of the agent to the person. Resolves after the answer is on disk. Never rejects; what ends the task cancels it. */
-  answer(question: Question): Promise<Answer>
-}
 
 /** A live conversation with an agent. Disposing it ends the agent's whole process group and resolves when it is gone. */
 export interface RuntimeSession extends AsyncDisposable {

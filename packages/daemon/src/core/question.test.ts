@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Problem, type EventOf } from '@codesdkd/protocol'
-import type { Answer, TaskHost } from './ports.ts'
+import type { Answer, TaskHost } from './task-host.ts'
 import { createStage, type Stage, type StageOptions } from './testing/stage.ts'
 
 const question = { title: 'Which database?', schema: { type: 'object', properties: { database: { type: 'string' } } } }

@@ -7,7 +7,7 @@ import {
   type QuestionState,
   type TaskState,
 } from '@codesdkd/protocol'
-import type { Question } from './ports.ts'
+import type { Question } from './task-host.ts'
 
 /** Finds what is wrong with the content of an answer; empty when it fits. Throws for a schema that cannot be used. */
 export type CheckAnswer = (schema: unknown, content: unknown) => readonly string[]

@@ -5,7 +5,7 @@ import { evaluate, observe, request } from './decide.ts'
 import { decideByPerson } from './decision.ts'
 import { DENIAL_LIMIT } from './denials.ts'
 import { toNetworkCall } from './network-answers.ts'
-import type { CallResult } from './ports.ts'
+import type { CallResult } from './task-host.ts'
 import { Bench, shell, toDenial } from './testing/bench.ts'
 
 describe('what the wall refuses', () => {

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Problem, type EventOf } from '@codesdkd/protocol'
-import type { Decision, NativeCall } from './ports.ts'
+import type { Decision, NativeCall } from './task-host.ts'
 import { hesitant, replaced } from './testing/hesitant-log.ts'
 import { createStage, type Stage } from './testing/stage.ts'
 

@@ -16,20 +16,9 @@ import { storeTextIn } from './bounds.ts'
 import { Inbox } from './inbox.ts'
 import { Journal } from './journal.ts'
 import { toOpenBlockTexts } from './open-blocks.ts'
-import type {
-  AgentEnv,
-  ArtifactStore,
-  Clock,
-  EventLog,
-  Masker,
-  NativeCall,
-  NewId,
-  Outcome,
-  Planted,
-  Runtime,
-  SessionRecord,
-  SessionSnapshot,
-} from './ports.ts'
+import type { Planted } from './enclosure.ts'
+import type { AgentEnv, ArtifactStore, Clock, EventLog, Masker, NewId, Outcome, Runtime, SessionRecord, SessionSnapshot } from './ports.ts'
+import type { NativeCall } from './task-host.ts'
 import { createRefusals } from './refusals.ts'
 import { toSecrets } from './redaction/secret-settings.ts'
 import type { CheckAnswer } from './question.ts'

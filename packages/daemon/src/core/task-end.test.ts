@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { endOf } from './task-end.ts'
-import type { Planted } from './ports.ts'
+import type { Planted } from './enclosure.ts'
 import { createStage } from './testing/stage.ts'
 import { Bench } from './testing/bench.ts'
 

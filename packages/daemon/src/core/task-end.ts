@@ -2,7 +2,8 @@ import { toReceipt, type Receipt } from '@codesdkd/protocol'
 import type { Inputs } from './call-events.ts'
 import { closeOpen, terminal } from './decide.ts'
 import type { Draft, Journal } from './journal.ts'
-import type { Outcome, Planted } from './ports.ts'
+import type { Planted } from './enclosure.ts'
+import type { Outcome } from './ports.ts'
 
 /** So many are told: as many as of everything else in a receipt. */
 const PLANTED_LIMIT = 200

@@ -8,22 +8,9 @@ import type { Draft, Journal } from './journal.ts'
 import { toOpenBlockTexts } from './open-blocks.ts'
 import { createPatientStore, type PatientStore } from './patient-store.ts'
 import { endOf } from './task-end.ts'
-import {
-  isAsked,
-  RuntimeFailure,
-  type Answer,
-  type Clock,
-  type ConfinementDenial,
-  type Decision,
-  type EventLog,
-  type NativeCall,
-  type Observation,
-  type Outcome,
-  type Planted,
-  type Question,
-  type RuntimeSession,
-  type TaskHost,
-} from './ports.ts'
+import { type ConfinementDenial, type Planted } from './enclosure.ts'
+import { RuntimeFailure, type Clock, type EventLog, type Outcome, type RuntimeSession } from './ports.ts'
+import { isAsked, type Answer, type Decision, type NativeCall, type Observation, type Question, type TaskHost } from './task-host.ts'
 import { toBriefing, type Briefing } from './briefing.ts'
 import { OpenCalls } from './open-calls.ts'
 import { OpenQuestions } from './open-questions.ts'

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { Route } from '../core/ports.ts'
+import type { Route } from '../core/enclosure.ts'
 import { findEndpoint, toAllowed, type Asked } from './endpoints.ts'
 import { Refusal } from './refusal.ts'
 

@@ -1,6 +1,6 @@
 import { startOfflineModel, type OfflineModel } from '@codesdkd/offline-model'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Dialect } from '../core/ports.ts'
+import type { Dialect } from '../core/enclosure.ts'
 import { ask, canary, openStage, showing, type Stage } from './testing/stage.ts'
 
 const usage = { input_tokens: 1200, cached_input_tokens: 1000, output_tokens: 77, reasoning_tokens: 33 }

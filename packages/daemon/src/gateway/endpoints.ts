@@ -1,4 +1,4 @@
-import type { Dialect } from '../core/ports.ts'
+import type { Dialect } from '../core/enclosure.ts'
 
 /** In which words an answer of a model tells its tokens. */
 export type Wording = 'messages' | 'responses' | 'chat_completions' | 'generate_content'

@@ -6,7 +6,7 @@ import type { Writable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import type { Passage } from '../core/ports.ts'
+import type { Passage } from '../core/enclosure.ts'
 import { ask, begin, canary, openEndpoint, openStage, showing } from './testing/stage.ts'
 
 const path = '/v1/messages'

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Clock, Passage, Route } from '../core/ports.ts'
+import type { Passage, Route } from '../core/enclosure.ts'
+import type { Clock } from '../core/ports.ts'
 import { admit, findRoute, type Admitted, type Gate } from './admission.ts'
 import { exchange } from './exchange.ts'
 import { listen, type SocketPlace } from './listen.ts'

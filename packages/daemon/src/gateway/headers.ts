@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
-import type { Route } from '../core/ports.ts'
+import type { Route } from '../core/enclosure.ts'
 
 /** What means the connection and not the request, and is made anew on each side. */
 const ofConnection: readonly string[] = ['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings']

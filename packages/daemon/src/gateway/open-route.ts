@@ -1,5 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
-import type { Route } from '../core/ports.ts'
+import type { Route } from '../core/enclosure.ts'
 import { RuntimeFailure } from '../core/ports.ts'
 import { toOwnHeaders } from './headers.ts'
 import { toHidden } from './mask.ts'

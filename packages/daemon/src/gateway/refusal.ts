@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Dialect } from '../core/ports.ts'
+import type { Dialect } from '../core/enclosure.ts'
 
 /** A request that the gateway answers itself. Its message is for the agent and whoever reads along. */
 export class Refusal extends Error {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { lstat, open, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Planted } from '../core/ports.ts'
+import type { Planted } from '../core/enclosure.ts'
 import { watchedPlaces, type WatchedPlace } from './watched-places.ts'
 
 /** Absolute path of each file and link that other programs obey, and what it was like. */

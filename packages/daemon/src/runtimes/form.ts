@@ -1,4 +1,4 @@
-import type { Question } from '../core/ports.ts'
+import type { Question } from '../core/task-host.ts'
 
 /** One question with the answers to choose from, as agents' own question tools have it. */
 export interface FormField {

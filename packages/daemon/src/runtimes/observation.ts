@@ -1,5 +1,5 @@
 import type { Payload } from '@codesdkd/protocol'
-import type { Observation } from '../core/ports.ts'
+import type { Observation } from '../core/task-host.ts'
 import { toSafeMessage } from './safe-message.ts'
 
 /** Something that needs no decision. */

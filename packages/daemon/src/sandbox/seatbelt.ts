@@ -1,4 +1,4 @@
-import type { Command } from '../core/ports.ts'
+import type { Command } from '../core/enclosure.ts'
 import { credentialPlaces } from './private-places.ts'
 import { followPath } from './real-path.ts'
 import type { Place, Wall } from './wall.ts'

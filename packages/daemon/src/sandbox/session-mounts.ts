@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import * as path from 'node:path'
-import type { Command } from '../core/ports.ts'
+import type { Command } from '../core/enclosure.ts'
 import { findGitMetadata } from './git-metadata.ts'
 import { readHostSockets } from './host-sockets.ts'
 import { toMounts } from './mounts.ts'

@@ -1,4 +1,4 @@
-import type { Command, EnclosedCommand } from '../core/ports.ts'
+import type { Command, EnclosedCommand } from '../core/enclosure.ts'
 
 /** Where the model gateway is, seen from inside a wall with a network of its own. */
 export const gatewayUrl = 'http://127.0.0.1:8080'

@@ -1,5 +1,5 @@
 import type { Capabilities, CapabilityValue } from '@codesdkd/protocol'
-import type { Observation } from '../core/ports.ts'
+import type { Observation } from '../core/task-host.ts'
 import { denialReason, echoed, firstPrompt, type TrialName } from './trials.ts'
 import type { Turn } from './turn.ts'
 

@@ -1,6 +1,6 @@
 import type { ScenarioFileInput } from '@codesdkd/offline-model'
 import type { Message } from '@codesdkd/protocol'
-import type { Decision, NativeCall, Observation } from '../core/ports.ts'
+import type { Decision, NativeCall, Observation } from '../core/task-host.ts'
 
 type Scenario = ScenarioFileInput['scenarios'][number]
 

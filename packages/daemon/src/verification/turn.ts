@@ -1,4 +1,5 @@
-import type { Answer, Decision, NativeCall, Observation, Outcome, Question, RuntimeSession, TaskHost } from '../core/ports.ts'
+import type { Outcome, RuntimeSession } from '../core/ports.ts'
+import type { Answer, Decision, NativeCall, Observation, Question, TaskHost } from '../core/task-host.ts'
 import { toMessage, type Trial } from './trials.ts'
 
 /** What one turn has shown, seen from the daemon's side. */

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Confinement, PermissionMode, ToolCall, ToolKind } from '@codesdkd/protocol'
-import type { NativeCall, SessionRecord, Workspace } from '../ports.ts'
+import type { SessionRecord, Workspace } from '../ports.ts'
+import type { NativeCall } from '../task-host.ts'
 import { isInside, pathFrom, readsOnly } from './readers.ts'
 
 /** What is true of a call in the world; found by `gatherFacts`, so that the policy itself stays pure. */

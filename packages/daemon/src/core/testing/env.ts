@@ -1,4 +1,5 @@
-import type { AgentEnv, Enclosure, RuntimeEnv } from '../ports.ts'
+import type { Enclosure } from '../enclosure.ts'
+import type { AgentEnv, RuntimeEnv } from '../ports.ts'
 
 /** Nothing stands around the agent, and it talks to its model itself. */
 export const openEnclosure: Enclosure = {

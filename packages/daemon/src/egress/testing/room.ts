@@ -5,7 +5,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { ConfinementDenial } from '../../core/ports.ts'
+import type { ConfinementDenial } from '../../core/enclosure.ts'
 import { openEgress, type EgressOptions } from '../egress.ts'
 import type { Target } from '../host.ts'
 

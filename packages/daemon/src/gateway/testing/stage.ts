@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, request, type IncomingHttpHeaders, type IncomingMessage, type RequestListener, type RequestOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import type { Passage, Route } from '../../core/ports.ts'
+import type { Passage, Route } from '../../core/enclosure.ts'
 import { openGateway, type Gateway, type GatewayOptions, type ModelCall } from '../gateway.ts'
 
 /** What must be seen by the endpoint alone. */

@@ -9,7 +9,8 @@ import type { AgentEntry } from './agent-config.ts'
 import { parseAgentEntry } from './agent-config.ts'
 import { toSupportedRuntime } from './configured.ts'
 import { RuntimeFailure } from '../../core/ports.ts'
-import type { Command, Enclosure, Observation, Route } from '../../core/ports.ts'
+import type { Command, Enclosure, Route } from '../../core/enclosure.ts'
+import type { Observation } from '../../core/task-host.ts'
 import type { RuntimeOptions } from '../runtime-options.ts'
 
 /** These tests drive a scripted agent: they show what no real agent can be made to do at a given moment. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { CallResult, NativeCall, Observation } from '../../core/ports.ts'
+import type { CallResult, NativeCall, Observation } from '../../core/task-host.ts'
 import { closeBlock } from './blocks.ts'
 import { toCallResult, toContentText, toFileChanges, toNativeCall, toName } from './calls.ts'
 import { mergeTool, permissionRequest, toToolUpdate } from './native.ts'

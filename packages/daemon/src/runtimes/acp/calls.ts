@@ -1,6 +1,6 @@
 import { relative, resolve, sep } from 'node:path'
 import type { Payload } from '@codesdkd/protocol'
-import type { CallResult, NativeCall } from '../../core/ports.ts'
+import type { CallResult, NativeCall } from '../../core/task-host.ts'
 import type { AcpTool, ContentBlock, DiffContent, ToolContent } from './native.ts'
 import type { CallContext } from './profile.ts'
 import { toHunk } from '../text-diff.ts'

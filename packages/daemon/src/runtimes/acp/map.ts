@@ -1,6 +1,6 @@
 import { addUsage } from '@codesdkd/protocol'
 import type { TaskError, Usage } from '@codesdkd/protocol'
-import type { Observation } from '../../core/ports.ts'
+import type { Observation } from '../../core/task-host.ts'
 import { closeBlock, streamChunk } from './blocks.ts'
 import { askCall, releaseRunning, updateCall } from './call-flow.ts'
 import type { CallHooks } from './call-flow.ts'

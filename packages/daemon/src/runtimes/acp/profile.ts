@@ -1,5 +1,6 @@
 import type { AuthStatus, Capabilities, PermissionMode, TaskError, Usage } from '@codesdkd/protocol'
-import type { AgentEnv, CallResult, NativeCall, Observation, RuntimeEnv, SessionSpec } from '../../core/ports.ts'
+import type { AgentEnv, RuntimeEnv, SessionSpec } from '../../core/ports.ts'
+import type { CallResult, NativeCall, Observation } from '../../core/task-host.ts'
 import type { AcpTool, PermissionOption, PromptResult, SessionUpdate, ToolUpdate } from './native.ts'
 import type { RpcError } from '../json-rpc.ts'
 import type { McpServers } from '../runtime-config.ts'

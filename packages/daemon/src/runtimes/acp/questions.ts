@@ -1,4 +1,4 @@
-import type { Answer, Question } from '../../core/ports.ts'
+import type { Answer, Question } from '../../core/task-host.ts'
 import { elicitation } from './native.ts'
 
 /** Questions of an agent to the person: forms only, as a page to visit is nothing that the daemon can put to anybody. Pure. */

@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import type { Outcome, RuntimeSession, TaskHost, TaskSpec } from '../../core/ports.ts'
+import type { Outcome, RuntimeSession, TaskSpec } from '../../core/ports.ts'
+import type { TaskHost } from '../../core/task-host.ts'
 import { promptResult, toSessionUpdate } from './native.ts'
 import type { PromptResult } from './native.ts'
 import type { AcpRules, Denial, ErrorContext, Launch } from './profile.ts'

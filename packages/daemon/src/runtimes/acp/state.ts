@@ -1,5 +1,5 @@
 import type { Usage } from '@codesdkd/protocol'
-import type { Observation } from '../../core/ports.ts'
+import type { Observation } from '../../core/task-host.ts'
 import type { AcpTool } from './native.ts'
 import type { RpcId } from '../json-rpc.ts'
 

@@ -1,5 +1,5 @@
-import { isAsked } from '../../core/ports.ts'
-import type { Asked, Decision, NativeCall, Observation, Question, TaskHost } from '../../core/ports.ts'
+import { isAsked } from '../../core/task-host.ts'
+import type { Asked, Decision, NativeCall, Observation, Question, TaskHost } from '../../core/task-host.ts'
 import { answered, toOutcome } from './call-flow.ts'
 import { beginPrompt, endPrompt, mapAcp, toHiddenFailure } from './map.ts'
 import type { MapHooks } from './map.ts'

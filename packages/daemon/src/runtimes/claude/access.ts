@@ -1,5 +1,6 @@
 import { RuntimeFailure } from '../../core/ports.ts'
-import type { AgentEnv, Route, RuntimeEnv } from '../../core/ports.ts'
+import type { Route } from '../../core/enclosure.ts'
+import type { AgentEnv, RuntimeEnv } from '../../core/ports.ts'
 import type { ClaudeConfig } from './config.ts'
 import { readLogin, readManagedKey, toLoginHome } from './login.ts'
 import { toLoginHint } from '../login-hint.ts'

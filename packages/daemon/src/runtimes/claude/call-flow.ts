@@ -1,6 +1,6 @@
 import type { Payload } from '@codesdkd/protocol'
 import * as z from 'zod'
-import type { Observation } from '../../core/ports.ts'
+import type { Observation } from '../../core/task-host.ts'
 import { toCall, toFileChange, toResult, toText } from './calls.ts'
 import type { NativeRequestOf, ToolResult, ToolUse } from './native.ts'
 import { askPerson } from './questions.ts'

@@ -1,7 +1,7 @@
 import type { Payload, ToolKind } from '@codesdkd/protocol'
 import { isAbsolute, relative, resolve, sep } from 'node:path'
 import * as z from 'zod'
-import type { CallResult, NativeCall } from '../../core/ports.ts'
+import type { CallResult, NativeCall } from '../../core/task-host.ts'
 import type { ToolResult, ToolUse } from './native.ts'
 import { toHunk } from '../text-diff.ts'
 import { toUnifiedDiff } from '../unified-diff.ts'

@@ -7,7 +7,8 @@ import { expect, test } from 'vitest'
 import { approve, decline, deny, openStage as openAnyStage, runTurn, spoken } from '../../../../../test/fixtures/stage.ts'
 import type { Scenario, Stage, StageOptions, Turn } from '../../../../../test/fixtures/stage.ts'
 import { RuntimeFailure } from '../../core/ports.ts'
-import type { Command, Enclosure, NativeCall, Route } from '../../core/ports.ts'
+import type { Command, Enclosure, Route } from '../../core/enclosure.ts'
+import type { NativeCall } from '../../core/task-host.ts'
 
 /** These tests run the real Claude Code against the offline model. */
 

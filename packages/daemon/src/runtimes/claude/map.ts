@@ -1,4 +1,4 @@
-import type { Observation } from '../../core/ports.ts'
+import type { Observation } from '../../core/task-host.ts'
 import { completeBlock, discardOpen, mapStream } from './blocks.ts'
 import { announce, ask, complete, withdraw } from './call-flow.ts'
 import type { Incoming } from './channel.ts'

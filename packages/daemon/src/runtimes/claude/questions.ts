@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { Answer, Observation } from '../../core/ports.ts'
+import type { Answer, Observation } from '../../core/task-host.ts'
 import type { NativeRequestOf } from './native.ts'
 import { toLabels, toQuestion } from '../form.ts'
 import { notice } from '../observation.ts'

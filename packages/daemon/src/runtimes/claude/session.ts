@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { CallResult, Outcome, RuntimeSession, SessionSpec, TaskHost, TaskSpec } from '../../core/ports.ts'
+import type { Outcome, RuntimeSession, SessionSpec, TaskSpec } from '../../core/ports.ts'
+import type { CallResult, TaskHost } from '../../core/task-host.ts'
 import type { Channel, Incoming } from './channel.ts'
 import { commandMark } from './config.ts'
 import { toTaskError } from './errors.ts'

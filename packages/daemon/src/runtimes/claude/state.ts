@@ -1,4 +1,4 @@
-import type { CallResult, Observation } from '../../core/ports.ts'
+import type { CallResult, Observation } from '../../core/task-host.ts'
 import type { NativeResult, NativeUsage, ToolUse } from './native.ts'
 
 /** How a turn ended: with a result, or taken back before it began. */

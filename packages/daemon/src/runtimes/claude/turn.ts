@@ -1,5 +1,5 @@
-import { isAsked } from '../../core/ports.ts'
-import type { CallResult, NativeCall, Observation, Question, TaskHost } from '../../core/ports.ts'
+import { isAsked } from '../../core/task-host.ts'
+import type { CallResult, NativeCall, Observation, Question, TaskHost } from '../../core/task-host.ts'
 import { answered, isOpen, toHookDecision } from './call-flow.ts'
 import { toEditedFile, withContent } from './calls.ts'
 import type { Channel, Incoming } from './channel.ts'

@@ -1,5 +1,5 @@
 import type { Payload } from '@codesdkd/protocol'
-import type { Observation } from '../../core/ports.ts'
+import type { Observation } from '../../core/task-host.ts'
 import type { ModelUsage, NativeResult, NativeUsage } from './native.ts'
 import { event } from '../observation.ts'
 

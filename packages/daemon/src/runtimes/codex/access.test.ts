@@ -4,7 +4,7 @@ import * as path from 'node:path'
 import { expect, test } from 'vitest'
 import { openAccess } from './access.ts'
 import { parseCodexConfig } from './config.ts'
-import type { Route } from '../../core/ports.ts'
+import type { Route } from '../../core/enclosure.ts'
 import { openEnclosure, sampleAgentEnv } from '../../core/testing/env.ts'
 
 /** A namespace with directories of its own, and what is asked of its enclosure. */

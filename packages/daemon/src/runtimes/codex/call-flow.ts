@@ -1,4 +1,4 @@
-import type { CallResult, NativeCall, Observation } from '../../core/ports.ts'
+import type { CallResult, NativeCall, Observation } from '../../core/task-host.ts'
 import {
   leavesWorkspace,
   toFileChanges,

@@ -1,6 +1,6 @@
 import type { Payload, ToolKind } from '@codesdkd/protocol'
 import { relative, resolve, sep } from 'node:path'
-import type { CallResult, NativeCall } from '../../core/ports.ts'
+import type { CallResult, NativeCall } from '../../core/task-host.ts'
 import type { CommandItem, McpItem, NativeOf, OtherItem, PatchChange, PatchItem } from './native.ts'
 import { unwrapShell } from '../shell-words.ts'
 import { toUnifiedDiff } from '../unified-diff.ts'

@@ -1,4 +1,4 @@
-import type { Answer, Observation } from '../../core/ports.ts'
+import type { Answer, Observation } from '../../core/task-host.ts'
 import type { NativeOf } from './native.ts'
 import { toLabels, toQuestion } from '../form.ts'
 import type { RpcId } from '../json-rpc.ts'

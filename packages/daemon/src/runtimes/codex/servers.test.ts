@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { openServers } from './servers.ts'
-import type { Route } from '../../core/ports.ts'
+import type { Route } from '../../core/enclosure.ts'
 import { openEnclosure, sampleAgentEnv } from '../../core/testing/env.ts'
 
 test('a server over HTTP is reached through the gateway, which holds its token and headers', () => {

@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import type { Outcome, RuntimeSession, SessionSpec, TaskHost, TaskSpec } from '../../core/ports.ts'
+import type { Outcome, RuntimeSession, SessionSpec, TaskSpec } from '../../core/ports.ts'
+import type { TaskHost } from '../../core/task-host.ts'
 import { commandMark, parseCodexConfig, toPermissions } from './config.ts'
 import type { Confines } from './config.ts'
 import { toTaskError } from './errors.ts'

@@ -1,4 +1,4 @@
-import type { Observation } from '../../core/ports.ts'
+import type { Observation } from '../../core/task-host.ts'
 import type { CommandItem, McpItem, NativeError, PatchItem, RawItem } from './native.ts'
 import type { RpcId } from '../json-rpc.ts'
 

@@ -1,5 +1,5 @@
-import { isAsked } from '../../core/ports.ts'
-import type { Decision, NativeCall, Observation, Question, TaskHost } from '../../core/ports.ts'
+import { isAsked } from '../../core/task-host.ts'
+import type { Decision, NativeCall, Observation, Question, TaskHost } from '../../core/task-host.ts'
 import { toAnswer, toRefusal } from './answers.ts'
 import { answered } from './call-flow.ts'
 import { mapCodex } from './map.ts'

@@ -2,7 +2,8 @@ import { mkdir, mkdtempDisposable, realpath, symlink, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import * as path from 'node:path'
 import { expect, test } from 'vitest'
-import type { AgentEnv, Enclosure, Route } from '../../core/ports.ts'
+import type { Enclosure, Route } from '../../core/enclosure.ts'
+import type { AgentEnv } from '../../core/ports.ts'
 import { openEnclosure, sampleAgentEnv } from '../../core/testing/env.ts'
 import { findLogin, openAccess } from './access.ts'
 

@@ -1,5 +1,5 @@
 import type { ToolKind } from '@codesdkd/protocol'
-import type { CallResult, NativeCall } from '../../core/ports.ts'
+import type { CallResult, NativeCall } from '../../core/task-host.ts'
 import { toCallResult, toNativeCall } from '../acp/calls.ts'
 import { mergeTool } from '../acp/native.ts'
 import type { AcpTool, ToolContent, ToolUpdate } from '../acp/native.ts'

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { Outcome, RuntimeSession, TaskHost, TaskSpec } from '../../core/ports.ts'
+import type { Outcome, RuntimeSession, TaskSpec } from '../../core/ports.ts'
+import type { TaskHost } from '../../core/task-host.ts'
 import { GeminiSession, toPlainMessages } from './session.ts'
 import { approve } from '../../../../../test/fixtures/stage.ts'
 import { aborted } from '../abort.ts'

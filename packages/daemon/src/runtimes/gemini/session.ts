@@ -1,6 +1,7 @@
 import type { Message } from '@codesdkd/protocol'
 import { toBlocks, toText } from '@codesdkd/protocol'
-import type { Outcome, RuntimeSession, TaskHost, TaskSpec } from '../../core/ports.ts'
+import type { Outcome, RuntimeSession, TaskSpec } from '../../core/ports.ts'
+import type { TaskHost } from '../../core/task-host.ts'
 import { ConversationRecord } from './record.ts'
 import { RecordTeller } from './teller.ts'
 import { ModelWatch } from './watch.ts'

@@ -1,4 +1,4 @@
-import type { Answer, Decision, NativeCall, Observation, Question, TaskHost } from '../../core/ports.ts'
+import type { Answer, Decision, NativeCall, Observation, Question, TaskHost } from '../../core/task-host.ts'
 import type { ConversationRecord } from './record.ts'
 import { event } from '../observation.ts'
 

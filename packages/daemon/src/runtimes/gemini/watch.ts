@@ -1,4 +1,4 @@
-import type { Answer, Decision, NativeCall, Observation, Question, TaskHost } from '../../core/ports.ts'
+import type { Answer, Decision, NativeCall, Observation, Question, TaskHost } from '../../core/task-host.ts'
 
 /**
  * A task's host that notices when the model says nothing for too long; the agent itself waits for minutes. What runs and what

@@ -1,5 +1,6 @@
 import { RuntimeFailure } from '../../core/ports.ts'
-import type { AgentEnv, Passage, RuntimeEnv } from '../../core/ports.ts'
+import type { Passage } from '../../core/enclosure.ts'
+import type { AgentEnv, RuntimeEnv } from '../../core/ports.ts'
 import type { Doors } from './doors.ts'
 import { readLogin } from './login.ts'
 import { providers } from './providers.ts'

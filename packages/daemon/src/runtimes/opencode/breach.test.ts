@@ -1,6 +1,6 @@
 import type { ToolKind } from '@codesdkd/protocol'
 import { expect, test } from 'vitest'
-import type { Observation } from '../../core/ports.ts'
+import type { Observation } from '../../core/task-host.ts'
 import { createBreachWatch } from './breach.ts'
 import { notice } from '../observation.ts'
 

@@ -1,4 +1,4 @@
-import type { Observation } from '../../core/ports.ts'
+import type { Observation } from '../../core/task-host.ts'
 import { deniedCompleted } from '../acp/call-flow.ts'
 
 /** Notices when the agent did something that it must have been asked about, and was not. */

@@ -1,6 +1,6 @@
 import type { Usage } from '@codesdkd/protocol'
 import * as z from 'zod'
-import type { CallResult, NativeCall, Observation } from '../../core/ports.ts'
+import type { CallResult, NativeCall, Observation } from '../../core/task-host.ts'
 import { toCallResult, toDiffs, toNativeCall } from '../acp/calls.ts'
 import { mergeTool } from '../acp/native.ts'
 import type { AcpTool, PromptResult, ToolUpdate } from '../acp/native.ts'

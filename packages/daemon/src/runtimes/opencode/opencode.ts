@@ -1,6 +1,7 @@
 import type { Message } from '@codesdkd/protocol'
 import { toBlocks } from '@codesdkd/protocol'
-import type { Outcome, Runtime, RuntimeSession, TaskHost, TaskSpec } from '../../core/ports.ts'
+import type { Outcome, Runtime, RuntimeSession, TaskSpec } from '../../core/ports.ts'
+import type { TaskHost } from '../../core/task-host.ts'
 import { createAcpRuntime } from '../acp/acp.ts'
 import { createBreachWatch } from './breach.ts'
 import { openCodeProfile } from './profile.ts'

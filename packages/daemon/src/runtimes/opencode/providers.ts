@@ -1,4 +1,4 @@
-import type { Dialect } from '../../core/ports.ts'
+import type { Dialect } from '../../core/enclosure.ts'
 
 /** What is spoken with models. */
 export type ModelDialect = Exclude<Dialect, 'mcp'>

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import type { Command, EnclosedCommand } from '../../core/ports.ts'
+import type { Command, EnclosedCommand } from '../../core/enclosure.ts'
 import { createBubblewrap } from '../bubblewrap.ts'
 import type { Place } from '../wall.ts'
 
