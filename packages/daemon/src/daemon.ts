@@ -43,6 +43,7 @@ import { makeToken } from './configuration/token.ts'
 import { createVerified } from './verification/verified.ts'
 import { createVerifier } from './verification/verifier.ts'
 import { version } from './version.ts'
+import type { ToolHost } from './core/task-host.ts'
 import { createWorkspace } from './places/workspace.ts'
 
 /** A daemon that serves. Disposing it refuses new work, ends tasks and agents, flushes the log and frees the port. */
@@ -136,8 +137,12 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   const sandbox = toSandboxInfo(config.sandbox, wall)
   if (config.sandbox === 'require' && !presence.available)
     throw new StartFailure('sandbox_unavailable', `there is no sandbox: ${presence.reason} ${presence.remedy ?? ''}`.trimEnd())
+  const toolEndpoint = async (task: () => ToolHost | null) => {
+    const { createToolEndpoint } = await import('./tools/endpoint.ts')
+    return createToolEndpoint({ version, task, report: (error) => logger.warn({ err: error }, 'a call of a tool was refused') })
+  }
   const enclosuresIn = (place: string) =>
-    createEnclosures({ directory: place, environment, wall, hidden: [dir.path, ...config.privateFiles], newId })
+    createEnclosures({ directory: place, environment, wall, hidden: [dir.path, ...config.privateFiles], newId, toolEndpoint })
   const enclosures = enclosuresIn(sockets)
 
   const sessions = stack.use(
@@ -168,6 +173,8 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
       checkCwd: (cwd) => checkCwd(cwd, roots),
       checkRoot,
       checkAnswer: checkSchema,
+      tools: new Map(),
+      checkSchema: async (schema, value) => checkSchema(schema, value),
       watchConfiguration: (record) => watchConfiguration([record.cwd, ...record.sandbox.writableRoots]),
       observer: (event) => metrics.observe(event),
       report: (error, about) => logger.error({ err: error, ...about }, 'a task could not be run'),

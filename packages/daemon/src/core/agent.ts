@@ -29,6 +29,8 @@ export class Agent implements AsyncDisposable {
   #live: RuntimeSession | null = null
   #enclosure: AgentEnv['enclosure'] | null = null
   #seat: Seat | null = null
+  /** Those that the live agent was opened with, as JSON. */
+  #tools = ''
   #takeBack: (() => void) | null = null
   #idle: NodeJS.Timeout | undefined
   #closing: Promise<void> = Promise.resolve()
@@ -50,7 +52,9 @@ export class Agent implements AsyncDisposable {
   async acquire(spec: SessionSpec, task: AttendedTask, signal: AbortSignal): Promise<{ agent: RuntimeSession; opened: boolean }> {
     this.#wake()
     await this.#closing
-    if (this.#live !== null && !this.#live.alive) await this.close()
+    const tools = JSON.stringify(spec.tools)
+    // Not every agent hears that the tools of a server have changed.
+    if (this.#live !== null && (!this.#live.alive || tools !== this.#tools)) await this.close()
     if (this.#live !== null) {
       this.#enclosure?.attend(task)
       return { agent: this.#live, opened: false }
@@ -64,6 +68,7 @@ export class Agent implements AsyncDisposable {
       })
     const agent = await this.#open(runtime, { spec, task, signal })
     this.#live = agent
+    this.#tools = tools
     this.#options.onChange()
     return { agent, opened: true }
   }

@@ -27,6 +27,7 @@ import type { Slots } from './slots.ts'
 import { toSession } from './session-resource.ts'
 import { newMessages } from './transcript.ts'
 import { endOf } from './task-end.ts'
+import { checkOffered, toOffered, type CheckSchema, type Tool, type ToolRegistry } from './tools.ts'
 import { Turn } from './turn.ts'
 
 /** What every session of the daemon shares. */
@@ -44,6 +45,8 @@ export interface SessionWorld {
   readonly judge: (call: NativeCall, record: SessionRecord, mode: PermissionMode) => Promise<Verdict>
   readonly checkCwd: (cwd: string) => Promise<string>
   readonly checkAnswer: CheckAnswer
+  readonly tools: ToolRegistry
+  readonly checkSchema: CheckSchema
   /** Of what the session may write: see `TurnOptions`. */
   readonly watchConfiguration: (record: SessionRecord) => Promise<() => Promise<readonly Planted[]>>
   readonly observer: (event: Event) => void
@@ -64,6 +67,7 @@ interface Queued {
   readonly taskId: string
   readonly messages: readonly Message[]
   readonly request: CreateTask
+  readonly tools: readonly Tool[]
 }
 
 /** One session: its journal, its queue of tasks, the turn that runs, the agent behind it. */
@@ -74,6 +78,7 @@ export class Session {
   readonly inbox: Inbox
   readonly #journal: Journal
   readonly #agent: Agent
+  readonly #runtime: Runtime | null
   readonly #masker: Masker
   readonly #queue: Queued[] = []
   #turn: { readonly turn: Turn; readonly done: Promise<void> } | null = null
@@ -84,6 +89,7 @@ export class Session {
     this.record = record
     this.#world = world
     this.#masker = masker
+    this.#runtime = runtime
     this.#journal = new Journal(record, { ...world, hash: world.hash.contentHash, masker }, snapshot)
     this.inbox = new Inbox({
       journal: this.#journal,
@@ -138,6 +144,8 @@ export class Session {
     bodyHash: string,
     requestId: string,
   ): Promise<{ started: TaskStarted; replayed: boolean }> {
+    const tools = await this.#offered(request)
+    // Nothing is awaited from here to the commit: the id that was found free is the id that is taken.
     const earlier = this.#earlier(taskId)
     if (earlier !== null) {
       if (earlier.bodyHash !== bodyHash)
@@ -153,7 +161,7 @@ export class Session {
     }
     this.#masker.add(toSecrets(request.runtime_config))
     const messages = newMessages(this.#journal.transcript, request.messages, this.#world.hash.contentHash)
-    const queued: Queued = { taskId, messages, request }
+    const queued: Queued = { taskId, messages, request, tools }
     const slot = this.#turn === null && this.#queue.length === 0 ? this.#world.slots.tryTake() : null
     const type = slot === null ? 'task.queued' : 'task.started'
     const committed = this.#journal.commit([{ type, task_id: taskId, payload: { messages: [...messages] } }], {
@@ -169,6 +177,12 @@ export class Session {
     const task = this.task(taskId) ?? this.#earlier(taskId)?.task
     if (task === undefined) throw new Error(`task ${taskId} is neither open nor stored`)
     return { started: this.#started(task), replayed: false }
+  }
+
+  /** What the host says of a call that it runs. Throws `tool_call_not_running` where no task runs, and the other problems of the contract. */
+  get hosted(): Turn['hosted'] {
+    if (this.#turn === null) throw new Problem('tool_call_not_running', 'No call with this id waits for a result of the host.')
+    return this.#turn.turn.hosted
   }
 
   /** Idempotent; resolves once the stop is under way (a queued task: has ended). Throws `task_not_found`. */
@@ -217,6 +231,20 @@ export class Session {
     return this.#world.log.task(this.record.sessionId, taskId)
   }
 
+  /** What the task offers its agent. Throws the problems of the contract. */
+  async #offered({ tool_manifest: manifest }: CreateTask): Promise<readonly Tool[]> {
+    const { tools, checkSchema } = this.#world
+    const supported = this.#runtime?.capabilities.supports_host_tools === true
+    if (!supported && manifest === undefined) return []
+    const offered = toOffered(tools, manifest)
+    if (!supported && offered.length > 0)
+      throw new Problem('tool_manifest_unsupported', `${this.record.runtime} cannot be offered tools: leave tool_manifest out or empty.`, {
+        members: { field: 'tool_manifest' },
+      })
+    await checkOffered(offered, checkSchema)
+    return offered
+  }
+
   #started(task: Task): TaskStarted {
     return { session_id: this.record.sessionId, task_id: task.task_id, status: 'started', phase: task.phase, last_seq: task.last_seq }
   }
@@ -240,7 +268,7 @@ export class Session {
     this.#run(queued, slot)
   }
 
-  #run({ taskId, messages, request }: Queued, release: () => void): void {
+  #run({ taskId, messages, request, tools }: Queued, release: () => void): void {
     const { record } = this
     const world = this.#world
     const permissionMode = request.permission_mode ?? record.permissionMode
@@ -259,6 +287,8 @@ export class Session {
       judge: (call, mode) => world.judge(call, record, mode),
       checkCwd: async () => void (await world.checkCwd(record.cwd)),
       checkAnswer: world.checkAnswer,
+      tools,
+      checkSchema: world.checkSchema,
       watchConfiguration: () => world.watchConfiguration(record),
       tellUnconfined: () => {
         const first = !this.#toldUnconfined

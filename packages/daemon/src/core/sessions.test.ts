@@ -29,6 +29,8 @@ test('a creation that nobody waits for any more still holds its Idempotency-Key'
     slots: new Slots(1),
     seats: new Seats({ live: 1, starting: 1 }),
     checkAnswer: () => [],
+    tools: new Map(),
+    checkSchema: () => Promise.resolve([]),
     watchConfiguration: () => Promise.resolve(() => Promise.resolve([])),
     hash: { inputHash, contentHash: canonicalHash },
     queueLimit: 1,

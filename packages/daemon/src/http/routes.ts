@@ -8,6 +8,7 @@ import type { Route } from './route.ts'
 import { runtimeRoutes } from './runtimes.ts'
 import { sessionRoutes } from './sessions.ts'
 import { taskRoutes } from './tasks.ts'
+import { toolCallRoutes } from './tool-calls.ts'
 
 /** Every endpoint, in the order of the document. */
 export const routes: readonly Route[] = [
@@ -16,6 +17,7 @@ export const routes: readonly Route[] = [
   ...eventRoutes,
   ...taskRoutes,
   ...approvalRoutes,
+  ...toolCallRoutes,
   ...questionRoutes,
   ...artifactRoutes,
   ...aboutRoutes,
