@@ -87,7 +87,7 @@ export function request(
   const task = openTask(state, taskId)
   if (task === undefined) return null
   const earlier = latestCall(task, native.id)
-  const { id, server: _, ...call } = native
+  const { id, ...call } = native
   const next: CallIdentity = {
     tool_call_id: earlier?.tool_call_id ?? inputs.newId(),
     attempt: (earlier?.attempt ?? 0) + 1,
@@ -187,7 +187,7 @@ export function terminal(taskId: string, outcome: Outcome, receipt: Payload<'tas
 function unasked(task: TaskState, native: NativeCall, rule: string, inputs: Inputs): readonly NewEvent[] {
   const earlier = latestCall(task, native.id)
   if (earlier !== undefined) return []
-  const { id, server: _, ...call } = native
+  const { id, ...call } = native
   const next = { tool_call_id: inputs.newId(), attempt: 1, input_hash: inputs.inputHash(call) }
   const task_id = task.task_id
   return [

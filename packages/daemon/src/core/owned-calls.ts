@@ -61,7 +61,7 @@ export class OwnedCalls implements ToolHost {
   }
 
   get definitions(): readonly ToolDefinition[] {
-    return this.#options.tools.map(({ run: _, ...definition }) => definition)
+    return this.#options.tools.map(({ run: _run, ...definition }) => definition)
   }
 
   call(name: string, input: unknown, signal: AbortSignal): Promise<ToolAnswer> {

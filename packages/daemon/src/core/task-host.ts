@@ -18,8 +18,6 @@ export type PassThroughType = (typeof passThrough)[number]
 /** A native call as the mapper sees it. `id` is the agent's own id, unique within the task. */
 export interface NativeCall extends ToolCall {
   readonly id: string
-  /** The MCP server whose tool it is, by the name that the agent was given for it. Not for the log. */
-  readonly server?: string
 }
 
 /** What the agent wants to know of the person. */

@@ -3,6 +3,14 @@ import { Problem, type ToolDefinition, type ToolManifest } from '@codesdkd/proto
 /** Stands before every one of these tools in an agent's own words: the name of the MCP server that they come from. */
 export const TOOL_SERVER = 'codesdkd'
 
+/**
+ * The tool's own name in what an agent calls it; null for all others. Agents say `mcp__<server>__<tool>`, `mcp_<server>_<tool>` or
+ * `<server>_<tool>`, and no other server may have a name that begins as this one.
+ */
+export function toOwnName(name: string): string | null {
+  return /^(?:mcp__?)?codesdkd__?(.+)$/.exec(name)?.[1] ?? null
+}
+
 /** One call of a tool that the daemon runs. */
 export interface ToolRun {
   readonly sessionId: string

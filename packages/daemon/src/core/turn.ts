@@ -15,7 +15,7 @@ import { toBriefing, type Briefing } from './briefing.ts'
 import { OpenCalls } from './open-calls.ts'
 import { OpenQuestions } from './open-questions.ts'
 import { OwnedCalls } from './owned-calls.ts'
-import { TOOL_SERVER, type CheckSchema, type Tool } from './tools.ts'
+import { toOwnName, type CheckSchema, type Tool } from './tools.ts'
 import { toHostsDenied } from './policy/policy.ts'
 import { cancelQuestions, type CheckAnswer } from './question.ts'
 
@@ -156,11 +156,16 @@ export class Turn implements TaskHost {
     if (journal.state.last_seq - journal.shown.last_seq > UNCOMMITTED_LIMIT) await journal.flushed
   }
 
+  #isOwned({ name }: NativeCall): boolean {
+    const own = toOwnName(name)
+    return own !== null && this.#options.tools.some((tool) => tool.name === own)
+  }
+
   /** True for what the agent says of a tool that is not its own: it is judged and told where it is run. */
   #isPassedOn(observation: Observation): boolean {
     switch (observation.kind) {
       case 'call.unasked':
-        if (observation.call.server !== TOOL_SERVER) return false
+        if (!this.#isOwned(observation.call)) return false
         this.#passedOn.add(observation.call.id)
         return true
       case 'call.started':
@@ -204,7 +209,7 @@ export class Turn implements TaskHost {
   }
 
   ask(native: NativeCall): Promise<Decision> {
-    if (native.server === TOOL_SERVER) {
+    if (this.#isOwned(native)) {
       this.#passedOn.add(native.id)
       return Promise.resolve({ decision: 'approved' })
     }
