@@ -12,8 +12,8 @@ export interface RemoteServer {
   readonly callLimit: number | null
 }
 
-/** Longer than anything is waited for, and short enough for every agent's timer. */
-const DAY = 86_400_000
+/** Milliseconds: longer than a call of the daemon's tools is waited for, and short enough for every agent's timer. */
+export const CALL_LIMIT = 86_400_000 + 60_000
 
 type Opening = Pick<AgentEnv, 'enclosure' | 'credentials'>
 
@@ -27,7 +27,7 @@ export function openServers(
   env: Opening,
 ): ReadonlyMap<string, OpenServer> {
   const named = Object.entries(servers).map(([name, server], index) => [name, openServer(server, toRoute(name, index), env)] as const)
-  return new Map(tools.length === 0 ? named : [...named, [TOOL_SERVER, toRemote(env.enclosure.tools(), DAY)]])
+  return new Map(tools.length === 0 ? named : [...named, [TOOL_SERVER, toRemote(env.enclosure.tools(), CALL_LIMIT)]])
 }
 
 // Names of servers may differ in their case alone; those of routes have none.
