@@ -8,6 +8,7 @@ import type { Route } from './route.ts'
 import { runtimeRoutes } from './runtimes.ts'
 import { sessionRoutes } from './sessions.ts'
 import { taskRoutes } from './tasks.ts'
+import { transcriptRoutes } from './transcript.ts'
 
 /** Every endpoint, in the order of the document. */
 export const routes: readonly Route[] = [
@@ -15,6 +16,7 @@ export const routes: readonly Route[] = [
   ...sessionRoutes,
   ...eventRoutes,
   ...taskRoutes,
+  ...transcriptRoutes,
   ...approvalRoutes,
   ...questionRoutes,
   ...artifactRoutes,
