@@ -2,12 +2,13 @@ import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NetworkAnswers, toNetworkCall, type Target } from './core/network-answers.ts'
 import { RuntimeFailure } from './core/ports.ts'
-import type { AttendedTask, Command, ConfinementDenial, Enclosure } from './core/enclosure.ts'
+import type { AttendedTask, Command, ConfinementDenial, Enclosure, Passage, Route } from './core/enclosure.ts'
 import type { AgentEnv, RuntimeEnv, SessionRecord } from './core/ports.ts'
 import type { Decision, Observation } from './core/task-host.ts'
 import { openEgress } from './egress/egress.ts'
 import type { Judgement } from './egress/gate.ts'
 import { createTrust, openGateway, type Gateway, type ModelCall, type Trust } from './gateway/gateway.ts'
+import { checkRoute } from './keys/bound-keys.ts'
 import { copyGitIdentity } from './places/git-identity.ts'
 import { egressUrl, gatewayUrl, type Place, type Wall, type WallState } from './sandbox/wall.ts'
 
@@ -57,6 +58,12 @@ export function createEnclosures(given: EnclosuresOptions): Enclosures {
   }
 }
 
+/** Every way of a key to the outside begins here. Throws `RuntimeFailure` where it would lead the key to somebody else. */
+function openChecked(gateway: Gateway, { boundKeys }: RuntimeEnv, route: Route): Passage {
+  checkRoute(route, boundKeys)
+  return gateway.open(route)
+}
+
 /** The gateway alone: keys are kept away, and nothing else is. */
 async function openBare(env: RuntimeEnv, { environment, newId, trust }: GatewayParts): Promise<AgentEnv> {
   const desk = new Desk()
@@ -67,7 +74,7 @@ async function openBare(env: RuntimeEnv, { environment, newId, trust }: GatewayP
     variables: { ...variables, ...exemptLocal(variables) },
     enclosure: {
       walled: false,
-      open: (route) => gateway.open(route),
+      open: (route) => openChecked(gateway, env, route),
       allow: () => {},
       enclose: (command) => ({ ...command, depth: 0 }),
       attend: (task) => void (desk.task = task),
@@ -101,16 +108,17 @@ async function openWalled({ cwd, sandbox }: EnclosedSession, env: RuntimeEnv, op
   const place: Place = {
     workspace: cwd,
     writable: [...sandbox.writableRoots, ...(await Promise.all(own.map((path) => realpath(path))))],
-    // By the names that the agent has for them, which may lead over links.
-    readable: [...own, ...sandbox.readableRoots, process.execPath, ...certificateVariables.flatMap((name) => env.variables[name] ?? [])],
+    readable: sandbox.readableRoots,
+    named: [...own, process.execPath, ...certificateVariables.flatMap((name) => env.variables[name] ?? [])],
     hidden,
     sockets,
     ports: ways.ports,
   }
+  stack.defer(() => wall.release(place))
   const parts = stack.move()
   const enclosure: Enclosure = {
     walled: true,
-    open: (route) => ways.gateway.open(route),
+    open: (route) => openChecked(ways.gateway, env, route),
     allow: (hosts) => void allowed.push(...hosts),
     enclose: (command: Command) => wall.enclose(command, place),
     attend(task) {
