@@ -51,7 +51,7 @@ describe.skipIf(process.platform !== 'linux')('what an agent leaves behind', () 
     await using field = await openField(codex, user)
     await using daemon = await field.start()
     const seen: Record<string, string> = {}
-    for (const [index, { name, script }] of repositoryPlants.entries()) {
+    for (const [index, { name, script, gap }] of repositoryPlants.entries()) {
       const cwd = join(field.folder.path, `repository-${index}`)
       const mark = join(field.outside, `ran-${index}`)
       const program = join(cwd, 'program')
@@ -67,7 +67,12 @@ describe.skipIf(process.platform !== 'linux')('what an agent leaves behind', () 
       await git('commit', '--quiet', '--message', 'first')
       await writeFile(program, `#!/bin/sh\n: > ${mark}\n`, { mode: 0o755 })
       field.model.setScenarios(toScenarios({ plant: [{ tools: [shell(script(program))] }, { text: 'Planted.' }] }))
-      expect((await play(daemon.client, bodyOf(field, cwd), 'plant')).end).toMatchObject({ type: 'task.completed' })
+      const { end } = await play(daemon.client, bodyOf(field, cwd), 'plant')
+      expect(end).toMatchObject({ type: 'task.completed' })
+      if (gap !== undefined) {
+        const told = gap.told.map((path) => ({ path: join(cwd, path), change: 'add' }))
+        expect(end, name).toMatchObject({ payload: { receipt: { planted_configuration: expect.arrayContaining(told) } } })
+      }
       expect(await readdir(field.outside)).not.toContain(`ran-${index}`)
       for (const args of everyday) await git(...args).catch(() => null)
       seen[name] = (await readdir(field.outside)).includes(`ran-${index}`) ? 'runs' : 'held'
@@ -75,29 +80,35 @@ describe.skipIf(process.platform !== 'linux')('what an agent leaves behind', () 
     expect(seen).toEqual(Object.fromEntries(repositoryPlants.map(({ name, gap }) => [name, gap === undefined ? 'held' : 'runs'])))
   })
 
-  test('in the home of the user, where that is its workspace: nothing that is there already, and no key is read', async () => {
+  test('in the home of the user: that is no workspace, and one inside reaches no key and no startup file, there or not', async () => {
     await using field = await openField(codex, user)
     const { home } = field
+    const cwd = join(home, 'project')
+    await mkdir(cwd)
     const keys = keyPlaces.filter((place) => !ordinary.includes(place))
     const lines = [
-      ...keys.map(
-        (place) => `cat '${place}'; echo planted >> '${place}'; mv '${place}' stolen; mkdir x && mv '${place.split('/')[0] ?? ''}' x`,
-      ),
-      ...[...known, ...unknown].map((place) => `mkdir -p '${dirname(place)}'; echo planted >> '${place}'`),
+      ...keys.map((place) => `cat '${home}/${place}'; echo planted >> '${home}/${place}'; mv '${home}/${place}' stolen`),
+      ...[...known, ...unknown].map((place) => `mkdir -p '${home}/${dirname(place)}'; echo planted >> '${home}/${place}'`),
       'echo over > over.txt',
     ]
-    await writeFile(join(home, 'plant.sh'), `(${lines.join('\n')}) > said.txt 2>&1\n`)
+    await writeFile(join(cwd, 'plant.sh'), `(${lines.join('\n')}) > said.txt 2>&1\n`)
     await field.own()
     field.model.setScenarios(toScenarios(scenarios))
     await using daemon = await field.start()
-    expect((await play(daemon.client, bodyOf(field, home), 'plant')).end).toMatchObject({ type: 'task.completed' })
-    const left = await listing(home)
-    expect(left['over.txt']).toBe('over\n')
-    expect(left['said.txt']).not.toContain(field.canaries[0])
-    for (const key of keys) expect(left[key]).toBe(`${field.canaries[0] ?? ''}\n`)
-    const planted = Object.keys(left).filter((name) => left[name] === 'planted\n')
-    // What is not there yet cannot be kept away without being made: nobody should work in a home.
-    expect(planted).toEqual([...unknown].toSorted())
+    for (const place of [home, dirname(home), '/', join(home, '.config')])
+      for (const refused of [bodyOf(field, place), { ...bodyOf(field, cwd), writableRoots: [place] }])
+        expect(await daemon.client.post('/sessions', refused), place).toMatchObject({ status: 403, body: { error: 'root_not_allowed' } })
+    // The way that the refusal names.
+    expect(await daemon.client.post('/sessions', { ...bodyOf(field, home), sandbox: 'off' })).toMatchObject({ status: 201 })
+    const before = await listing(home)
+    expect((await play(daemon.client, { ...bodyOf(field, cwd), readableRoots: [home] }, 'plant')).end).toMatchObject({
+      type: 'task.completed',
+    })
+    const left = Object.entries(await listing(home))
+    const isOwn = ([name]: readonly [string, string]) => name.startsWith('project')
+    expect(Object.fromEntries(left.filter(isOwn))).toMatchObject({ 'project/over.txt': 'over\n' })
+    for (const [name, content] of left.filter(isOwn)) expect(content, name).not.toContain(field.canaries[0])
+    expect(left.filter((entry) => !isOwn(entry))).toEqual(Object.entries(before).filter((entry) => !isOwn(entry)))
   })
 
   test.each([codex, claude, gemini, opencode, qwen])(

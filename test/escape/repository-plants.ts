@@ -3,8 +3,8 @@ export interface RepositoryPlant {
   readonly name: string
   /** A script, run in the repository. Whatever git of the user runs `"$0"`, with this path filled in, has been led by the nose. */
   readonly script: (program: string) => string
-  /** Why it works all the same. The suite fails when it does not any more. */
-  readonly gap?: string
+  /** Why it works all the same, and which files the receipt names then. The suite fails when it does not work any more. */
+  readonly gap?: { readonly why: string; readonly told: readonly string[] }
 }
 
 const evil = (file: string, program: string) => `git config -f ${file} core.fsmonitor "${program}"`
@@ -47,19 +47,25 @@ export const repositoryPlants: readonly RepositoryPlant[] = [
   },
   {
     name: 'another common directory',
-    script: (program) => `cp -r .git other; ${evil('other/config', program)}; echo ../other > .git/commondir`,
-    gap: 'Git takes configuration and hooks from wherever `.git/commondir` says, and the wall keeps nobody from writing one where there is none.',
+    script: (program) =>
+      `cp -r .git other; ${evil('other/config', program)}; echo ../other > c; cp c .git/commondir; rm -f .git/commondir; mv -f c .git/commondir; echo ../other > .git/commondir`,
   },
   {
     name: 'a broken store, and another in the directory itself',
     script: (program) =>
       `cp -r .git/objects .git/refs .git/HEAD .git/index .git/config .; git config -f config core.bare false; git config -f config core.worktree .; ${evil('config', program)}; rm .git/HEAD`,
-    gap: 'Without a HEAD `.git` is no store to git, which then takes the directory itself for one. Git must be able to replace HEAD.',
+    gap: {
+      why: 'Without a HEAD `.git` is no store to git, which then takes the directory itself for one. Git must be able to replace HEAD.',
+      told: ['HEAD', 'config'],
+    },
   },
   {
     name: 'a repository in the repository',
     script: (program) =>
       `git init -q sub && cd sub && echo x > f && git add f && git -c user.name=a -c user.email=a@b commit -qm x; ${evil('.git/config', program)}; cd ..; git update-index --add --cacheinfo "160000,$(git -C sub rev-parse HEAD),sub"`,
-    gap: 'Git asks a repository inside whether it has changed, by its own configuration, and agents may make repositories.',
+    gap: {
+      why: 'Git asks a repository inside whether it has changed, by its own configuration, and agents may make repositories.',
+      told: ['sub/.git/config'],
+    },
   },
 ]

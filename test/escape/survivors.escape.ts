@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
 import { play } from '../conformance/round.ts'
 import { shell, toScenarios } from '../conformance/script.ts'
@@ -32,6 +34,9 @@ describe.skipIf(process.platform !== 'linux').each([codex, claude, gemini, openc
     { name: 'the violent end of the daemon', args: [], end: async (daemon: DaemonProcess) => void (await daemon.end('SIGKILL')) },
   ])('$name', { timeout: 120_000 }, async ({ name, args, end }) => {
     await using field = await openField(subject, process.getuid?.() ?? -1)
+    // Without what templates would put there already.
+    await promisify(execFile)('git', ['init', '--quiet', '--template=', field.folder.workspace])
+    await field.own()
     const before = await readLeftovers(field)
     await using daemon = await field.start(args)
     const mark = `survivor-${field.abstract}`
@@ -48,6 +53,7 @@ describe.skipIf(process.platform !== 'linux').each([codex, claude, gemini, openc
     })
     // So they do slip away: what follows would mean nothing otherwise. Some agents end what they started with their command.
     const slipped = await marked(mark)
+    if (name !== 'its idle time') expect((await readLeftovers(field)).repository).toEqual(['commondir', 'config.worktree', 'hooks'])
     expect((await ended).end).toMatchObject({ type: 'task.completed' })
     expect(slipped.length).toBeGreaterThanOrEqual(4)
     await end(daemon)
@@ -77,6 +83,8 @@ interface Leftovers {
   readonly sockets: readonly string[]
   readonly walls: readonly string[]
   readonly temporary: readonly string[]
+  /** What the wall makes in a repository. */
+  readonly repository: readonly string[]
 }
 
 /** What a session could leave behind on the machine. Of what others do meanwhile only that is looked at which names the field. */
@@ -87,6 +95,9 @@ async function readLeftovers({ folder }: Field): Promise<Leftovers> {
     mounts: await naming('/proc/self/mounts'),
     // The field's own listeners stay.
     sockets: (await naming('/proc/net/unix')).map((line) => line.replace(/^.* /, '')).toSorted(),
+    repository: (await list(join(folder.workspace, '.git')))
+      .filter((name) => ['commondir', 'config.worktree', 'hooks'].includes(name))
+      .toSorted(),
     walls: await list(join(folder.dataDir, 'walls')),
     temporary: [...(await list(join(folder.path, 'temp'))), ...(await list(join(folder.dataDir, 'tmp')))].filter(
       (name) => name !== 'node-compile-cache',

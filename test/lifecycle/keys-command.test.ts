@@ -29,17 +29,20 @@ describe.concurrent('codesdkd keys', () => {
     }
     expect(await say(['list'])).toEqual({ code: 0, stdout: 'No key is stored.\n', stderr: '' })
     expect(await say(['set', 'codex'], `${key}\n`)).toEqual({ code: 0, stdout: 'OPENAI_API_KEY of codex is stored.\n', stderr: '' })
-    expect(await say(['set', 'codex', '--variable', 'CODEX_API_KEY', '--namespace', 'team'], `  ${key}\r\nmore\n`)).toMatchObject({
+    const gateway = ['--endpoint', 'https://gateway.example.com/v1/']
+    expect(
+      await say(['set', 'codex', '--variable', 'CODEX_API_KEY', '--namespace', 'team', ...gateway], `  ${key}\r\nmore\n`),
+    ).toMatchObject({
       code: 0,
-      stdout: 'CODEX_API_KEY of codex in the namespace team is stored.\n',
+      stdout: 'CODEX_API_KEY of codex in the namespace team is stored, for https://gateway.example.com/v1 alone.\n',
     })
     expect((await say(['list'])).stdout).toBe(
-      'NAMESPACE  RUNTIME    VARIABLE\ndefault    codex-sdk  OPENAI_API_KEY\nteam       codex-sdk  CODEX_API_KEY\n',
+      'NAMESPACE  RUNTIME    VARIABLE        ENDPOINT\ndefault    codex-sdk  OPENAI_API_KEY  -\nteam       codex-sdk  CODEX_API_KEY   https://gateway.example.com/v1\n',
     )
     expect(JSON.parse((await say(['list', '--json'])).stdout)).toEqual({
       keys: [
-        { namespace: 'default', runtime: 'codex-sdk', variable: 'OPENAI_API_KEY' },
-        { namespace: 'team', runtime: 'codex-sdk', variable: 'CODEX_API_KEY' },
+        { namespace: 'default', runtime: 'codex-sdk', variable: 'OPENAI_API_KEY', endpoint: null },
+        { namespace: 'team', runtime: 'codex-sdk', variable: 'CODEX_API_KEY', endpoint: 'https://gateway.example.com/v1' },
       ],
     })
     for (const name of files(folder)) {
@@ -67,6 +70,8 @@ describe.concurrent('codesdkd keys', () => {
       key,
       /^codesdkd: codex takes no key from this variable; there are: OPENAI/,
     ],
+    ['a key as its endpoint', ['set', 'codex', '--endpoint', key], key, /^codesdkd: flag endpoint: must be an http or https base URL/],
+    ['an endpoint to remove', ['remove', 'codex', '--endpoint', 'https://a.example'], '', /^codesdkd: Unknown option '--endpoint'/],
     ['a runtime nobody knows', ['set', 'cody'], key, /^codesdkd: unknown runtime "cody"; there are: /],
     ['an agent that has no variable', ['set', 'mine', '--agent', 'mine=sh'], key, /^codesdkd: mine names no variable for a key/],
   ])('refuses %s', async (_what, args, typed, says) => {

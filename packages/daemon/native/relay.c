@@ -3,9 +3,11 @@
  *
  *   relay [--keep FD] [--max-processes N] [--mount PATH DEVICE:INODE|- ...] PORT=SOCKET ... -- PROGRAM [ARGUMENT ...]
  *   relay --check PORT FILE
+ *   relay --join DIRECTORY -- PROGRAM [ARGUMENT ...]
  *
  * The first form listens on each PORT of 127.0.0.1, carries every connection to the unix socket beside it, and becomes PROGRAM:
  * the ports answer before the program runs its first instruction. Where mounts are named, these and no others have to be there. The second form is what the wall's self-test runs inside.
+ * The third runs outside: it enters a control group and becomes PROGRAM, which cannot run uncounted then.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -236,6 +238,16 @@ static int check(int port, const char *file) {
   return 0;
 }
 
+/* `0` stands for the writer. Only for a thread that moves itself through `tasks` the kernel waits for no one else, which would take
+ * longer than to build the sandbox; relay has just this one. */
+static void join_group(const char *directory) {
+  int group = open(directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  int members = group < 0 ? -1 : openat(group, "tasks", O_WRONLY | O_CLOEXEC);
+  if (members < 0 || write(members, "0", 1) != 1) fail(directory, 125);
+  close(members);
+  close(group);
+}
+
 /* Where something has to be mounted, and as which file; `-` for what the sandbox has made itself. */
 static struct { const char *path, *identity; } mounts[MAX_MOUNTS];
 static int mount_count;
@@ -294,6 +306,12 @@ int main(int argc, char **argv) {
   int spare = open("/dev/null", O_RDWR);
   while (spare >= 0 && spare < 3) spare = dup(spare);
   if (argc == 4 && strcmp(argv[1], "--check") == 0) return check(number(argv[2], 65535), argv[3]);
+  if (argc > 4 && strcmp(argv[1], "--join") == 0 && strcmp(argv[3], "--") == 0) {
+    join_group(argv[2]);
+    close_from(3, ~0U);
+    execv(argv[4], argv + 4);
+    fail(argv[4], errno == ENOENT ? 127 : 126);
+  }
   for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
     if (strcmp(argv[i], "--keep") == 0 && i + 1 < argc) keep = number(argv[++i], 1 << 20);
     else if (strcmp(argv[i], "--max-processes") == 0 && i + 1 < argc) processes = number(argv[++i], 1 << 22);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
@@ -24,14 +24,16 @@ import { createHttpServer } from './http/server.ts'
 import { toIssues } from './issues.ts'
 import { checkSchema } from './json-schema.ts'
 import { findWall } from './find-wall.ts'
-import { createKeyStore, DamagedKeys, type KeyStore } from './keys/key-store.ts'
+import { createKeyStore, DamagedKeys, type KeyStore, type StoredKey } from './keys/key-store.ts'
 import { toLimits } from './configuration/limits.ts'
 import { createNamespaces, toWhose } from './namespaces.ts'
 import { watchConfiguration } from './places/planted-configuration.ts'
 import { createRuntimeDirectory } from './runtime-directory.ts'
 import { sweepLeftovers } from './runtimes/leftovers.ts'
 import { runtimeAliases } from './configuration/runtime-names.ts'
+import { findPersonalPlaces } from './places/personal-places.ts'
 import { createRootCheck } from './places/sandbox-root.ts'
+import { removeMountPoints } from './sandbox/mount-points.ts'
 import { toConfinement, toPresence, toSandboxInfo } from './sandbox-status.ts'
 import { createSessionSecrets } from './session-secrets.ts'
 import { allRuntimes, selectRuntimes } from './installed/supported-runtimes.ts'
@@ -100,6 +102,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   lap('leftovers_ms')
   const sockets = join(dir.path, 'walls')
   // Of agents that are gone by now.
+  removeMountPoints(sockets)
   rmSync(sockets, { recursive: true, force: true })
   mkdirSync(sockets, { mode: 0o700 })
 
@@ -131,6 +134,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   const secrets = createSessionSecrets(dir)
   const roots = { roots: config.workspaceRoots, dataDir: dir.path }
   const checkRoot = createRootCheck(roots)
+  const personal = await findPersonalPlaces(environment['HOME'] ?? homedir(), config.privateFiles)
   const wall = await trying
   lap('sandbox_ms')
   const presence = toPresence(wall)
@@ -186,6 +190,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
         sharedAllowed: config.sharedAllowed,
         sandbox: config.sandbox,
         wall: presence,
+        personal,
         writableRoots: config.writableRoots,
         readableRoots: config.readableRoots,
         networkAllow: config.networkAllow,
@@ -194,7 +199,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
       runtimes,
       aliases: runtimeAliases,
       environment: async (record, runtime) => {
-        await checkSandbox(record, { rules: { sandbox: config.sandbox, wall: presence }, checkRoot })
+        await checkSandbox(record, { rules: { sandbox: config.sandbox, wall: presence, personal }, checkRoot })
         const env = await namespaces.toEnv(runtime, record, secrets.load(record.sessionId))
         return await enclosures.open(record, env, { answers: new NetworkAnswers(() => readNetworkAnswers(log, record.sessionId)) })
       },
@@ -290,7 +295,7 @@ interface WhoseKeys {
 }
 
 /** Throws `RuntimeFailure` where the keys are there and cannot be read: without them an agent would only fail later, and say less. */
-function loadKeys(keys: KeyStore, { namespace, runtime, logger }: WhoseKeys): Readonly<Record<string, string>> {
+function loadKeys(keys: KeyStore, { namespace, runtime, logger }: WhoseKeys): Readonly<Record<string, StoredKey>> {
   try {
     return keys.load(namespace)[runtime] ?? {}
   } catch (error) {

@@ -3,12 +3,13 @@ import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { NetworkAnswers, toNetworkCall, type Target } from './core/network-answers.ts'
 import { RuntimeFailure } from './core/ports.ts'
-import type { AttendedTask, Command, ConfinementDenial, Enclosure, Passage } from './core/enclosure.ts'
+import type { AttendedTask, Command, ConfinementDenial, Enclosure, Passage, Route } from './core/enclosure.ts'
 import type { AgentEnv, RuntimeEnv, SessionRecord } from './core/ports.ts'
 import type { Decision, Observation, ToolHost } from './core/task-host.ts'
 import { openEgress } from './egress/egress.ts'
 import type { Judgement } from './egress/gate.ts'
 import { createTrust, openGateway, type Gateway, type ModelCall, type Trust } from './gateway/gateway.ts'
+import { checkRoute } from './keys/bound-keys.ts'
 import { copyGitIdentity } from './places/git-identity.ts'
 import { egressUrl, gatewayUrl, type Place, type Wall, type WallState } from './sandbox/wall.ts'
 
@@ -60,6 +61,12 @@ export function createEnclosures(given: EnclosuresOptions): Enclosures {
   }
 }
 
+/** Every way of a key to the outside begins here. Throws `RuntimeFailure` where it would lead the key to somebody else. */
+function openChecked(gateway: Gateway, { boundKeys }: RuntimeEnv, route: Route): Passage {
+  checkRoute(route, boundKeys)
+  return gateway.open(route)
+}
+
 /** The gateway alone: keys are kept away, and nothing else is. */
 async function openBare(env: RuntimeEnv, { environment, newId, trust, toolEndpoint }: GatewayParts): Promise<AgentEnv> {
   const desk = new Desk()
@@ -70,7 +77,7 @@ async function openBare(env: RuntimeEnv, { environment, newId, trust, toolEndpoi
     variables: { ...variables, ...exemptLocal(variables) },
     enclosure: {
       walled: false,
-      open: (route) => gateway.open(route),
+      open: (route) => openChecked(gateway, env, route),
       tools: toTools(gateway, desk, toolEndpoint),
       allow: () => {},
       enclose: (command) => ({ ...command, depth: 0 }),
@@ -105,16 +112,17 @@ async function openWalled({ cwd, sandbox }: EnclosedSession, env: RuntimeEnv, op
   const place: Place = {
     workspace: cwd,
     writable: [...sandbox.writableRoots, ...(await Promise.all(own.map((path) => realpath(path))))],
-    // By the names that the agent has for them, which may lead over links.
-    readable: [...own, ...sandbox.readableRoots, process.execPath, ...certificateVariables.flatMap((name) => env.variables[name] ?? [])],
+    readable: sandbox.readableRoots,
+    named: [...own, process.execPath, ...certificateVariables.flatMap((name) => env.variables[name] ?? [])],
     hidden,
     sockets,
     ports: ways.ports,
   }
+  stack.defer(() => wall.release(place))
   const parts = stack.move()
   const enclosure: Enclosure = {
     walled: true,
-    open: (route) => ways.gateway.open(route),
+    open: (route) => openChecked(ways.gateway, env, route),
     tools: toTools(ways.gateway, desk, toolEndpoint),
     allow: (hosts) => void allowed.push(...hosts),
     enclose: (command: Command) => wall.enclose(command, place),

@@ -79,7 +79,8 @@ describe('the variables of an agent', () => {
   })
 
   test('keys: of the session before those that are stored, stored ones before those of the daemon; never among the variables', async () => {
-    const keys = () => ({ OPENAI_API_KEY: 'sk-stored', CODEX_API_KEY: 'sk-stored-too' })
+    const toStored = (value: string) => ({ value, endpoint: null })
+    const keys = () => ({ OPENAI_API_KEY: toStored('sk-stored'), CODEX_API_KEY: toStored('sk-stored-too') })
     const namespaces = createNamespaces({ dataDir, environment, executable: async () => null, offlineUrl: null, keys })
     const stored = await namespaces.toEnv(runtime, whose('default', 'shared'))
     expect(stored.credentials).toEqual({ OPENAI_API_KEY: 'sk-stored', CODEX_API_KEY: 'sk-stored-too' })
@@ -91,6 +92,22 @@ describe('the variables of an agent', () => {
     expect(named.credentials).toEqual({ MY_KEY: 'sk-named', OPENAI_API_KEY: 'sk-of-the-session', CODEX_API_KEY: 'sk-stored-too' })
     expect(named.variables['OTHER']).toBe('value')
     expect(JSON.stringify([stored.variables, named.variables])).not.toContain('sk-')
+  })
+
+  test('a key that the session does not bring itself is bound: to its provider, to the endpoint it was stored with, to what the daemon was told', async () => {
+    const endpoint = 'https://gateway.example.com/v1'
+    const keys = () => ({ CODEX_API_KEY: { value: 'sk-stored', endpoint } })
+    const told = { ...environment, OPENAI_BASE_URL: 'https://own.example.com/v1' }
+    const namespaces = createNamespaces({ dataDir, environment: told, executable: async () => null, offlineUrl: null, keys })
+    const own = { variable: 'OPENAI_API_KEY', secret: 'sk-openai', endpoints: ['https://api.openai.com/v1', 'https://own.example.com/v1'] }
+    const stored = { variable: 'CODEX_API_KEY', secret: 'sk-stored', endpoints: [endpoint] }
+    const boundFor = async (level: Whose['isolationLevel'], env = {}) =>
+      (await namespaces.toEnv(runtime, whose('default', level), env)).boundKeys
+    expect(await boundFor('shared')).toEqual([own, stored])
+    expect(await boundFor('namespaced')).toEqual([stored])
+    expect(await boundFor('shared', { OPENAI_BASE_URL: 'https://evil.example' })).toEqual([own, stored])
+    expect(await boundFor('shared', { CODEX_API_KEY: 'sk-other' })).toEqual([own])
+    expect(await boundFor('shared', { OTHER: 'sk-stored' })).toEqual([own])
   })
 
   test.each(['shared', 'namespaced'] as const)(

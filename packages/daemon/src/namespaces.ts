@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
-import type { Runtime, RuntimeEnv, SessionRecord } from './core/ports.ts'
+import type { BoundKey, Runtime, RuntimeEnv, SessionRecord } from './core/ports.ts'
 import { isInside } from './core/policy/readers.ts'
+import type { StoredKey } from './keys/key-store.ts'
 
 /** What an agent may see of the daemon's own environment. */
 const passed =
@@ -15,7 +16,7 @@ export interface NamespaceOptions {
   readonly executable: (runtime: Runtime) => Promise<string | null>
   readonly offlineUrl: string | null
   /** Keys that a person has stored for a runtime in a namespace, by the names of their variables. Default: none. */
-  readonly keys?: (namespace: string, runtime: string) => Readonly<Record<string, string>>
+  readonly keys?: (namespace: string, runtime: string) => Readonly<Record<string, StoredKey>>
 }
 
 /** Whose directories and login: a session's, or, without a session, those that sessions of a namespace will have. */
@@ -61,6 +62,7 @@ export function createEnvironments({ dataDir, environment, executable, offlineUr
     }
     const secret = new Set([...runtime.credentialVariables, ...runtime.secretVariables(whose.runtimeConfig ?? {})])
     const given = Object.entries(sessionEnv)
+    const bound = findBound(runtime, whose).filter(({ variable }) => !(secret.has(variable) && Object.hasOwn(sessionEnv, variable)))
     return {
       executable: await executable(runtime),
       home,
@@ -71,13 +73,36 @@ export function createEnvironments({ dataDir, environment, executable, offlineUr
         whose.cwd,
       ),
       credentials: {
-        ...(shared ? pick((name) => runtime.credentialVariables.includes(name)) : {}),
-        ...keys(whose.credentialNamespace, runtime.name),
+        ...Object.fromEntries(bound.map(({ variable, secret: value }) => [variable, value])),
         ...Object.fromEntries(given.filter(([name]) => secret.has(name))),
       },
+      // Who gives the same key knows it already.
+      boundKeys: bound.filter(({ secret: value }) => !given.some(([, own]) => own === value)),
       login,
       offlineUrl,
     }
+  }
+
+  /** The keys that nobody has to bring; a stored one counts before that of the daemon. */
+  function findBound(runtime: Runtime, { isolationLevel, credentialNamespace }: Whose): readonly BoundKey[] {
+    const own = isolationLevel === 'shared' ? Object.entries(pick((name) => runtime.credentialVariables.includes(name))) : []
+    const stored = Object.entries(keys(credentialNamespace, runtime.name))
+    // The model of the daemon itself learns nothing.
+    const toEndpoints = (variable: string) => [...runtime.toKeyEndpoints(variable), ...(offlineUrl === null ? [] : [offlineUrl])]
+    return [
+      ...own
+        .filter(([variable]) => !stored.some(([name]) => name === variable))
+        .map(([variable, secret]) => ({ variable, secret, endpoints: [...toEndpoints(variable), ...findBaseUrl(variable)] })),
+      ...stored.map(([variable, { value: secret, endpoint }]) => {
+        return { variable, secret, endpoints: endpoint === null ? toEndpoints(variable) : [endpoint] }
+      }),
+    ]
+  }
+
+  /** Whoever gave the daemon a key may have told it in the usual way whose it is: `OPENAI_BASE_URL` beside `OPENAI_API_KEY`. */
+  function findBaseUrl(variable: string): readonly string[] {
+    const url = environment[variable.replace(/_(?:API_KEY|AUTH_TOKEN)$/, '_BASE_URL')] ?? ''
+    return URL.canParse(url) ? [url] : []
   }
 
   function pick(wanted: (name: string) => boolean): Record<string, string> {

@@ -6,7 +6,7 @@ import type { WallState } from './sandbox/wall.ts'
 const enclose = () => {
   throw new Error('nothing is started here')
 }
-const stands: WallState = { wall: { kind: 'bubblewrap', enclose } }
+const stands: WallState = { wall: { kind: 'bubblewrap', enclose, release: () => {} } }
 const missing: WallState = { wall: null, reason: 'bubblewrap is not installed.', remedy: 'Install it.' }
 
 test('a wall is told with its kind, its absence with reason and remedy', () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { sampleRecord } from './core/testing/record.ts'
 import { createSessionSecrets } from './session-secrets.ts'
 import { openDataDir, type DataDir } from './storage/data-dir.ts'
 
@@ -25,6 +26,23 @@ test('whatever the variables are, they come back, also to the next daemon', () =
     }),
     { numRuns: 30, examples: [[JSON.parse('{"__proto__":"x","constructor":"y"}')]] },
   )
+})
+
+test('what is secret in the settings is in a private file and not in the record; an older record stays as it is', () => {
+  const headers = { authorization: 'Bearer of-the-hub' }
+  const runtimeConfig = { mcp_servers: { hub: { url: 'http://hub', headers } }, max_retries: 1 }
+  const record = sampleRecord('sess_1', { runtimeConfig })
+  const hidden = createSessionSecrets(dir).hide(record)
+  expect(JSON.stringify(hidden)).not.toContain('of-the-hub')
+  expect(createSessionSecrets(dir).reveal(hidden)).toEqual(record)
+  const folder = join(dir.path, 'session-settings')
+  expect(readdirSync(folder).map((name) => statSync(join(folder, name)).mode & 0o777)).toEqual([0o600])
+  const older = sampleRecord('sess_0', { runtimeConfig })
+  expect(createSessionSecrets(dir).reveal(older)).toBe(older)
+  const plain = sampleRecord('sess_2', { runtimeConfig: { max_retries: 1 } })
+  expect(createSessionSecrets(dir).hide(plain)).toBe(plain)
+  createSessionSecrets(dir).remove('sess_1')
+  expect(readdirSync(folder)).toEqual([])
 })
 
 test('each session has its own, and one without any has none', () => {

@@ -119,6 +119,7 @@ export const task = z
     status: taskStatus,
     last_seq: z.int().describe("seq of the task's own last event"),
     phase: taskPhase,
+    first_seq: z.int().optional().describe("seq of the task's own first event; missing in tasks of an earlier version"),
     created_at: z.string(),
     started_at: z.string().nullable(),
     ended_at: z.string().nullable(),

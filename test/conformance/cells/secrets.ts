@@ -104,9 +104,9 @@ async function printSecrets(
 }
 
 /** Stores a key of the subject in the namespace of its sessions, as a person does. */
-async function setKey({ subject, folder }: Stage, secret: string): Promise<void> {
+async function setKey({ subject, folder, model }: Stage, secret: string): Promise<void> {
   const { args = [], env = {} } = subject.daemon ?? {}
-  const target = [subject.runtime, '--namespace', 'test', '--variable', subject.credentialVariable]
+  const target = [subject.runtime, '--namespace', 'test', '--variable', subject.credentialVariable, '--endpoint', model.url]
   const child = spawn(process.execPath, [executable, 'keys', 'set', ...target, '--data-dir', folder.dataDir, ...args], {
     env: { ...process.env, XDG_CONFIG_HOME: '/nonexistent', ...env },
     stdio: ['pipe', 'ignore', 'inherit'],

@@ -65,7 +65,8 @@ export async function openGround(subject: Subject, { walled, user }: GroundOptio
     plain: { placeholder: 'codesdkd-placeholder-' },
   })
   const known = ['--data-dir', dataDir, '--token-file', tokenFile, ...(subject.daemon?.args ?? [])]
-  const env = { ...subject.daemon?.env, HOME: home, TMPDIR: temp, [subject.credentialVariable]: canaries.secret('inherited') }
+  const told = { [subject.credentialVariable.replace(/_API_KEY$/, '_BASE_URL')]: stage.model.url }
+  const env = { ...subject.daemon?.env, HOME: home, TMPDIR: temp, [subject.credentialVariable]: canaries.secret('inherited'), ...told }
   const readable = [dirname(notes), join(root, 'package.json')].flatMap((place) => ['--readable-root', place])
   const args = [...known, ...readable, '--log-level', 'debug', '--sandbox', walled ? 'require' : 'off']
   const parts = stack.move()

@@ -49,7 +49,8 @@ export async function hunt(subject: Subject, options: GroundOptions): Promise<Ca
   const { stage, keys, search, login } = ground
   await using wire = await openWire(join(stage.folder.path, 'wire.txt'))
   stage.script(toKeyScript(subject, keys, options.walled))
-  await ground.run(['keys', 'set', subject.runtime, '--namespace', 'stored', '--variable', subject.credentialVariable], keys.stored)
+  const target = ['--namespace', 'stored', '--variable', subject.credentialVariable, '--endpoint', stage.model.url]
+  await ground.run(['keys', 'set', subject.runtime, ...target], keys.stored)
   await ground.run(['keys', 'list', '--json'])
   const played = await ground.withDaemon(async (daemon, client) => {
     const all = await Promise.all(ways.map((way) => playOne(ground, { daemon, client, way, url: wire.url })))
@@ -98,7 +99,7 @@ async function playOne(ground: Ground, { daemon, client, way, url }: Start): Pro
 
 /** All that lies in the place, but for the files whose purpose a secret is. */
 async function searchFiles({ search, stage: { folder }, login, tokenFile }: Ground): Promise<void> {
-  const purposes = ['keys', 'session-env'].map((name) => join(folder.dataDir, name))
+  const purposes = ['keys', 'session-env', 'session-settings'].map((name) => join(folder.dataDir, name))
   await search.tree(folder.path, [...purposes, login.path, tokenFile])
 }
 

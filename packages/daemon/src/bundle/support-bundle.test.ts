@@ -57,7 +57,7 @@ function bundles(changes: Partial<Parameters<typeof createSupportBundles>[0]> = 
     dataDir: dir,
     version: '1.2.3',
     ownSecrets: [token],
-    secrets: { load: () => env },
+    secrets: { reveal: (one) => one, load: () => env },
     clock,
     identity: { home: '/home/alice', user: 'alice', host: 'wonderland' },
     ...changes,
@@ -281,7 +281,7 @@ describe('secrets', () => {
 
   it('that were missed are found in the end, and then there is no bundle', async () => {
     await createSession()
-    const missed = { load: () => ({ KEY: 'first-half second-half' }) }
+    const missed = { reveal: (one: SessionRecord) => one, load: () => ({ KEY: 'first-half second-half' }) }
     const halves = `${'x'.repeat(256 * 1024 - 'first-half'.length)}first-half second-half`
     storage.artifacts.put(sessionId, halves, { contentType: 'text/plain' })
     await expect(bundles({ secrets: missed }).build(sessionId, { taskId: null, signal })).rejects.toMatchObject({ code: 'server_error' })
@@ -300,10 +300,13 @@ describe('secrets', () => {
   it('are not known by the value of a variable that is a word of the bundle itself', async () => {
     await createSession()
     await notice('artifacts and generated_at')
-    await using bundle = await bundles({ secrets: { load: () => ({ A: 'artifacts', B: 'generated_at' }) } }).build(sessionId, {
-      taskId: null,
-      signal,
-    })
+    await using bundle = await bundles({ secrets: { reveal: (one) => one, load: () => ({ A: 'artifacts', B: 'generated_at' }) } }).build(
+      sessionId,
+      {
+        taskId: null,
+        signal,
+      },
+    )
     expect((await open(bundle)).text('events.jsonl')).not.toMatch(/artifacts|generated_at/)
   })
 })

@@ -26,7 +26,10 @@ export interface SupportBundlesOptions {
   /** The daemon's own token and credentials, which must be in no bundle. */
   readonly ownSecrets: readonly string[]
   /** The variables of a session, whose values must be in no bundle. */
-  readonly secrets: { load(sessionId: string): Readonly<Record<string, string>> }
+  readonly secrets: {
+    load(sessionId: string): Readonly<Record<string, string>>
+    reveal(record: SessionRecord): SessionRecord
+  }
   readonly clock: Clock
   readonly identity?: Identity
 }
@@ -38,8 +41,8 @@ export function createSupportBundles(options: SupportBundlesOptions): BundleOper
   let building = 0
   return {
     async build(sessionId, { taskId, signal }) {
-      const record = options.log.session(sessionId)?.record
-      if (record === undefined)
+      const stored = options.log.session(sessionId)?.record
+      if (stored === undefined)
         throw new Problem('session_not_found', 'There is no session with this id.', { members: { session_id: sessionId.slice(0, 200) } })
       if (building >= bundleLimits.concurrent) {
         const members = { limit: bundleLimits.concurrent, current: building, scope: 'support_bundles' }
@@ -47,6 +50,7 @@ export function createSupportBundles(options: SupportBundlesOptions): BundleOper
       }
       building += 1
       try {
+        const record = options.secrets.reveal(stored)
         return await build(options, { record, taskId, key: keyOf(sessionId), find, signal })
       } finally {
         building -= 1

@@ -16,7 +16,7 @@ import { readToken } from './token.ts'
 const table: ReadonlyMap<string, Option> = new Map(Object.entries(options))
 
 /** Everything the daemon was told, with defaults filled in. */
-export interface Config extends Omit<SandboxRules, 'wall'> {
+export interface Config extends Omit<SandboxRules, 'wall' | 'personal'> {
   readonly listen: { readonly host: string; readonly port: number } | { readonly path: string }
   readonly dataDir: string
   readonly workspaceRoots: readonly string[]
@@ -64,8 +64,8 @@ export function readInvocation(argv: readonly string[], env: NodeJS.ProcessEnv, 
   const { values, positionals } = parseFlags(argv)
   if (values['help'] === true) return { command: 'help' }
   if (values['version'] === true) return { command: 'version' }
-  const { config, help: _help, version: _version, json, namespace, variable, ...flags } = values
-  const order = toOrder(positionals, { json, namespace, variable })
+  const { config, help: _help, version: _version, json, namespace, variable, endpoint, ...flags } = values
+  const order = toOrder(positionals, { json, namespace, variable, endpoint })
   const explicit = typeof config === 'string' ? config : env['CODESDKD_CONFIG'] || undefined
   const usual = join(baseDirectory(env, 'XDG_CONFIG_HOME', '.config'), 'codesdkd', 'config.json')
   const path = explicit ?? usual
@@ -92,6 +92,7 @@ function parseFlags(argv: readonly string[]): { readonly values: Record<string, 
         json: { type: 'boolean' },
         namespace: { type: 'string' },
         variable: { type: 'string' },
+        endpoint: { type: 'string' },
         help: { type: 'boolean' },
         version: { type: 'boolean' },
       },

@@ -111,7 +111,8 @@ export const usage = `usage: codesdkd [serve] [options]
        codesdkd agents install|verify <name>|all [--json] [options]
        codesdkd agents login <name> [--namespace <name>] [options] [-- what the agent's own login takes]
        codesdkd keys list [--json] [options]
-       codesdkd keys set|remove <name> [--namespace <name>] [--variable <NAME>] [options]
+       codesdkd keys set <name> [--namespace <name>] [--variable <NAME>] [--endpoint <base URL>] [options]
+       codesdkd keys remove <name> [--namespace <name>] [--variable <NAME>] [options]
 
 One local HTTP daemon for coding agents. Prints {"url":"http://127.0.0.1:12345"} when it is ready; logs go to stderr.
 
@@ -126,6 +127,6 @@ Each option is also an environment variable (--data-dir: CODESDKD_DATA_DIR) and 
 Further agents may also stand in the config file, as "agents": [{"name": "mine", "command": "my-agent", "args": ["--acp"]}].
 So may what the sessions of a credential namespace get besides, as
 "namespaces": {"team": {"network": {"allow": ["packages.example.com"]}, "writable_roots": ["/srv/team"], "readable_roots": []}}.
-"codesdkd keys set" reads the key from stdin; no agent ever holds it.
+"codesdkd keys set" reads the key from stdin; no agent ever holds it, and it goes to its provider alone, or to --endpoint.
 A flag wins over the environment, the environment over the file.
 `

@@ -223,6 +223,7 @@ export function toTask(sessionId: string, task: TaskState): Task {
     status: task.status,
     last_seq: task.last_seq,
     phase: task.phase,
+    first_seq: task.first_seq,
     created_at: task.created_at,
     started_at: task.started_at,
     ended_at: task.ended_at,

@@ -46,10 +46,19 @@ export interface RuntimeEnv {
   readonly variables: Readonly<Record<string, string>>
   /** Keys and tokens by the names of their variables. They are for the gateway alone: no process of the agent ever gets one. */
   readonly credentials: Readonly<Record<string, string>>
+  /** Those of the credentials that no client of the session has given: none of them goes anywhere but to its own endpoints. */
+  readonly boundKeys: readonly BoundKey[]
   /** Where the namespace keeps the agent's logins. */
   readonly login: LoginPlace
   /** Base URL of the offline model, when the daemon runs with `--offline`; else null. */
   readonly offlineUrl: string | null
+}
+
+/** A key that was stored, or that the daemon was given, and the base URLs below which it may be sent. */
+export interface BoundKey {
+  readonly variable: string
+  readonly secret: string
+  readonly endpoints: readonly string[]
 }
 
 /** Where an agent's own login command has put its files: no session writes there but into a login file itself. */
@@ -113,6 +122,8 @@ export interface Runtime {
   readonly capabilities: Capabilities
   /** Names of environment variables that hold this agent's credentials; those of the daemon count only in isolation level `shared`. The first is where `codesdkd keys set` puts a key. */
   readonly credentialVariables: readonly string[]
+  /** Base URLs of the provider that a key in this variable is for; none where nobody knows. */
+  toKeyEndpoints(variable: string): readonly string[]
   /** Further variables that hold secrets, as this `runtimeConfig` names them (`env_key`, bearer tokens of MCP servers). */
   secretVariables(config: Readonly<Record<string, unknown>>): readonly string[]
   /** Names of environment variables that say where this agent keeps its state: those of the user are passed on in isolation level `shared`. */

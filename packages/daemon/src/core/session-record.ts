@@ -45,7 +45,7 @@ export async function toRecord(
   checkSessionEnv(request.env ?? {})
   const runtimeConfig = request.runtime_config ?? {}
   const cwd = await checkCwd(request.cwd ?? rules.defaultCwd)
-  const sandbox = await toSandboxSettings(request, rules, checkRoot)
+  const sandbox = await toSandboxSettings({ ...request, cwd }, rules, checkRoot)
   return {
     sessionId: `sess_${newId()}`,
     runtime: runtime.name,

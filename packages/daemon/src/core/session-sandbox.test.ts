@@ -3,8 +3,9 @@ import { Problem } from '@codesdkd/protocol'
 import { checkSandbox, toSandboxSettings, type CheckRoot, type SandboxRules, type WallPresence } from './session-sandbox.ts'
 
 const stands: WallPresence = { available: true }
+const cwd = '/u/me/project'
 const missing: WallPresence = { available: false, reason: 'bubblewrap is not installed.', remedy: 'Install it.' }
-const nothing = { writableRoots: [], readableRoots: [], networkAllow: [], namespaces: new Map() }
+const nothing = { personal: [], writableRoots: [], readableRoots: [], networkAllow: [], namespaces: new Map() }
 
 const rules = (changes: Partial<SandboxRules> = {}): SandboxRules => ({ sandbox: 'auto', wall: stands, ...nothing, ...changes })
 
@@ -33,7 +34,7 @@ describe('the mode of a session', () => {
     ['off', 'off', missing, { mode: 'off', walled: false }],
     ['off', 'require', stands, { code: 'sandbox_unavailable' }],
   ])('daemon %s, session %s, wall %j', async (sandbox, wish, wall, expected) => {
-    const answer = toSandboxSettings(wish === undefined ? {} : { sandbox: wish }, rules({ sandbox, wall }), checkRoot)
+    const answer = toSandboxSettings(wish === undefined ? { cwd } : { cwd, sandbox: wish }, rules({ sandbox, wall }), checkRoot)
     expect(await answer.catch((error: unknown) => error)).toMatchObject(expected)
   })
 })
@@ -48,7 +49,7 @@ describe('what a session is let through to', () => {
 
   test('is what the daemon, the namespace and the request say, each once, by its real path', async () => {
     const wishes = { writable_roots: ['/real', '/mine'], readable_roots: ['/r2'], network: { allow: ['a.EXAMPLE', 'b.example:8443'] } }
-    expect(await toSandboxSettings({ ...wishes, credential_namespace: 'team' }, given, checkRoot)).toEqual({
+    expect(await toSandboxSettings({ cwd, ...wishes, credential_namespace: 'team' }, given, checkRoot)).toEqual({
       mode: 'auto',
       walled: true,
       writableRoots: ['/w', '/real', '/private', '/mine'],
@@ -58,17 +59,55 @@ describe('what a session is let through to', () => {
   })
 
   test('has nothing of another namespace', async () => {
-    expect(await toSandboxSettings({}, given, checkRoot)).toMatchObject({ writableRoots: ['/w', '/real'], networkAllow: ['a.example'] })
+    expect(await toSandboxSettings({ cwd }, given, checkRoot)).toMatchObject({
+      writableRoots: ['/w', '/real'],
+      networkAllow: ['a.example'],
+    })
   })
 
   test('is refused where the request asks for what it may not have', async () => {
-    await expect(toSandboxSettings({ writable_roots: ['/private'] }, given, checkRoot)).rejects.toMatchObject({ code: 'root_not_allowed' })
-    await expect(toSandboxSettings({ readable_roots: ['/gone'] }, given, checkRoot)).rejects.toMatchObject({ code: 'invalid_request' })
+    await expect(toSandboxSettings({ cwd, writable_roots: ['/private'] }, given, checkRoot)).rejects.toMatchObject({
+      code: 'root_not_allowed',
+    })
+    await expect(toSandboxSettings({ cwd, readable_roots: ['/gone'] }, given, checkRoot)).rejects.toMatchObject({ code: 'invalid_request' })
   })
 
   test('says whose mistake it is when a root of the daemon is not there', async () => {
-    const error = await toSandboxSettings({}, rules({ readableRoots: ['/gone'] }), checkRoot).catch((reason: unknown) => reason)
+    const error = await toSandboxSettings({ cwd }, rules({ readableRoots: ['/gone'] }), checkRoot).catch((reason: unknown) => reason)
     expect(error).toMatchObject({ code: 'sandbox_unavailable', message: expect.stringMatching(/readable root \/gone, which the daemon/) })
+  })
+})
+
+describe('the home of the user', () => {
+  const personal = rules({ personal: ['/u/me', '/u/me/.config'] })
+  const refusal = { code: 'root_not_allowed' }
+
+  test.each(['/u/me', '/u', '/', '/u/me/.config'])('is no workspace and no writable root behind the wall: %s', async (place) => {
+    await expect(toSandboxSettings({ cwd: place }, personal, checkRoot)).rejects.toMatchObject({ ...refusal, members: { field: 'cwd' } })
+    const wishes = { cwd, writable_roots: [place] }
+    await expect(toSandboxSettings(wishes, personal, checkRoot)).rejects.toMatchObject({ ...refusal, members: { field: 'writable_roots' } })
+    const given = { ...personal, writableRoots: [place] }
+    await expect(toSandboxSettings({ cwd }, given, checkRoot)).rejects.toMatchObject(refusal)
+  })
+
+  test('may be read, worked in below, and be a workspace without the wall', async () => {
+    const within = { cwd, readable_roots: ['/u/me'], writable_roots: ['/u/me/.cargo', '/u/me/.config/app'] }
+    expect(await toSandboxSettings(within, personal, checkRoot)).toMatchObject({ walled: true, readableRoots: ['/u/me'] })
+    expect(await toSandboxSettings({ cwd: '/u/me', sandbox: 'off' }, personal, checkRoot)).toMatchObject({ walled: false })
+    expect(await toSandboxSettings({ cwd: '/u/me' }, { ...personal, wall: missing }, checkRoot)).toMatchObject({ walled: false })
+  })
+
+  test('is refused with a way that is open', async () => {
+    const remedyOf = (sandbox: SandboxRules['sandbox']) =>
+      toSandboxSettings({ cwd: '/u/me' }, { ...personal, sandbox }, checkRoot).catch((error: unknown) => error)
+    expect(await remedyOf('auto')).toMatchObject({ members: { remedy: expect.stringContaining('"sandbox":"off"') } })
+    expect(await remedyOf('require')).toMatchObject({ members: { remedy: expect.not.stringContaining('off') } })
+  })
+
+  test('is no workspace of an older session either', async () => {
+    const sandbox = { mode: 'auto', walled: true, writableRoots: [], readableRoots: [], networkAllow: [] } as const
+    const failure = { code: 'cwd_not_allowed', message: expect.stringContaining('/u/me is a home') }
+    await expect(checkSandbox({ cwd: '/u/me', sandbox }, { rules: personal, checkRoot })).rejects.toMatchObject({ failure })
   })
 })
 
@@ -76,7 +115,7 @@ describe('when the agent starts, maybe under another daemon', () => {
   const walled = { mode: 'auto', walled: true, writableRoots: ['/w'], readableRoots: ['/r'], networkAllow: [] } as const
   const bare = { ...walled, walled: false, writableRoots: ['/gone'] }
   const outcome = (sandbox: typeof walled | typeof bare, changes: Partial<SandboxRules>) =>
-    checkSandbox({ sandbox }, { rules: rules(changes), checkRoot }).then(
+    checkSandbox({ cwd, sandbox }, { rules: rules(changes), checkRoot }).then(
       () => 'starts',
       (error: unknown) => error,
     )

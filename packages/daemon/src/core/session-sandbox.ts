@@ -1,4 +1,5 @@
 import { Problem, type CreateSession, type SandboxMode } from '@codesdkd/protocol'
+import { isInside } from './policy/readers.ts'
 import { RuntimeFailure, type SandboxSettings, type SessionRecord } from './ports.ts'
 
 /** What a wall lets through beside the workspace and the model. */
@@ -17,6 +18,8 @@ export type WallPresence =
 export interface SandboxRules extends SandboxGrants {
   readonly sandbox: SandboxMode
   readonly wall: WallPresence
+  /** Where what is made is obeyed outside of the wall later: no walled session may write a directory that is or contains one. Real paths. */
+  readonly personal: readonly string[]
   /** What the sessions of a credential namespace get besides. */
   readonly namespaces: ReadonlyMap<string, SandboxGrants>
 }
@@ -27,7 +30,10 @@ export interface SandboxRules extends SandboxGrants {
  */
 export type CheckRoot = (path: string, kind: 'writable' | 'readable', by: 'asked' | 'given') => Promise<string>
 
-type Wishes = Pick<CreateSession, 'sandbox' | 'writable_roots' | 'readable_roots' | 'network' | 'credential_namespace'>
+interface Wishes extends Pick<CreateSession, 'sandbox' | 'writable_roots' | 'readable_roots' | 'network' | 'credential_namespace'> {
+  /** The real path of the working directory. */
+  readonly cwd: string
+}
 
 /** What holds for a new session. Throws the problems of `POST /sessions`. */
 export async function toSandboxSettings(wishes: Wishes, rules: SandboxRules, checkRoot: CheckRoot): Promise<SandboxSettings> {
@@ -38,11 +44,17 @@ export async function toSandboxSettings(wishes: Wishes, rules: SandboxRules, che
     const checked = [...own.map((path) => checkGiven(path, kind, checkRoot)), ...asked.map((path) => checkRoot(path, kind, 'asked'))]
     return distinct(await Promise.all(checked))
   }
+  const walled = mode !== 'off' && rules.wall.available
+  const writableRoots = await toRoots('writable', wishes.writable_roots)
+  if (walled) {
+    refusePersonal(wishes.cwd, 'cwd', rules)
+    for (const root of writableRoots) refusePersonal(root, 'writable_roots', rules)
+  }
   const hosts = [...given.flatMap(({ networkAllow }) => networkAllow), ...(wishes.network?.allow ?? [])]
   return {
     mode,
-    walled: mode !== 'off' && rules.wall.available,
-    writableRoots: await toRoots('writable', wishes.writable_roots),
+    walled,
+    writableRoots,
     readableRoots: await toRoots('readable', wishes.readable_roots),
     networkAllow: distinct(hosts.map((host) => host.toLowerCase())),
   }
@@ -63,8 +75,8 @@ export function isWalled({ sandbox }: Pick<SessionRecord, 'sandbox'>): boolean {
  * machine: the wall stands, and the ways through it lead where they led. Rejects with `RuntimeFailure`, so that there is no agent.
  */
 export async function checkSandbox(
-  { sandbox }: Pick<SessionRecord, 'sandbox'>,
-  { rules, checkRoot }: { readonly rules: Pick<SandboxRules, 'sandbox' | 'wall'>; readonly checkRoot: CheckRoot },
+  { cwd, sandbox }: Pick<SessionRecord, 'cwd' | 'sandbox'>,
+  { rules, checkRoot }: { readonly rules: Pick<SandboxRules, 'sandbox' | 'wall' | 'personal'>; readonly checkRoot: CheckRoot },
 ): Promise<void> {
   if (!sandbox.walled) {
     if (rules.sandbox === 'require') fail('sandbox_unavailable', 'The session was opened without a sandbox, and this daemon requires one.')
@@ -72,6 +84,8 @@ export async function checkSandbox(
   }
   if (rules.sandbox === 'off') fail('sandbox_unavailable', 'The session runs in a sandbox only, and the daemon runs with --sandbox off.')
   if (!rules.wall.available) fail('sandbox_unavailable', `The session runs in a sandbox only, and there is none: ${toText(rules.wall)}`)
+  for (const place of [cwd, ...sandbox.writableRoots])
+    if (isPersonal(place, rules)) fail('cwd_not_allowed', `${place} is a home now, or contains one: ${whyPersonal}`)
   const roots = [
     ...sandbox.writableRoots.map((path) => ({ path, kind: 'writable' as const })),
     ...sandbox.readableRoots.map((path) => ({ path, kind: 'readable' as const })),
@@ -93,6 +107,25 @@ function toMode(wish: SandboxMode | undefined, { sandbox, wall }: SandboxRules):
   const effective = sandbox === 'require' ? 'require' : mode
   if (effective === 'require' && !wall.available) unavailable(wall)
   return effective
+}
+
+const whyPersonal = 'what an agent leaves there, the shells and programs of the user run outside of the sandbox later.'
+
+function isPersonal(place: string, { personal }: Pick<SandboxRules, 'personal'>): boolean {
+  return personal.some((one) => isInside(place, one))
+}
+
+/** Startup files that do not exist cannot be kept from being made. */
+function refusePersonal(place: string, field: 'cwd' | 'writable_roots', rules: SandboxRules): void {
+  if (!isPersonal(place, rules)) return
+  const ways = [
+    'Choose a folder inside it',
+    ...(rules.sandbox === 'require' ? [] : ['open the session with "sandbox":"off"']),
+    'or start the daemon with another HOME',
+  ]
+  const reason = `${place} is, or contains, the home of the daemon's user or its settings: ${whyPersonal}`
+  const remedy = `${ways.join(', ')}.`
+  throw new Problem('root_not_allowed', toText({ reason, remedy }), { members: { field, reason, remedy } })
 }
 
 /** What the daemon was told itself is not the client's mistake. */

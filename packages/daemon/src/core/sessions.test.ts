@@ -51,13 +51,14 @@ test('a creation that nobody waits for any more still holds its Idempotency-Key'
       wall: { available: true },
       writableRoots: [],
       readableRoots: [],
+      personal: [],
       networkAllow: [],
       namespaces: new Map(),
     },
     runtimes: new Map([[runtime.name, runtime]]),
     aliases: new Map(),
     environment: () => Promise.reject(new Error('no agent is started')),
-    secrets: { save: () => {}, load: () => ({}) },
+    secrets: { save: () => {}, load: () => ({}), hide: (one) => one, reveal: (one) => one },
     createMasker: (values) => createMasker(values),
   })
   try {

@@ -36,6 +36,9 @@ export interface SessionsOptions extends Omit<SessionWorld, 'onChange'> {
   readonly secrets: {
     save(sessionId: string, env: Readonly<Record<string, string>>): void
     load(sessionId: string): Readonly<Record<string, string>>
+    /** The record as it may stand in the log: what is secret in its settings is kept with the variables. */
+    hide(record: SessionRecord): SessionRecord
+    reveal(record: SessionRecord): SessionRecord
   }
   readonly createMasker: (values: Iterable<string>) => Masker
   readonly checkRoot: CheckRoot
@@ -260,7 +263,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     await session.journal.commit([{ type: 'session.created', payload: toCreated(record, Object.keys(env)) }], {
       durability: 'synced',
       requestId,
-      session: record,
+      session: this.#options.secrets.hide(record),
     })
     const { resource } = session
     this.#unload(session)
@@ -295,7 +298,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     if (live !== undefined) return live
     const stored = this.#options.log.session(sessionId)
     if (stored === null) throw sessionNotFound(sessionId)
-    const session = this.#open(stored.record, stored.snapshot)
+    const session = this.#open(this.#options.secrets.reveal(stored.record), stored.snapshot)
     session.journal.replay()
     return session
   }

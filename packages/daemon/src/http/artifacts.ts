@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { Problem, taskId } from '@codesdkd/protocol'
 import type { ArtifactMeta } from '../core/ports.ts'
 import { attachment } from './disposition.ts'
+import { isMatch } from './etag.ts'
 import type { HttpContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import { toRange } from './range.ts'
@@ -80,7 +81,7 @@ async function artifactReply(
   const meta = /^[0-9a-f]{32}$/.test(id) ? artifacts.meta(id) : null
   if (meta === null) throw new Problem('artifact_not_found', 'There is no such artifact.', { members: { artifact_id: id.slice(0, 64) } })
   const etag = `"${meta.sha256}"`
-  if (matches(headers['if-none-match'], etag)) return { status: 304, headers: { etag }, body: null }
+  if (isMatch(headers['if-none-match'], etag)) return { status: 304, headers: { etag }, body: null }
   const content = await artifacts.content(id)
   const about = {
     etag,
@@ -95,10 +96,6 @@ async function artifactReply(
     headers: { ...about, 'content-range': `bytes ${range.first}-${range.last}/${content.length}` },
     body: content.subarray(range.first, range.last + 1),
   }
-}
-
-function matches(header: string | undefined, etag: string): boolean {
-  return header !== undefined && header.split(',').some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === etag)
 }
 
 function mediaType(meta: ArtifactMeta): string {

@@ -9,6 +9,7 @@ import { runtimeRoutes } from './runtimes.ts'
 import { sessionRoutes } from './sessions.ts'
 import { taskRoutes } from './tasks.ts'
 import { toolCallRoutes } from './tool-calls.ts'
+import { transcriptRoutes } from './transcript.ts'
 
 /** Every endpoint, in the order of the document. */
 export const routes: readonly Route[] = [
@@ -16,6 +17,7 @@ export const routes: readonly Route[] = [
   ...sessionRoutes,
   ...eventRoutes,
   ...taskRoutes,
+  ...transcriptRoutes,
   ...approvalRoutes,
   ...toolCallRoutes,
   ...questionRoutes,

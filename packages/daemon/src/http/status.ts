@@ -20,6 +20,7 @@ export const features = [
   'task_phase',
   'task_receipt',
   'task_timeout',
+  'transcript',
   'until_idle',
 ] as const
 

@@ -12,6 +12,7 @@ beforeEach(() => {
 afterEach(() => rmSync(dataDir, { recursive: true }))
 
 const openAi = { namespace: 'default', runtime: 'codex-sdk', variable: 'OPENAI_API_KEY' }
+const listed = { ...openAi, endpoint: null }
 const files = () => readdirSync(join(dataDir, 'keys')).filter((name) => name.endsWith('.json'))
 
 test('whatever the key is, it comes back, also to whoever had the store open before', async () => {
@@ -28,7 +29,7 @@ test('whatever the key is, it comes back, also to whoever had the store open bef
       for (const [one, value] of entries) await createKeyStore(dataDir).set(one, value)
       const last = new Map(entries.map(([one, value]) => [`${one.namespace} ${one.runtime} ${one.variable}`, { ...one, value }]))
       for (const { namespace, runtime, variable, value } of last.values())
-        expect(Object.entries(before.load(namespace)[runtime] ?? {})).toContainEqual([variable, value])
+        expect(Object.entries(before.load(namespace)[runtime] ?? {})).toContainEqual([variable, { value, endpoint: null }])
       expect(before.list()).toHaveLength(last.size)
     }),
     { numRuns: 20 },
@@ -49,7 +50,17 @@ test('a list has names only, and makes nothing', async () => {
   expect(readdirSync(dataDir)).toEqual([])
   await store.set({ ...openAi, namespace: 'team' }, 'sk-1')
   await store.set(openAi, 'sk-2')
-  expect(store.list()).toEqual([openAi, { ...openAi, namespace: 'team' }])
+  expect(store.list()).toEqual([listed, { ...listed, namespace: 'team' }])
+})
+
+test('an endpoint is kept with its key, until the key is set without one', async () => {
+  const store = createKeyStore(dataDir)
+  const endpoint = 'https://gateway.example.com/v1'
+  await store.set(openAi, 'sk-1', endpoint)
+  expect(store.list()).toEqual([{ ...openAi, endpoint }])
+  expect(store.load('default')).toEqual({ 'codex-sdk': { OPENAI_API_KEY: { value: 'sk-1', endpoint } } })
+  await store.set(openAi, 'sk-2')
+  expect(store.load('default')).toEqual({ 'codex-sdk': { OPENAI_API_KEY: { value: 'sk-2', endpoint: null } } })
 })
 
 test('one key is removed, or all of a runtime; a namespace without keys leaves no file', async () => {
@@ -60,7 +71,7 @@ test('one key is removed, or all of a runtime; a namespace without keys leaves n
   expect(await store.remove(openAi, 'NOTHING')).toEqual([])
   expect(await store.remove(openAi, 'CODEX_API_KEY')).toEqual([second])
   expect(await store.remove(openAi, null)).toEqual([openAi])
-  expect(store.load('default')).toEqual({ mine: { OPENAI_API_KEY: 'sk-1' } })
+  expect(store.load('default')).toEqual({ mine: { OPENAI_API_KEY: { value: 'sk-1', endpoint: null } } })
   expect(await store.remove(foreign, null)).toEqual([foreign])
   expect(files()).toEqual([])
 })
@@ -68,7 +79,7 @@ test('one key is removed, or all of a runtime; a namespace without keys leaves n
 test('of keys that are set at the same time none is lost', async () => {
   const names = Array.from({ length: 8 }, (_unused, index) => ({ ...openAi, variable: `KEY_${index}` }))
   await Promise.all(names.map((name) => createKeyStore(dataDir).set(name, 'sk-1')))
-  expect(createKeyStore(dataDir).list()).toEqual(names)
+  expect(createKeyStore(dataDir).list()).toEqual(names.map((name) => ({ ...name, endpoint: null })))
 })
 
 test.each([

@@ -15,16 +15,29 @@ export interface KeyName {
   readonly variable: string
 }
 
+/** A key as it is stored. */
+export interface StoredKey {
+  /** Secret. */
+  readonly value: string
+  /** The base URL that it is for; null: its provider's own. */
+  readonly endpoint: string | null
+}
+
+/** Which keys there are, and what they are for. */
+export interface ListedKey extends KeyName {
+  readonly endpoint: string | null
+}
+
 /** The keys that people have stored, one private file for each credential namespace. Whoever shares the data directory sees a change at once. */
 export interface KeyStore {
-  /** By runtime, then by variable. The values are secrets. Throws `DamagedKeys`. */
-  load(namespace: string): Readonly<Record<string, Readonly<Record<string, string>>>>
+  /** By runtime, then by variable. Throws `DamagedKeys`. */
+  load(namespace: string): Readonly<Record<string, Readonly<Record<string, StoredKey>>>>
   /** On disk when it resolves. Rejects with `InvalidKey`, `DamagedKeys`, `StartFailure` (another process is at it for too long). */
-  set(name: KeyName, value: string): Promise<void>
+  set(name: KeyName, value: string, endpoint?: string | null): Promise<void>
   /** Removes the keys of a runtime, or only the one of this variable; resolves to the names of what was removed. Rejects as `set` does. */
   remove(name: Omit<KeyName, 'variable'>, variable: string | null): Promise<readonly KeyName[]>
-  /** Names only, by namespace, runtime and variable. Makes nothing. Throws `DamagedKeys`. */
-  list(): readonly KeyName[]
+  /** Never a key, by namespace, runtime and variable. Makes nothing. Throws `DamagedKeys`. */
+  list(): readonly ListedKey[]
 }
 
 /** A file of keys that cannot be understood. It is left as it is. */
@@ -49,7 +62,7 @@ const LOCK_TRIES = 100
 // A list, because a record would leave out the name `__proto__`.
 const stored = z.object({
   namespace: credentialNamespace,
-  keys: z.array(z.object({ runtime: z.string(), variable: z.string(), value: z.string() })),
+  keys: z.array(z.object({ runtime: z.string(), variable: z.string(), value: z.string(), endpoint: z.string().optional() })),
 })
 type Stored = z.infer<typeof stored>
 
@@ -76,14 +89,17 @@ export function createKeyStore(dataDir: string): KeyStore {
     load(namespace) {
       const byRuntime = Map.groupBy(read(namespace), ({ runtime }) => runtime)
       return Object.fromEntries(
-        [...byRuntime].map(([runtime, keys]) => [runtime, Object.fromEntries(keys.map(({ variable, value }) => [variable, value]))]),
+        [...byRuntime].map(([runtime, keys]) => [
+          runtime,
+          Object.fromEntries(keys.map(({ variable, value, endpoint = null }) => [variable, { value, endpoint }])),
+        ]),
       )
     },
-    async set({ namespace, runtime, variable }, value) {
+    async set({ namespace, runtime, variable }, value, endpoint = null) {
       checkKey(value)
       await change(namespace, (keys) => [
         ...keys.filter((key) => key.runtime !== runtime || key.variable !== variable),
-        { runtime, variable, value },
+        { runtime, variable, value, ...(endpoint === null ? {} : { endpoint }) },
       ])
     },
     async remove({ namespace, runtime }, variable) {
@@ -108,9 +124,9 @@ function checkKey(value: string): void {
     throw new InvalidKey('The key has a space, a line end or another character in it that no key has; paste the key alone.')
 }
 
-function readNames(path: string): readonly KeyName[] {
+function readNames(path: string): readonly ListedKey[] {
   const { namespace, keys } = parseFile(path) ?? { namespace: '', keys: [] }
-  return keys.map(({ runtime, variable }) => ({ namespace, runtime, variable }))
+  return keys.map(({ runtime, variable, endpoint = null }) => ({ namespace, runtime, variable, endpoint }))
 }
 
 function readKeys(path: string, namespace: string): Stored['keys'] {

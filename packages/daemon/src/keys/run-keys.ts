@@ -8,7 +8,8 @@ import { makeDataDir } from '../storage/data-dir.ts'
 import { allRuntimes, toSupported } from '../installed/supported-runtimes.ts'
 import { readTypedKey, type Terminal } from './typed-key.ts'
 
-type SetRequest = Extract<KeysRequest, { action: 'set' | 'remove' }>
+type SetRequest = Extract<KeysRequest, { action: 'set' }>
+type RemoveRequest = Extract<KeysRequest, { action: 'remove' }>
 
 /** `codesdkd keys …`: works without a daemon, and beside one, which sees the change when it starts the next agent. Throws `StartFailure`. */
 export async function runKeys(request: KeysRequest, config: Config, terminal: Terminal): Promise<Report> {
@@ -36,13 +37,13 @@ function listKeys(store: KeyStore, json: boolean): Report {
   const keys = store.list()
   if (json) return { exitCode: 0, stdout: toJson({ keys }) }
   if (keys.length === 0) return { exitCode: 0, stdout: 'No key is stored.\n' }
-  const rows = keys.map(({ namespace, runtime, variable }) => [namespace, runtime, variable])
-  return { exitCode: 0, stdout: toTable([['NAMESPACE', 'RUNTIME', 'VARIABLE'], ...rows]) }
+  const rows = keys.map(({ namespace, runtime, variable, endpoint }) => [namespace, runtime, variable, endpoint ?? '-'])
+  return { exitCode: 0, stdout: toTable([['NAMESPACE', 'RUNTIME', 'VARIABLE', 'ENDPOINT'], ...rows]) }
 }
 
 async function setKey(
   store: KeyStore,
-  { name, namespace, variable: wish }: SetRequest,
+  { name, namespace, variable: wish, endpoint }: SetRequest,
   config: Config,
   terminal: Terminal,
 ): Promise<Report> {
@@ -50,11 +51,14 @@ async function setKey(
   const key = await readTypedKey(`${variable} of ${toAlias(name)}: `, terminal)
   if (key === null) return { exitCode: 1, stdout: 'Nothing was stored.\n' }
   makeDataDir(config.dataDir)
-  await store.set({ namespace, runtime: name, variable }, key)
-  return { exitCode: 0, stdout: `${toText({ namespace, runtime: name, variable })} is stored.\n` }
+  await store.set({ namespace, runtime: name, variable }, key, endpoint)
+  return {
+    exitCode: 0,
+    stdout: `${toText({ namespace, runtime: name, variable })} is stored${endpoint === null ? '' : `, for ${endpoint} alone`}.\n`,
+  }
 }
 
-async function removeKeys(store: KeyStore, { name, namespace, variable }: SetRequest): Promise<Report> {
+async function removeKeys(store: KeyStore, { name, namespace, variable }: RemoveRequest): Promise<Report> {
   const removed = await store.remove({ namespace, runtime: name }, variable)
   if (removed.length === 0) return { exitCode: 1, stdout: `No such key of ${toAlias(name)} is stored in the namespace ${namespace}.\n` }
   return { exitCode: 0, stdout: removed.map((key) => `${toText(key)} is removed.\n`).join('') }

@@ -171,7 +171,7 @@ describe('git', () => {
       repository.git('init')
       repository.write('.git/hooks/post-checkout')
     })
-    expect(planted).toEqual(['add .git/hooks/post-checkout'])
+    expect(planted).toEqual(['add .git/hooks/post-checkout', 'add old/HEAD'])
   })
 
   test('a file in the place of the repository is told', async () => {
@@ -180,7 +180,72 @@ describe('git', () => {
   })
 })
 
+describe('repositories inside', () => {
+  const nested = (one: Repository, path: string) => {
+    mkdirSync(join(one.path, path), { recursive: true })
+    one.git('init', '--quiet', path)
+  }
+
+  test('plant nothing where they are what `git init` makes', async () => {
+    await using repository = await openRepository()
+    expect(await repository.planted(() => nested(repository, 'a/b/c'))).toEqual([])
+  })
+
+  test.each([
+    ['a setting', (one: Repository) => one.git('-C', 'a/b', 'config', 'core.fsmonitor', './run'), 'add a/b/.git/config'],
+    ['a hook', (one: Repository) => one.write('a/b/.git/hooks/pre-commit'), 'add a/b/.git/hooks/pre-commit'],
+    ['another common directory', (one: Repository) => one.write('a/b/.git/commondir', '../x'), 'add a/b/.git/commondir'],
+    ['a file that names a store', (one: Repository) => one.write('a/c/.git', 'gitdir: /x'), 'add a/c/.git'],
+    ['a hook in a package', (one: Repository) => one.write('node_modules/x/.git/hooks/x'), 'add node_modules/x/.git/hooks/x'],
+    ['a link to a store', (one: Repository) => symlinkSync('b/.git', join(one.path, 'a/.git')), 'add a/.git'],
+    ['a store', (one: Repository) => one.git('init', '--quiet', '--bare', 'a/bare'), 'add a/bare/HEAD'],
+    ['a setting of a store', (one: Repository) => one.git('-C', 'store', 'config', 'core.fsmonitor', 'x'), 'add store/config'],
+    ['a hook of a store', (one: Repository) => one.write('store/hooks/pre-push'), 'add store/hooks/pre-push'],
+  ])('%s is planted', async (_what, task, planted) => {
+    await using repository = await openRepository()
+    nested(repository, 'a/b')
+    repository.git('init', '--quiet', '--bare', 'store')
+    expect(await repository.planted(() => task(repository))).toEqual([planted])
+  })
+
+  test('a store laid out in the root itself is told with all that it runs', async () => {
+    await using repository = await openRepository()
+    repository.git('init', '--quiet')
+    const planted = await repository.planted(() => {
+      for (const directory of ['objects', 'refs']) mkdirSync(join(repository.path, directory))
+      repository.write('HEAD', 'ref: refs/heads/main')
+      repository.write('config', '[core]\n\tbare = false\n\tworktree = .\n\tfsmonitor = ./run')
+      repository.write('hooks/pre-commit')
+    })
+    expect(planted).toEqual(['add HEAD', 'add config', 'add hooks/pre-commit'])
+  })
+
+  test('commands in the list of a rebase are told, and a rebase is not', async () => {
+    await using repository = await openRepository()
+    const todo = '.git/rebase-merge/git-rebase-todo'
+    expect(await repository.planted(() => repository.write(todo, 'pick 1 exec\nlabel x\n# exec\n'))).toEqual([])
+    expect(await repository.planted(() => repository.write(todo, 'pick 1\nexec ./run\n'))).toEqual([`add ${todo}`])
+    expect(await repository.planted(() => repository.write(todo, 'pick 1\n\tx ./other\n'))).toEqual([`edit ${todo}`])
+    const linked = '.git/worktrees/one/rebase-merge/git-rebase-todo'
+    expect(await repository.planted(() => repository.write(linked, 'x ./run\n'))).toEqual([`add ${linked}`])
+  })
+
+  test('what is too much to look at is told by the root', async () => {
+    await using repository = await openRepository()
+    const fill = (from: number, to: number) => {
+      for (let index = from; index < to; index += 1) mkdirSync(join(repository.path, `d${index}`))
+    }
+    expect(await repository.planted(() => fill(0, 1000))).toEqual([])
+    expect(await repository.planted(() => fill(1000, 2100))).toEqual(['add '])
+  })
+})
+
 describe('reduceGitConfig', () => {
+  test('takes what the wall itself puts there for nothing', () => {
+    expect(reduceGitConfig('/ws/.git/commondir', '.\n')).toBe('')
+    expect(reduceGitConfig('/ws/.git/commondir', '..\n')).toBe('..\n')
+  })
+
   test.each([
     ['[core] fsmonitor = ./run', '[core] fsmonitor = ./run'],
     ['\tname = x\\\n\tfsmonitor = ./run', '\tname = x\\\n\tfsmonitor = ./run'],

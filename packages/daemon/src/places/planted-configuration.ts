@@ -3,7 +3,8 @@ import { constants, type Stats } from 'node:fs'
 import { lstat, open, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Planted } from '../core/enclosure.ts'
-import { watchedPlaces, type WatchedPlace } from './watched-places.ts'
+import { findRepositories } from './repositories.ts'
+import { nestedPlaces, storePlaces, watchedPlaces, type WatchedPlace } from './watched-places.ts'
 
 /** Absolute path of each file and link that other programs obey, and what it was like. */
 export type ConfigurationSnapshot = ReadonlyMap<string, Fingerprint>
@@ -23,16 +24,29 @@ const SMALL = 64 * 1024
 /**
  * What is there now that would run something, or tell an agent something, when somebody merely opens one of these directories or uses
  * git there. Links are taken as they are, never followed; who swaps a directory for a link at the very moment can have names from
- * elsewhere listed, nothing more. Each root costs some milliseconds. Never rejects: what cannot be read is known by its size and
+ * elsewhere listed, nothing more. Each root costs some milliseconds, one with thousands of directories some hundred. Never rejects: what cannot be read is known by its size and
  * times, or is not there.
  */
 export async function snapshotConfiguration(roots: readonly string[]): Promise<ConfigurationSnapshot> {
   const found = new Map<string, Fingerprint>()
   for (const root of new Set(roots)) {
-    const all = await Promise.all(watchedPlaces.map((place) => visitPlace(root, place)))
+    const { worktrees, stores, complete } = await findRepositories(root)
+    const all = await Promise.all([
+      visitPlaces([root], watchedPlaces),
+      visitPlaces(worktrees, nestedPlaces),
+      visitPlaces(stores, storePlaces),
+    ])
     for (const [path, fingerprint] of all.flat()) found.set(path, fingerprint)
+    // So that a task is told which has made more than is looked at.
+    if (!complete) found.set(root, { about: 'more', content: null })
   }
   return found
+}
+
+async function visitPlaces(roots: readonly string[], places: readonly WatchedPlace[]): Promise<Found> {
+  const all: Found[] = []
+  for (const root of roots) all.push((await Promise.all(places.map((place) => visitPlace(root, place)))).flat())
+  return all.flat()
 }
 
 /** What is not as it was, sorted by path. Pure. */

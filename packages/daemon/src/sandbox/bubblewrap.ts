@@ -1,8 +1,10 @@
 import { release } from 'node:os'
+import type { ProcessGroups } from './cgroup.ts'
 import { readHostMounts } from './host-mounts.ts'
 import { readIdentity } from './identity.ts'
+import { MountPoints } from './mount-points.ts'
 import type { Mount } from './mounts.ts'
-import { prepareMounts, relayInside, socketsInside } from './session-mounts.ts'
+import { ownDirectory, prepareMounts, relayInside, socketsInside } from './session-mounts.ts'
 import type { Wall } from './wall.ts'
 import { isWithin } from './within.ts'
 
@@ -13,6 +15,8 @@ export interface BubblewrapOptions {
   readonly relay: string
   /** The home of the person for whom the daemon runs. */
   readonly home: string
+  /** Where the kernel counts the processes of each place. Default: it counts those of the user alone, which root never reaches. */
+  readonly groups?: ProcessGroups | null
 }
 
 /** Namespaces of its own, no capability, and no way to get one in another user namespace. */
@@ -22,22 +26,29 @@ const isolation = [
 ].flatMap((line) => line.split(' '))
 
 /** What bubblewrap builds on Linux: a root of its own in memory, with what is mounted there and nothing else. */
-export function createBubblewrap({ bwrap, relay, home }: BubblewrapOptions): Wall {
+export function createBubblewrap({ bwrap, relay, home, groups = null }: BubblewrapOptions): Wall {
+  const mountPoints = new MountPoints()
   return {
     kind: 'bubblewrap',
     enclose(command, place) {
-      const mounts = prepareMounts(command, place, { home, relay })
+      const mounts = prepareMounts(command, place, { home, relay, mountPoints })
       const ports = [`8080=${socketsInside}/gateway.sock`, `3128=${socketsInside}/egress.sock`]
       const limits = ['--max-processes', String(maxProcesses())]
       const inside = [relayInside, ...limits, ...toExpectations(mounts), ...ports, '--', command.program, ...command.args]
+      const args = [...isolation, ...toArguments(mounts), '--chdir', command.cwd, '--', ...inside]
       return {
-        program: bwrap,
-        args: [...isolation, ...toArguments(mounts), '--chdir', command.cwd, '--', ...inside],
+        ...(groups === null
+          ? { program: bwrap, args }
+          : { program: relay, args: ['--join', groups.open(place.sockets), '--', bwrap, ...args] }),
         cwd: '/',
         env: command.env,
         // bubblewrap, its init inside, and the program, which is that one's first child.
         depth: 2,
       }
+    },
+    release(place) {
+      mountPoints.release(ownDirectory(place))
+      groups?.release(place.sockets)
     },
   }
 }

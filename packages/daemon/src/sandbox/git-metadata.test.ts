@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -61,6 +62,8 @@ describe.skipIf(process.platform !== 'linux')('of a repository behind the wall',
     ['the store of a linked worktree', 'echo /tmp > .git/worktrees/linked/commondir'],
     ['a linked worktree', 'mv .git/worktrees/linked .git/worktrees/old'],
     ['the hooks of a repository beside', 'echo x > nested/.git/hooks/x'],
+    ['another common directory', 'cp -r .git other; echo ../other > .git/commondir'],
+    ['another common directory of a submodule', 'cp -r .git other; echo ../../../other > .git/modules/sub/commondir'],
     ['hooks of the work tree', 'echo x > .husky/pre-commit'],
     ['an included file', 'echo x > included'],
   ])('%s cannot be written', async (_what, script) => {
@@ -82,6 +85,21 @@ describe.skipIf(process.platform !== 'linux')('of a repository behind the wall',
     expect(ended.code).not.toBe(0)
     // What was missing is there now, and empty.
     expect(snapshot(workspace)).toEqual(before)
+  })
+
+  test('known gap: what git of the user replaces while an agent runs, that agent can write from then on', async () => {
+    using ground = new Ground()
+    makeRepository(ground.workspace)
+    const child = ground.start(
+      ground.enclose(ground.command('echo ready; read go; echo "# agent" >> .git/config; echo x > .git/commondir')),
+    )
+    await once(child.stdout, 'data')
+    // The kernel takes a mount away when its mount point is replaced from outside.
+    git(ground.workspace, 'config', 'user.name', 'a')
+    child.stdin.end('\n')
+    await once(child, 'exit')
+    expect(readFileSync(join(ground.workspace, '.git/config'), 'utf8')).toContain('# agent')
+    expect(readFileSync(join(ground.workspace, '.git/commondir'), 'utf8')).toBe('.\n')
   })
 
   test('hooks that are missing cannot be made', async () => {
@@ -111,12 +129,45 @@ function snapshot(workspace: string): readonly (readonly [string, string])[] {
   return [
     ...['sub/.git', 'included', ...led].map((name) => [name, readFileSync(join(workspace, name), 'utf8')] as const),
     ...directories.map((name) => [name, readdirSync(join(workspace, name)).join(' ')] as const),
-    [
-      '.git/config.worktree',
-      existsSync(join(workspace, '.git/config.worktree')) ? readFileSync(join(workspace, '.git/config.worktree'), 'utf8') : '',
-    ],
+    ...['config.worktree', 'commondir', 'modules/sub/commondir'].map((name) => {
+      const file = join(workspace, '.git', name)
+      // What the wall has put there is what git takes for nothing.
+      return [name, existsSync(file) ? readFileSync(file, 'utf8').replace(/^\.\n$/, '') : ''] as const
+    }),
   ]
 }
+
+describe('a common directory', () => {
+  const commondir = (store: string) => find(store).absent.some(({ path }) => path === join(store, '.git/commondir'))
+
+  test('is named by the wall where git takes that for none', () => {
+    using ground = new Ground()
+    makeRepository(ground.workspace)
+    expect(commondir(ground.workspace)).toBe(true)
+  })
+
+  test.each([
+    ['core.worktree', '..'],
+    ['core.bare', 'true'],
+    ['extensions.refStorage', 'reftable'],
+  ])('is not where the store has %s, which would mean something else', (key, value) => {
+    using ground = new Ground()
+    makeRepository(ground.workspace)
+    git(ground.workspace, 'config', key, value)
+    expect(commondir(ground.workspace)).toBe(false)
+  })
+
+  test('that an agent has left is looked into, since git obeys what is there', async () => {
+    using ground = new Ground()
+    const { workspace } = ground
+    makeRepository(workspace)
+    await ground.inside('cp -r .git other')
+    rmSync(join(workspace, '.git/commondir'))
+    writeFileSync(join(workspace, '.git/commondir'), '../other\n')
+    const ended = await ground.inside('echo x >> other/config || echo x > other/hooks/x || echo x > .git/commondir || echo held')
+    expect(ended).toMatchObject({ code: 0, stdout: 'held\n' })
+  })
+})
 
 describe('a `.git` file', () => {
   test('of a linked worktree leads to its stores', async () => {

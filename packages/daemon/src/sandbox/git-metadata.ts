@@ -1,6 +1,7 @@
 import { accessSync, constants, lstatSync, readFileSync, readdirSync } from 'node:fs'
 import type { Dirent } from 'node:fs'
 import * as path from 'node:path'
+import { sameDirectory, type MountPoint } from './mount-points.ts'
 import { followPath, statsOf } from './real-path.ts'
 import { isWithin } from './within.ts'
 
@@ -10,14 +11,24 @@ export interface GitMetadata {
   readonly writable: readonly string[]
   /** What makes git run programs: it must not be written. */
   readonly fixed: readonly string[]
-  /** The same, where there is nothing yet: nothing must appear there. */
-  readonly absent: readonly { readonly path: string; readonly kind: 'file' | 'directory' }[]
+  /** The same, where there is nothing yet: what git takes as if there were nothing has to stand there. */
+  readonly absent: readonly MountPoint[]
 }
 
 interface Findings {
   readonly writable: string[]
   readonly fixed: string[]
-  readonly absent: { path: string; kind: 'file' | 'directory' }[]
+  readonly absent: MountPoint[]
+  /** Stores that were looked into. */
+  readonly seen: Set<string>
+}
+
+interface Surroundings {
+  readonly home: string
+  /** Where relative paths of the configuration begin. */
+  readonly worktree: string
+  /** The directory that the search began with: beyond it nothing is made. */
+  readonly directory: string
 }
 
 const maxEntries = 500
@@ -33,59 +44,82 @@ export function findGitMetadata(
   directory: string,
   { home, hidden }: { readonly home: string; readonly hidden: readonly string[] },
 ): GitMetadata {
-  const found: Findings = { writable: [], fixed: [], absent: [] }
-  inspect(directory, home, found)
+  const found: Findings = { writable: [], fixed: [], absent: [], seen: new Set() }
+  inspect(directory, { home, worktree: directory, directory }, found)
   const linked = followGitFile(directory).filter((store) => !hidden.some((place) => isWithin(store, place)))
   for (const store of linked) {
     found.writable.push(store)
-    fix(store, { home, worktree: directory }, found)
+    fix(store, { home, worktree: directory, directory: store }, found)
   }
-  for (const child of entries(directory)) if (child.isDirectory()) inspect(path.join(directory, child.name), home, found)
-  return found
+  for (const child of entries(directory))
+    if (child.isDirectory())
+      inspect(path.join(directory, child.name), { home, worktree: path.join(directory, child.name), directory }, found)
+  const { writable, fixed, absent } = found
+  return { writable, fixed, absent }
 }
 
-function inspect(worktree: string, home: string, found: Findings): void {
+function inspect(worktree: string, about: Surroundings, found: Findings): void {
   const git = path.join(worktree, '.git')
   const stats = statsOf(git)
-  if (stats?.isDirectory() === true) fix(git, { home, worktree }, found)
+  if (stats?.isDirectory() === true) fix(git, about, found)
   // Another content would lead git to another store.
   else if (stats?.isFile() === true) found.fixed.push(git)
 }
 
-function fix(store: string, about: { readonly home: string; readonly worktree: string }, found: Findings, depth = 0): void {
+function fix(store: string, about: Surroundings, found: Findings, depth = 0): void {
+  if (found.seen.has(store)) return
+  found.seen.add(store)
   if (depth > maxDepth) {
     found.fixed.push(store)
     return
   }
-  const linked = isFile(path.join(store, 'commondir'))
-  for (const [name, kind] of linked ? worktreeNames : storeNames) {
+  const common = commonStore(store)
+  for (const [name, content] of common === null ? storeNames : worktreeNames) {
     const place = path.join(store, name)
     const stats = statsOf(place)
     // What is a link can be replaced by another one, whatever is mounted where it leads.
     if (stats?.isSymbolicLink() === true) found.fixed.push(store)
     else if (stats !== undefined) found.fixed.push(place)
-    else if (isWritable(store)) found.absent.push({ path: place, kind })
+    else if (isWritable(store) && (name !== 'commondir' || mayHaveCommonStore(store))) found.absent.push({ path: place, content })
   }
   found.fixed.push(...namedByConfig(store, about))
+  if (common !== null && isWithin(common, about.directory)) fix(common, about, found, depth + 1)
   for (const child of entries(path.join(store, 'worktrees')))
     if (child.isDirectory()) fix(path.join(store, 'worktrees', child.name), about, found, depth + 1)
   fixModules(path.join(store, 'modules'), about, found, depth + 1)
 }
 
 const storeNames = [
-  ['hooks', 'directory'],
-  ['config', 'file'],
-  ['config.worktree', 'file'],
+  ['commondir', sameDirectory],
+  ['hooks', null],
+  ['config', ''],
+  ['config.worktree', ''],
 ] as const
 /** `commondir` says where hooks and configuration are. */
 const worktreeNames = [
-  ['commondir', 'file'],
-  ['gitdir', 'file'],
-  ['config.worktree', 'file'],
+  ['commondir', ''],
+  ['gitdir', ''],
+  ['config.worktree', ''],
 ] as const
 
+/** Where a linked worktree has its configuration and hooks; null for a store of its own, and where nothing is found. */
+function commonStore(store: string): string | null {
+  const common = realOf(store, readText(path.join(store, 'commondir')).trim() || undefined)
+  return common === store ? null : common
+}
+
+/**
+ * Git takes a store with a `commondir` for a linked worktree: `core.worktree` (which counts where no `.git` file leads there) and
+ * `core.bare` mean nothing to it then, and with reftables it would lock one file twice.
+ */
+function mayHaveCommonStore(store: string): boolean {
+  const settings = ['config', 'config.worktree'].map((name) => readText(path.join(store, name))).join('\n')
+  const led = path.basename(store) === '.git' && workTree(settings) !== undefined
+  return !led && !/(?:^|\])[ \t]*(?:refstorage[ \t]*=|bare[ \t]*(?:$|=[ \t]*"?(?:true|yes|on|1)))/im.test(settings)
+}
+
 /** The name of a submodule may have slashes. */
-function fixModules(directory: string, about: { readonly home: string; readonly worktree: string }, found: Findings, depth: number): void {
+function fixModules(directory: string, about: Surroundings, found: Findings, depth: number): void {
   for (const child of entries(directory)) {
     if (!child.isDirectory()) continue
     const module = path.join(directory, child.name)
@@ -95,7 +129,7 @@ function fixModules(directory: string, about: { readonly home: string; readonly 
 }
 
 /** Files that the configuration includes and directories of hooks that it names. Told too much rather than too little: it is a guard. */
-function namedByConfig(store: string, { home, worktree }: { readonly home: string; readonly worktree: string }): readonly string[] {
+function namedByConfig(store: string, { home, worktree }: Surroundings): readonly string[] {
   const named: string[] = []
   for (const file of ['config', 'config.worktree'])
     for (const [, key, value = ''] of readText(path.join(store, file)).matchAll(/\b(hookspath|path)\s*=\s*"?([^"\n#;]+)/gi)) {
@@ -112,15 +146,18 @@ function followGitFile(directory: string): readonly string[] {
   if (!isFile(git)) return []
   const store = realOf(directory, /^gitdir: (.+)/.exec(readText(git))?.[1])
   if (store === null || !isStorePart(store)) return []
-  const common = realOf(store, readText(path.join(store, 'commondir')).trim() || undefined)
-  if (common === null) return isStore(store) && realOf(store, workTree(store)) === directory ? [store] : []
+  const common = commonStore(store)
+  if (common === null) {
+    const named = workTree(readText(path.join(store, 'config')))
+    return isStore(store) && realOf(store, named) === directory ? [store] : []
+  }
   // The store of a worktree has its fixed place in the common one: a forged one elsewhere could name any repository as its own.
   const own = path.dirname(store) === path.join(common, 'worktrees') && isStore(common)
   return own && realOf(store, readText(path.join(store, 'gitdir')).trim() || undefined) === git ? [common, store] : []
 }
 
-function workTree(store: string): string | undefined {
-  return /^\s*worktree\s*=\s*"?([^"\n]+)/im.exec(readText(path.join(store, 'config')))?.[1]?.trim()
+function workTree(settings: string): string | undefined {
+  return /(?:^|\])[ \t]*worktree[ \t]*=[ \t]*"?([^"\n]+)/im.exec(settings)?.[1]?.trim()
 }
 
 function realOf(base: string, named: string | undefined): string | null {

@@ -126,16 +126,17 @@ describe.skipIf(process.platform !== 'linux').each(users)('behind the wall, as u
     mkdirSync(join(ground.outside, 'work'))
     const named = join(ground.root, 'alias', 'work')
     const real = realpathSync(named)
-    const place = ground.place({ writable: [real], readable: [named] })
+    const place = ground.place({ writable: [real], named: [named] })
     const { stdout } = await ground.inside('pwd -P; echo x > file', { cwd: named }, place)
     expect(stdout).toBe(`${real}\n`)
     expect(readdirSync(join(ground.outside, 'work'))).toEqual(['file'])
   })
 
-  test('a workspace that has become a link is not entered', () => {
+  test.each(['workspace', 'writable', 'readable'])('a %s place that has become a link is not shown', (kind) => {
     using ground = new Ground(user)
-    symlinkSync(ground.outside, join(ground.root, 'alias'))
-    const place = ground.place({ workspace: join(ground.root, 'alias') })
+    const alias = join(ground.root, 'alias')
+    symlinkSync(ground.outside, alias)
+    const place = ground.place(kind === 'workspace' ? { workspace: alias } : { [kind]: [alias] })
     expect(() => ground.enclose(ground.command('true'), place)).toThrow('leads elsewhere')
   })
 

@@ -2,6 +2,7 @@ import { accessSync, constants, readFileSync, realpathSync, statSync } from 'nod
 import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createBubblewrap } from './bubblewrap.ts'
+import { findProcessGroups } from './cgroup.ts'
 import { createSeatbelt } from './seatbelt.ts'
 import { tryWall, tryWrites } from './self-test.ts'
 import type { Wall, WallState } from './wall.ts'
@@ -39,7 +40,8 @@ export async function openWall(options: OpenWallOptions): Promise<WallState> {
       'The relay of the sandbox has not been built.',
       'Install a C compiler and run `npm run prepare` in the folder of codesdkd.',
     )
-  return await proven(createBubblewrap({ bwrap, relay, home }), (wall) => tryWall(wall, { scratch, relay }))
+  const groups = findProcessGroups({ most: 1024 })
+  return await proven(createBubblewrap({ bwrap, relay, home, groups }), (wall) => tryWall(wall, { scratch, relay }))
 }
 
 async function proven(wall: Wall, attempt: (wall: Wall) => Promise<string | null>): Promise<WallState> {

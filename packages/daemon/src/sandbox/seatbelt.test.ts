@@ -9,7 +9,15 @@ const command = {
   readable: [],
   writable: [],
 }
-const place = { workspace: '/p/work', writable: ['/p/data/homes/one'], readable: [], hidden: ['/p/data'], sockets: '/p/s', ports: [8080] }
+const place = {
+  workspace: '/p/work',
+  writable: ['/p/data/homes/one'],
+  readable: [],
+  named: [],
+  hidden: ['/p/data'],
+  sockets: '/p/s',
+  ports: [8080],
+}
 
 test('the profile lets nothing out but what it names', () => {
   const enclosed = createSeatbelt({ home: '/p/h' }).enclose(command, place)

@@ -22,16 +22,18 @@ export function createSeatbelt({ home }: SeatbeltOptions): Wall {
       env: command.env,
       depth: 0,
     }),
+    // A profile names what is not there as well.
+    release: () => {},
   }
 }
 
 /** A later rule wins over an earlier one, so that what is shown in a hidden place comes after it. */
 export function toProfile(command: Command, place: Place, home: string): string {
   const writable = [place.workspace, ...place.writable, ...command.writable].map(real)
-  const readable = [...place.readable, ...command.readable, command.program].map(real)
+  const readable = [...place.readable, ...place.named, ...command.readable, command.program].map(real)
   const hidden = [...credentialPlaces(home), ...place.hidden].map(real)
   const gitMetadata = [place.workspace, ...place.writable].flatMap((root) =>
-    ['hooks', 'config'].map((name) => `${real(root)}/.git/${name}`),
+    ['hooks', 'config', 'config.worktree', 'commondir'].map((name) => `${real(root)}/.git/${name}`),
   )
   const loopback = (place.ports ?? []).map((port) => `(allow network-outbound (remote ip "localhost:${port}"))`)
   return [

@@ -28,7 +28,7 @@ export async function tryWall(
     await once(server.listen(path.join(sockets, 'gateway.sock')), 'listening')
     const check = { program: relay, args: ['--check', '8080', path.join(outside, 'written')], cwd: workspace, env: {} }
     // The directory outside can be read and so exists inside: a write is refused by the wall, not for want of a place.
-    const place = { workspace, writable: [], readable: [outside], hidden: [], sockets }
+    const place = { workspace, writable: [], readable: [outside], named: [], hidden: [], sockets }
     const command = wall.enclose({ ...check, readable: [], writable: [] }, place)
     const run = promisify(execFile)(command.program, [...command.args], {
       cwd: command.cwd,
@@ -41,6 +41,7 @@ export async function tryWall(
   } catch (error) {
     return lastWords(error)
   } finally {
+    wall.release({ sockets })
     server.close()
     await rm(directory, { recursive: true, force: true })
   }
@@ -52,7 +53,7 @@ export async function tryWrites(wall: Wall, scratch: string): Promise<string | n
   const workspace = path.join(directory, 'workspace')
   try {
     await mkdir(workspace)
-    const place = { workspace, writable: [], readable: [], hidden: [], sockets: directory }
+    const place = { workspace, writable: [], readable: [], named: [], hidden: [], sockets: directory }
     const touch = async (file: string) => {
       const command = { program: '/usr/bin/touch', args: [file], cwd: workspace, env: {}, readable: [], writable: [] }
       const { program, args, ...rest } = wall.enclose(command, place)

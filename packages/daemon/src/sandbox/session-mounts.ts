@@ -4,6 +4,7 @@ import * as path from 'node:path'
 import type { Command } from '../core/enclosure.ts'
 import { findGitMetadata } from './git-metadata.ts'
 import { readHostSockets } from './host-sockets.ts'
+import type { MountPoints } from './mount-points.ts'
 import { toMounts } from './mounts.ts'
 import type { Mount } from './mounts.ts'
 import { credentialPlaces, startupPlaces } from './private-places.ts'
@@ -21,28 +22,31 @@ export interface SessionMountsOptions {
   readonly home: string
   /** The relay on the host. */
   readonly relay: string
+  readonly mountPoints: MountPoints
 }
 
-/** What one command of a session is to find inside. Writes the session's own files into a folder of `place.sockets`. */
-export function prepareMounts(command: Command, place: Place, { home, relay }: SessionMountsOptions): readonly Mount[] {
-  const own = writeOwnFiles(path.join(place.sockets, 'wall'), command)
+/**
+ * What one command of a session is to find inside. Writes the session's own files into a folder of `place.sockets`, and holds the mount
+ * points that it needs in the workspace.
+ */
+export function prepareMounts(command: Command, place: Place, { home, relay, mountPoints }: SessionMountsOptions): readonly Mount[] {
+  const own = writeOwnFiles(ownDirectory(place), command)
   const hidden = follow([...place.hidden])
   const credentials = follow(credentialPlaces(home))
-  const writable = follow([place.workspace, ...place.writable])
-  // It was a real path when it was allowed: a link that stands there now is somebody's doing.
-  const swapped = writable.find(({ links }) => links.length > 0)
-  if (swapped !== undefined) throw new Error(`a place that the agent may write leads elsewhere now: ${swapped.links[0]?.path ?? ''}`)
+  const writable = followReal([place.workspace, ...place.writable])
   const files = follow(command.writable)
-  const readable = follow([...place.readable, ...command.readable, command.program])
+  const readable = [...followReal(place.readable), ...follow([...place.named, ...command.readable, command.program])]
   const secret = [...hidden, ...credentials].map(({ real }) => real)
   const git = writable.filter(({ stats }) => stats.isDirectory()).map(({ real }) => findGitMetadata(real, { home, hidden: secret }))
+  const points = git.flatMap(({ absent }) => absent)
+  const fixed = git.flatMap((found) => found.fixed)
+  mountPoints.hold(ownDirectory(place), { points, present: fixed })
   const system = readSystemMounts(own.blank)
   return toMounts([
     [...writable, ...files, ...readable, ...follow([command.cwd])].flatMap(({ links }) => links),
     system.scratch,
     follow(startupPlaces(home)).map(({ real }) => toGuard(real)),
-    git.flatMap(({ fixed }) => fixed).map((real) => toGuard(real)),
-    git.flatMap(({ absent }) => absent).map(({ path: at, kind }) => toGuard(at, kind === 'file' ? own.blank : own.empty)),
+    [...fixed, ...points.map((point) => point.path)].map(toGuard),
     [...credentials, ...follow(readHostSockets()).filter(({ stats }) => stats.isSocket())].map((found) => toMask(found, own.blank)),
     readable.map(({ real }) => toPlace('read', real)),
     git.flatMap((found) => found.writable).map((real) => toPlace('write', real)),
@@ -57,6 +61,19 @@ export function prepareMounts(command: Command, place: Place, { home, relay }: S
   ])
 }
 
+/** Where a wall keeps what is this session's own. */
+export function ownDirectory({ sockets }: Pick<Place, 'sockets'>): string {
+  return path.join(sockets, 'wall')
+}
+
+/** They were real paths when they were allowed: a link that stands there now is somebody's doing. */
+function followReal(paths: readonly string[]): readonly RealPath[] {
+  const found = follow(paths)
+  const swapped = found.find(({ links }) => links.length > 0)
+  if (swapped !== undefined) throw new Error(`a place of the session leads elsewhere now: ${swapped.links[0]?.path ?? ''}`)
+  return found
+}
+
 /** What exists of these, without what the kernel shows of itself: that is never a place of the host's. */
 function follow(paths: readonly string[]): readonly RealPath[] {
   return paths.flatMap((named) => {
@@ -69,8 +86,8 @@ function toPlace(kind: 'write' | 'read', real: string): Mount {
   return { kind, path: real, source: real, purpose: 'place' }
 }
 
-function toGuard(real: string, source = real): Mount {
-  return { kind: 'read', path: real, source, purpose: 'guard' }
+function toGuard(real: string): Mount {
+  return { kind: 'read', path: real, source: real, purpose: 'guard' }
 }
 
 function toMask({ real, stats }: RealPath, blank: string): Mount {
@@ -81,14 +98,12 @@ function toMask({ real, stats }: RealPath, blank: string): Mount {
 
 interface OwnFiles {
   readonly blank: string
-  readonly empty: string
   readonly etc: readonly Mount[]
 }
 
 /** The system's lists of users name everybody; of these an agent needs its own line. */
 function writeOwnFiles(directory: string, command: Command): OwnFiles {
-  const empty = path.join(directory, 'empty')
-  mkdirSync(empty, { recursive: true, mode: 0o700 })
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
   const { uid, gid, username } = userInfo()
   const name = /^[a-z_][\w.-]*$/i.test(username) ? username : 'agent'
   const home = /[:\n]/.test(command.env['HOME'] ?? ':') ? '/' : (command.env['HOME'] ?? '/')
@@ -105,5 +120,5 @@ function writeOwnFiles(directory: string, command: Command): OwnFiles {
     source: path.join(directory, file),
     purpose: 'place',
   }))
-  return { blank: path.join(directory, 'blank'), empty, etc }
+  return { blank: path.join(directory, 'blank'), etc }
 }

@@ -11,7 +11,10 @@ export interface Place {
   readonly workspace: string
   /** Directories beside the workspace: those that the session asked for, and the session's own home. Real paths. */
   readonly writable: readonly string[]
+  /** Files and directories that the session may read besides. Real paths. */
   readonly readable: readonly string[]
+  /** The same by the names that programs have for them, which may lead over links: no agent can change these. */
+  readonly named: readonly string[]
   /** What is never shown, wherever it lies, but for the session's own places inside it: the data directory, configuration, tokens, sockets. */
   readonly hidden: readonly string[]
   /** A directory (0700) of this session alone with `gateway.sock` and `egress.sock`; the wall adds a folder of its own. Removed by its maker. */
@@ -28,6 +31,8 @@ export interface Wall {
    * shows as exit code 128 + n. Nothing of it outlives the process that is spawned. Throws for a place that cannot be prepared.
    */
   enclose(command: Command, place: Place): EnclosedCommand
+  /** Takes away what was made on the host for this place, as far as no other one needs it. Call it when nothing inside runs any more. Never throws. */
+  release(place: Pick<Place, 'sockets'>): void
 }
 
 /** The wall of this machine; or why there is none, and what to do about it, in plain sentences. */

@@ -20,6 +20,7 @@ export function sampleEnv(more: Partial<RuntimeEnv> = {}): RuntimeEnv {
     executable: null,
     shared: false,
     credentials: {},
+    boundKeys: [],
     offlineUrl: null,
     ...more,
     home,

@@ -150,6 +150,7 @@ export function silentRuntime(): Runtime {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the others are asked for over HTTP alone
     capabilities: capabilities as unknown as Runtime['capabilities'],
     credentialVariables: [],
+    toKeyEndpoints: () => [],
     homeVariables: [],
     secretVariables: () => [],
     health: refuse,

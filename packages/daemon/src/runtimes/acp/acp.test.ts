@@ -520,6 +520,26 @@ test('without a base URL the agent holds its key, under the name of the entry an
   expect(routes).toEqual([])
 })
 
+test('a key that was stored with an endpoint goes there through the gateway, also where the entry has none', async () => {
+  await using stage = await openStandIn({ entry: keyed })
+  const { enclosure, routes } = toNoted(stage)
+  const upstream = 'http://gateway.example/v1'
+  const boundKeys = [{ variable: 'OTHER_KEY', secret: 'two', endpoints: [upstream] }]
+  await using session = await stage.open({}, { credentials, boundKeys, offlineUrl: null, enclosure })
+  expect(session.alive).toBe(true)
+  expect(routes).toMatchObject([{ upstream, credential: { secret: 'two' } }])
+})
+
+test('an agent that holds a key which the session does not bring is not told by the session whom to show it to', async () => {
+  await using stage = await openStandIn({ entry: keyed })
+  const variables = { ...stage.env.variables, MODEL_URL: 'http://evil.example' }
+  const open = (secret: string) =>
+    stage.open({}, { credentials, variables, boundKeys: [{ variable: 'OTHER_KEY', secret, endpoints: [] }], offlineUrl: null })
+  await expect(open('two')).rejects.toMatchObject({ failure: { code: 'auth_required', message: expect.stringContaining('MODEL_URL') } })
+  await using session = await open('of another variable')
+  expect(session.alive).toBe(true)
+})
+
 test('a key that is named and not there is told', async () => {
   await using stage = await openStandIn({ entry: keyed })
   const opened = stage.open({ runtimeConfig: { env_key: 'NONE' } }, { credentials, offlineUrl: null })

@@ -24,6 +24,7 @@ export function createAcpRuntime<Config extends AcpConfig>(profile: AcpProfile<C
     name,
     capabilities: profile.capabilities,
     credentialVariables: profile.credentialVariables,
+    toKeyEndpoints: (variable) => profile.toKeyEndpoints(variable),
     secretVariables: toSecretVariables,
     homeVariables: profile.homeVariables,
     parseConfig: (config) => toRecord(profile.parseConfig(config)),

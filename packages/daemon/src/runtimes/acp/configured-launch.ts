@@ -46,9 +46,9 @@ async function openAccess(entry: AgentEntry, env: AgentEnv, config: ConfiguredCo
   const { base_url_variable: urlVariable, dialect } = entry
   const keyVariable = toKeyVariable(entry)
   const found = findKey(entry, env, config)
-  const upstream = await findUpstream(entry, env, { config, keyed: found !== null })
+  const upstream = await findUpstream(entry, env, { config, found })
   if (upstream === null || urlVariable === undefined || keyVariable === null)
-    return { variables: toHeld(entry, found), login: found === null }
+    return { variables: toHeld(entry, env, found), login: found === null }
   const secret = upstream.offline ? undefined : found?.key
   const credential = secret === undefined ? null : ({ kind: 'key', secret } as const)
   const passage = env.enclosure.open({ name: 'model', dialect, upstream: upstream.url, credential })
@@ -73,9 +73,16 @@ function findKey(
   throw new RuntimeFailure({ code: 'auth_required', message, retryable: false })
 }
 
-/** Without a way through the gateway the agent holds its key itself. */
-function toHeld({ key_variable }: AgentEntry, found: FoundKey | null): Readonly<Record<string, string>> {
-  return found === null ? {} : { [key_variable ?? found.variable]: found.key }
+/** Without a way through the gateway the agent holds its key itself. Throws `RuntimeFailure` where the session says whom it is to show it to. */
+function toHeld(entry: AgentEntry, { variables, boundKeys }: AgentEnv, found: FoundKey | null): Readonly<Record<string, string>> {
+  if (found === null) return {}
+  const { name, base_url_variable: urlVariable, key_variable: keyVariable = found.variable } = entry
+  const bound = boundKeys.some(({ secret }) => secret === found.key)
+  if (bound && urlVariable !== undefined && entry.env[urlVariable] === undefined && variables[urlVariable] !== undefined) {
+    const message = `The key in ${found.variable} is bound to no endpoint, and the session gives ${name} one in ${urlVariable}. Give a key in the session's env, or store one with codesdkd keys set --endpoint.`
+    throw new RuntimeFailure({ code: 'auth_required', message, retryable: false })
+  }
+  return { [keyVariable]: found.key }
 }
 
 interface Upstream {
@@ -87,13 +94,15 @@ interface Upstream {
 async function findUpstream(
   entry: AgentEntry,
   env: AgentEnv,
-  { config, keyed }: { readonly config: ConfiguredConfig; readonly keyed: boolean },
+  { config, found }: { readonly config: ConfiguredConfig; readonly found: FoundKey | null },
 ): Promise<Upstream | null> {
   if (entry.base_url_variable === undefined) return null
   if (config.base_url !== undefined) return { url: config.base_url, offline: false }
   if (env.offlineUrl !== null) return { url: toOfflineUrl(env.offlineUrl, entry), offline: true }
-  if (entry.base_url === undefined) return null
-  return keyed || !(await hasLogin(entry, env)) ? { url: entry.base_url, offline: false } : null
+  const bound = env.boundKeys.find(({ secret }) => secret === found?.key)
+  const own = entry.base_url ?? bound?.endpoints[0]
+  if (own === undefined) return null
+  return found !== null || !(await hasLogin(entry, env)) ? { url: own, offline: false } : null
 }
 
 // Agents of the other dialects put the version into the path themselves.

@@ -40,6 +40,7 @@ function toProfile(entry: AgentEntry): AcpProfile<ConfiguredConfig> {
     displayName: name,
     capabilities: toCapabilities(entry),
     credentialVariables,
+    toKeyEndpoints: () => (entry.base_url === undefined ? [] : [entry.base_url]),
     homeVariables: [],
     parseConfig: (config) => parseConfig(entry, config),
     // How an agent that nobody knows takes `--version` is not known either.

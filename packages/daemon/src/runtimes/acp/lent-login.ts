@@ -3,9 +3,10 @@ import { watch } from 'node:fs'
 import { lstat, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
 import { makeDirectory, openInside } from '../own-files.ts'
+import { isRefreshed } from './refreshed-login.ts'
 
-/** More than any login; what an agent leaves instead may be of any size. */
-const maxBytes = 1024 * 1024
+/** A login is a few KB; what an agent leaves instead may be of any size. */
+const maxBytes = 256 * 1024
 
 /** The logins of a namespace in the home of one session. */
 export interface LentLogins extends AsyncDisposable {
@@ -98,29 +99,12 @@ async function bringHome({ file, home }: Login, link: string): Promise<void> {
     // Another session may have refreshed it later.
     if (refreshed.size > maxBytes || refreshed.mtimeMs <= known.mtimeMs) return
     const content = await handle.readFile('utf8')
-    if (!isLike(content, await readFile(file, 'utf8'))) return
+    if (!isRefreshed(content, await readFile(file, 'utf8'))) return
     await writeFile(draft, content, { mode: 0o600, flag: 'wx' })
     await rename(draft, file)
   } catch {
     // There is no login to bring home, or no home for it.
   } finally {
     await rm(draft, { force: true }).catch(() => {})
-  }
-}
-
-/** Whether a text can be another state of the same file: half a file, or none, must not take the place of a login. */
-function isLike(text: string, known: string): boolean {
-  const fields = toFields(known)
-  if (fields === null) return text.trim() !== ''
-  const told = toFields(text)
-  return told !== null && fields.some((field) => told.includes(field))
-}
-
-function toFields(text: string): readonly string[] | null {
-  try {
-    const json: unknown = JSON.parse(text)
-    return typeof json === 'object' && json !== null ? Object.keys(json) : null
-  } catch {
-    return null
   }
 }

@@ -21,6 +21,8 @@ export interface AcpProfile<Config extends AcpConfig = AcpConfig> {
   readonly displayName: string
   readonly capabilities: Capabilities
   readonly credentialVariables: readonly string[]
+  /** Base URLs of the provider that a key in this variable is for; none where nobody knows. */
+  toKeyEndpoints(variable: string): readonly string[]
   readonly homeVariables: readonly string[]
   /** Checks a `runtimeConfig`. Throws `Problem('invalid_request')`. */
   parseConfig(config: Readonly<Record<string, unknown>>): Config

@@ -9,7 +9,7 @@ import { toLoginHint } from '../login-hint.ts'
 export const credentialVariables = ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'] as const
 type Role = (typeof credentialVariables)[number]
 
-const anthropic = 'https://api.anthropic.com'
+export const anthropic = 'https://api.anthropic.com'
 /** Where Claude Code talks to with a login. It is refreshed outside, so nothing else has to be reached for it. */
 const loginHosts = ['api.anthropic.com']
 

@@ -4,7 +4,7 @@ import type { AuthStatus, TaskError } from '@codesdkd/protocol'
 import * as z from 'zod'
 import { RuntimeFailure } from '../../core/ports.ts'
 import type { AgentEnv, Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../core/ports.ts'
-import { credentialVariables, findCredential, openAccess, toHint } from './access.ts'
+import { anthropic, credentialVariables, findCredential, openAccess, toHint } from './access.ts'
 import type { Access } from './access.ts'
 import { claudeCapabilities } from './capabilities.ts'
 import { ChannelClosed, ControlError, createChannel } from './channel.ts'
@@ -35,6 +35,7 @@ export function createClaudeRuntime(options: RuntimeOptions): Runtime {
     name,
     capabilities: claudeCapabilities,
     credentialVariables,
+    toKeyEndpoints: () => [anthropic],
     secretVariables: toSecretVariables,
     homeVariables: ['CLAUDE_CONFIG_DIR'],
     parseConfig: parseClaudeConfig,

@@ -9,7 +9,7 @@ export const credentialVariables = ['OPENAI_API_KEY', 'CODEX_API_KEY'] as const
 /** The variable from which our provider takes what stands for the key. Commands of the agent get none that begins like this. */
 const keyVariable = 'CODEX_GATEWAY_KEY'
 
-const openAi = 'https://api.openai.com/v1'
+export const openAi = 'https://api.openai.com/v1'
 /** Where Codex talks to with a login of its own. */
 const loginHosts = ['chatgpt.com', 'auth.openai.com', 'api.openai.com']
 

@@ -2,7 +2,7 @@ import type { AuthStatus, TaskError } from '@codesdkd/protocol'
 import * as z from 'zod'
 import { RuntimeFailure } from '../../core/ports.ts'
 import type { AgentEnv, Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../core/ports.ts'
-import { credentialVariables, openAccess, toHint, toKey } from './access.ts'
+import { credentialVariables, openAccess, openAi, toHint, toKey } from './access.ts'
 import { codexCapabilities } from './capabilities.ts'
 import { parseCodexConfig, toArguments, toPermissions } from './config.ts'
 import type { Permissions } from './config.ts'
@@ -30,6 +30,7 @@ export function createCodexRuntime(options: RuntimeOptions): Runtime {
     name,
     capabilities: codexCapabilities,
     credentialVariables,
+    toKeyEndpoints: () => [openAi],
     secretVariables: toSecretVariables,
     homeVariables: ['CODEX_HOME'],
     parseConfig: parseCodexConfig,

@@ -5,7 +5,7 @@ import type { AgentEnv, RuntimeEnv } from '../../core/ports.ts'
 import { toKey } from './config.ts'
 import type { GeminiConfig } from './config.ts'
 
-const google = 'https://generativelanguage.googleapis.com'
+export const google = 'https://generativelanguage.googleapis.com'
 /** Where the agent talks to with a Google login: its model, the refreshing of its tokens, and who it is. */
 const loginHosts = ['cloudcode-pa.googleapis.com', 'oauth2.googleapis.com', 'www.googleapis.com']
 

@@ -3,7 +3,7 @@ import * as path from 'node:path'
 import type { Usage } from '@codesdkd/protocol'
 import * as z from 'zod'
 import type { Runtime, RuntimeEnv } from '../../core/ports.ts'
-import { findLogin, openAccess } from './access.ts'
+import { findLogin, google, openAccess } from './access.ts'
 import { mergeGeminiTool, toGeminiCall, toGeminiResult } from './calls.ts'
 import { geminiCapabilities } from './capabilities.ts'
 import { credentialVariables, parseGeminiConfig, toAttempts, toIdleTimeout, toKey } from './config.ts'
@@ -40,6 +40,7 @@ export const geminiProfile: AcpProfile<GeminiConfig> = {
   displayName: 'Gemini CLI',
   capabilities: geminiCapabilities,
   credentialVariables,
+  toKeyEndpoints: () => [google],
   homeVariables: ['GEMINI_CLI_HOME'],
   parseConfig: parseGeminiConfig,
   versionPattern: /^(\d+\.\d+\.\d+\S*)\s*$/,

@@ -8,7 +8,7 @@ import { parseOpenCodeConfig, prepareLaunch } from './config.ts'
 import type { OpenCodeConfig } from './config.ts'
 import { toOpenCodeError } from './errors.ts'
 import { readLogin } from './login.ts'
-import { credentialVariables } from './providers.ts'
+import { credentialVariables, providers } from './providers.ts'
 
 /** What makes OpenCode differ from what the protocol says. */
 export const openCodeProfile: AcpProfile<OpenCodeConfig> = {
@@ -16,6 +16,7 @@ export const openCodeProfile: AcpProfile<OpenCodeConfig> = {
   displayName: 'OpenCode',
   capabilities: openCodeCapabilities,
   credentialVariables,
+  toKeyEndpoints: (variable) => [...providers.values()].flatMap((provider) => (provider.variable === variable ? [provider.upstream] : [])),
   homeVariables: [],
   parseConfig: parseOpenCodeConfig,
   versionPattern: /^(\d+\.\d+\.\d+\S*)\s*$/,

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { Command, EnclosedCommand } from '../../core/enclosure.ts'
 import { createBubblewrap } from '../bubblewrap.ts'
-import type { Place } from '../wall.ts'
+import type { Place, Wall } from '../wall.ts'
 
 export const relay = fileURLToPath(new URL(`../../../native/relay-linux-${process.arch}`, import.meta.url))
 const path = '/usr/local/bin:/usr/bin:/bin'
@@ -50,7 +50,7 @@ export class Ground implements Disposable {
 
   place(change: Partial<Place> = {}): Place {
     const { workspace, home, data, sockets } = this
-    return { workspace, writable: [home], readable: [], hidden: [data], sockets, ...change }
+    return { workspace, writable: [home], readable: [], named: [], hidden: [data], sockets, ...change }
   }
 
   command(script: string, change: Partial<Command> = {}): Command {
@@ -61,6 +61,11 @@ export class Ground implements Disposable {
 
   enclose(command: Command, place = this.place(), home = '/nonexistent'): EnclosedCommand {
     return createBubblewrap({ bwrap: '/usr/bin/bwrap', relay, home }).enclose(command, place)
+  }
+
+  /** The wall itself, for what outlives one command. */
+  wall(): Wall {
+    return createBubblewrap({ bwrap: '/usr/bin/bwrap', relay, home: '/nonexistent' })
   }
 
   start(command: Pick<EnclosedCommand, 'program' | 'args' | 'cwd' | 'env'>, stdio: StdioOptions = 'pipe'): ChildProcessWithoutNullStreams {

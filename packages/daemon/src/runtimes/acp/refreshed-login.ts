@@ -1,0 +1,73 @@
+import { isDeepStrictEqual } from 'node:util'
+
+/** The last word in the name of a member that a refresh gives a new value: `access_token`, `idToken`, `expires`, `last_refresh`. */
+const changing = /^(?:token|access|refresh|jwt|expir\w*|exp|iat|timestamp)$/i
+/** The first word and the last one of a time: `expiresAt`, `expiry_date`, `last_refreshed_at`. */
+const timed = [/^(?:expir\w*|issued|last|updated|refreshed)$/i, /^(?:at|in|on|date|time|ms|seconds|updated)$/i] as const
+/** How much longer a file may get by a refresh. */
+const growth = 4
+
+/**
+ * Whether the text of a login file can be the same login, refreshed: a JSON object with the same members of the same kinds, in which
+ * nothing has changed but tokens and times, and whose tokens, as far as they tell, are of the same person. A login that is no JSON
+ * object cannot be told from another one: it never is.
+ */
+export function isRefreshed(text: string, known: string): boolean {
+  const [before, after] = [toObject(known), toObject(text)]
+  if (before === null || after === null || text.length > known.length * growth + 1024) return false
+  return isSameLogin(before, after)
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+function isSameLogin(before: Members, after: Members): boolean {
+  const added = Object.keys(after).filter((name) => !Object.hasOwn(before, name))
+  return (
+    added.every((name) => isChanging(name) && ['string', 'number'].includes(typeof after[name])) &&
+    Object.entries(before).every(([name, value]) => Object.hasOwn(after, name) && isSameMember(name, value, after[name]))
+  )
+}
+
+function isSameMember(name: string, before: unknown, after: unknown): boolean {
+  if (isObject(before)) return isObject(after) && isSameLogin(before, after)
+  if (isDeepStrictEqual(before, after)) return true
+  if (!isChanging(name) || typeof before !== typeof after) return false
+  if (typeof before === 'number') return true
+  return typeof before === 'string' && typeof after === 'string' && after !== '' && isSamePerson(before, after)
+}
+
+// Of what belongs to an account, or to the endpoint of its model (`token_owner`, `account_id`, `resource_url`), the last word is another.
+function isChanging(name: string): boolean {
+  const words = name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').split(/[_\-.]/)
+  const [first, last] = [words[0] ?? '', words.at(-1) ?? '']
+  return changing.test(last) || (timed[0].test(first) && timed[1].test(last))
+}
+
+/** Claims of a token that say whose it is. */
+const claims = ['iss', 'sub', 'email', 'account_id', 'chatgpt_account_id', 'user_id', 'client_id', 'azp', 'aud']
+
+/** Tokens that tell nothing are taken for what they are; one that tells must go on telling the same. */
+function isSamePerson(before: string, after: string): boolean {
+  const [old, fresh] = [toClaims(before), toClaims(after)]
+  if (old === null) return fresh === null
+  return fresh !== null && claims.every((claim) => isDeepStrictEqual(old[claim], fresh[claim]))
+}
+
+/** What a JSON web token says; its signature is for its provider to check. */
+function toClaims(token: string): Members | null {
+  const parts = token.split('.')
+  return parts.length === 3 ? toObject(Buffer.from(parts[1] ?? '', 'base64url').toString('utf8')) : null
+}
+
+function toObject(text: string): Members | null {
+  try {
+    const json: unknown = JSON.parse(text)
+    return isObject(json) ? json : null
+  } catch {
+    return null
+  }
+}
+
+function isObject(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
