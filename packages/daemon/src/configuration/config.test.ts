@@ -316,7 +316,10 @@ describe('codesdkd keys', () => {
 
   test('knows what it is to do', () => {
     expect(request('list', '--json')).toEqual({ action: 'list', json: true })
-    expect(request('set', 'claude')).toEqual({ action: 'set', name: 'claude-agent-sdk', namespace: 'default', variable: null })
+    const claude = { action: 'set', name: 'claude-agent-sdk', namespace: 'default', variable: null }
+    expect(request('set', 'claude')).toEqual({ ...claude, endpoint: null })
+    const endpoint = 'https://models.example.com/v1'
+    expect(request('set', 'claude', '--endpoint', endpoint)).toEqual({ ...claude, endpoint })
     expect(request('remove', 'mine', '--namespace', 'team', '--variable', 'MY_KEY')).toEqual({
       action: 'remove',
       name: 'mine',
@@ -331,6 +334,8 @@ describe('codesdkd keys', () => {
     [['keys', 'set'], /^which runtime\? try: codesdkd keys set <runtime>$/],
     [['keys', 'set', 'codex', token], /^unexpected argument; a key is never an argument/],
     [['keys', 'list', 'codex'], /^unexpected argument/],
+    [['keys', 'set', 'codex', '--endpoint', 'models.example.com'], /endpoint/],
+    [['keys', 'remove', 'codex', '--endpoint', 'https://models.example.com'], /endpoint/],
     [['keys', 'set', 'codex', '--json'], /^Unknown option '--json'/],
     [['keys', 'list', '--namespace', 'team'], /^Unknown option '--namespace'/],
     [['keys', 'set', 'codex', '--namespace', '../x'], /^flag namespace: must be 1 to 64/],
