@@ -83,7 +83,7 @@ function toTarget(input: unknown): Target | null {
   return typeof host === 'string' && typeof port === 'number' ? { host, port } : null
 }
 
-/** Also what people are shown: an IPv6 address comes in its brackets. */
+/** Also what people are shown. Of names alone: addresses are never asked about. */
 function toKey({ host, port }: Target): string {
   return `${host}:${port}`
 }

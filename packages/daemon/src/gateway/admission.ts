@@ -22,7 +22,7 @@ export interface Admitted<R> extends Asked {
   readonly opened: R
   /** What is asked for, below the base URL of the route. */
   readonly path: string
-  /** Without a key, and with its `?`; empty where there is none. */
+  /** Without what it must not say, and with its `?`; empty where there is none. */
   readonly query: string
 }
 
@@ -65,9 +65,15 @@ function isSame(presented: string, placeholder: string): boolean {
   return a !== undefined && b !== undefined && timingSafeEqual(a, b)
 }
 
-/** The query as it came, but for keys. */
+/**
+ * What a query can say in place of a header: who asks, and that another method, other headers or another body are meant. Google's APIs
+ * take all of that in parameters that begin with a dollar sign.
+ */
+const unsaid = /^(?:\$.*|key|access_token|oauth_token|_method|x-http-method-override)$/is
+
+/** The query as it came, but for that. */
 function toQuery(search: string): string {
-  const kept = search.split('&').filter((pair) => pair !== '' && ![...new URLSearchParams(pair).keys()].includes('key'))
+  const kept = search.split('&').filter((pair) => pair !== '' && ![...new URLSearchParams(pair).keys()].some((name) => unsaid.test(name)))
   return kept.length === 0 ? '' : `?${kept.join('&')}`
 }
 

@@ -1,4 +1,4 @@
-import type { Usage } from '@codesdkd/protocol'
+import { usage as usageSchema, type Usage } from '@codesdkd/protocol'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createAnswerReader } from './answer-reader.ts'
@@ -123,6 +123,7 @@ function cut(bytes: Buffer, sizes: readonly number[]): readonly Buffer[] {
   return [0, ...ends].map((from, index) => bytes.subarray(from, ends[index] ?? bytes.length))
 }
 
+const most = Number.MAX_SAFE_INTEGER
 const sizes = fc.array(fc.nat({ max: 90 }), { maxLength: 40 })
 
 describe.each(samples)('$wording', ({ wording, streamed, whole: body, usage }) => {
@@ -160,6 +161,20 @@ describe.each(samples)('$wording', ({ wording, streamed, whole: body, usage }) =
       '[[]]',
     ])
       expect(read(wording, stream, [Buffer.from(`data: ${odd}\n\n`)]).usage).toBe(null)
+  })
+
+  test('of an endless array the end is read, so that no endpoint keeps the daemon busy', () => {
+    const told = (after: number) => [Buffer.from(JSON.stringify([body, Array.from({ length: after }, () => 1)].flat(2)))]
+    expect(read(wording, whole, told(999))).toEqual({ model: 'm', usage })
+    expect(read(wording, whole, told(1_000_000))).toEqual({ model: null, usage: null })
+  })
+
+  test('counts that no model can reach are not believed', () => {
+    const sums = { cache_read_input_tokens: most, toolUsePromptTokenCount: most, thoughtsTokenCount: most }
+    const counts = { input_tokens: most, prompt_tokens: most, promptTokenCount: most, output_tokens: 1, candidatesTokenCount: 1, ...sums }
+    const found = read(wording, whole, [Buffer.from(JSON.stringify({ usage: counts, usageMetadata: counts }))])
+    expect(usageSchema.nullable().safeParse(found.usage).error).toBe(undefined)
+    expect(JSON.stringify(found)).not.toContain(String(most))
   })
 
   test('what is too large is not kept, and not known', () => {

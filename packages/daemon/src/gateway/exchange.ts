@@ -19,6 +19,7 @@ import { toReason } from './reason.ts'
 import { CONNECT_TIME } from './uplink.ts'
 
 const broken = 'The connection to the endpoint broke before the end of its answer.'
+const unfit = 'The endpoint answered with what is no answer of HTTP.'
 
 /** One request of an agent on its way out. */
 export interface Exchange {
@@ -50,6 +51,11 @@ export function exchange(going: Exchange, request: IncomingMessage, response: Se
     const { status, message } = toReason(error, opened.upstream)
     if (connection.stands()) fail({ kind: 'interrupted', message: broken })
     else fail({ kind: 'unreachable', message }, new Refusal(status, message, { cause: error }))
+  })
+  // Nothing that could be switched to was asked for. Without a listener Node says nothing more, and the agent would wait for ever.
+  outgoing.once('upgrade', (_incoming, socket: Socket) => {
+    socket.destroy()
+    fail({ kind: 'interrupted', message: unfit }, new Refusal(502, unfit))
   })
   outgoing.on('response', (incoming) => {
     answered = incoming
@@ -111,7 +117,7 @@ function answer({ opened, watch }: Exchange, incoming: IncomingMessage, response
     name,
     toMasked(value, hidden.inErrors),
   ])
-  response.writeHead(status, maskText(incoming.statusMessage ?? '', hidden.inErrors), Object.fromEntries(headers))
+  response.writeHead(status, toPhrase(incoming, hidden.inErrors), Object.fromEntries(headers))
   response.flushHeaders()
   const mask = createMask(status < 300 ? hidden.everywhere : hidden.inErrors)
   const passing = new Transform({
@@ -128,6 +134,11 @@ function answer({ opened, watch }: Exchange, incoming: IncomingMessage, response
   })
 }
 
+/** Node reads control characters there, and throws if they are to be written. */
+function toPhrase({ statusMessage = '' }: IncomingMessage, hidden: readonly string[]): string {
+  return maskText(statusMessage, hidden).replaceAll(/[^\x20-\x7e\x80-\xff]/g, ' ')
+}
+
 function toMasked(value: unknown, hidden: readonly string[]): unknown {
   if (typeof value === 'string') return maskText(value, hidden)
   return Array.isArray(value) ? value.map((one) => toMasked(one, hidden)) : value
@@ -135,6 +146,8 @@ function toMasked(value: unknown, hidden: readonly string[]): unknown {
 
 /** Answers that are not passed on; null for all others. */
 function toUnfit(status: number, { headers }: IncomingMessage): Refusal | null {
+  // Node reads such a status, and throws if it is to be written.
+  if (status < 200) return new Refusal(502, unfit)
   // The next request would carry the credential to a place nobody has named.
   if (status >= 300 && status < 400)
     return new Refusal(502, `The endpoint answered ${status}, which leads elsewhere: redirects are not followed.`)

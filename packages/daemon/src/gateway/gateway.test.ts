@@ -222,6 +222,26 @@ describe('headers', () => {
     expect(answered).not.toHaveProperty('set-cookie')
   })
 
+  test('neither does what a query can say in place of a header or of the method', async () => {
+    const passage = open('generate_content')
+    const names = [
+      'key',
+      'access_token',
+      'oauth_token',
+      '$httpHeaders',
+      '$httpMethod',
+      '%24httpMethod',
+      '$req',
+      '_method',
+      'X-HTTP-Method-Override',
+    ]
+    const query = names.map((name) => `${name}=x`).join('&')
+    expect((await ask(`${passage.url}/v1beta/models/m?a=1&${query}&alt=sse`, { method: 'GET', headers: showing(passage) })).status).toBe(
+      200,
+    )
+    expect(endpoint.seen.at(-1)?.url).toBe('/v1beta/models/m?a=1&alt=sse')
+  })
+
   test('a body that GET or DELETE must not have is not sent', async () => {
     const passage = open('mcp')
     for (const method of ['GET', 'DELETE']) {

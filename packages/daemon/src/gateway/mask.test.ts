@@ -22,6 +22,20 @@ test('however it is cut, a stream shows no secret and keeps its length', () => {
   )
 })
 
+test('one that is a part of another does not hide the rest of it from the search', () => {
+  const [whole, ...parts] = ['ab-team-7-abcdefgh', 'ab-team-7', 'team-7-abc', 'efgh']
+  const secrets = [...parts, whole]
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...secrets, 'ab-', ' '), { maxLength: 8 }), fc.array(fc.nat({ max: 20 })), (said, sizes) => {
+      const mask = createMask(secrets)
+      const bytes = Buffer.from(said.join(''))
+      const shown = Buffer.concat([...cut(bytes, sizes).map((chunk) => mask.push(chunk)), mask.end()]).toString()
+      expect(shown).toHaveLength(bytes.length)
+      for (const text of [shown, maskText(said.join(''), secrets)]) expect(text.replaceAll(/ab-|[ *]/g, '')).toBe('')
+    }),
+  )
+})
+
 test('nothing is held back but what may be the beginning of a secret', () => {
   const mask = createMask([secret])
   expect(mask.push(Buffer.from('data: 1\n\n')).toString()).toBe('data: 1\n\n')

@@ -19,35 +19,41 @@ export function toHidden(values: readonly string[]): readonly string[] {
 }
 
 export function maskText(text: string, hidden: readonly string[]): string {
-  return hidden.reduce((masked, secret) => masked.replaceAll(secret, '*'.repeat(secret.length)), text)
+  const masked = text.split('')
+  for (const secret of hidden) for (const at of findAll(text, secret)) masked.fill('*', at, at + secret.length)
+  return masked.join('')
 }
 
 export function createMask(hidden: readonly string[]): Mask {
   const secrets = hidden.map((secret) => Buffer.from(secret))
-  let held = Buffer.alloc(0)
+  // What was held back, as it came and as it may be shown: one secret can be a part of another, and is looked for in what came.
+  let held = { came: Buffer.alloc(0), shown: Buffer.alloc(0) }
   return {
     push(chunk) {
       if (secrets.length === 0) return chunk
-      const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk])
-      const shown = secrets.reduce(hide, bytes)
-      const open = Math.max(...secrets.map((secret) => countOpen(shown, secret)))
-      held = Buffer.from(shown.subarray(shown.length - open))
-      return shown.subarray(0, shown.length - open)
+      const came = held.came.length === 0 ? chunk : Buffer.concat([held.came, chunk])
+      const shown = hide(came, Buffer.concat([held.shown, chunk]), secrets)
+      const end = came.length - Math.max(...secrets.map((secret) => countOpen(came, secret)))
+      held = { came: Buffer.from(came.subarray(end)), shown: Buffer.from(shown.subarray(end)) }
+      return shown.subarray(0, end)
     },
     end() {
-      const rest = held
-      held = Buffer.alloc(0)
-      return rest
+      const { shown } = held
+      held = { came: Buffer.alloc(0), shown: Buffer.alloc(0) }
+      return shown
     },
   }
 }
 
-function hide(bytes: Buffer, secret: Buffer): Buffer {
-  let at = bytes.indexOf(secret)
-  if (at === -1) return bytes
-  const masked = Buffer.from(bytes)
-  for (; at !== -1; at = masked.indexOf(secret, at)) masked.fill('*', at, at + secret.length)
-  return masked
+/** Writes over `shown` what is found in `came`. */
+function hide(came: Buffer, shown: Buffer, secrets: readonly Buffer[]): Buffer {
+  for (const secret of secrets) for (const at of findAll(came, secret)) shown.fill('*', at, at + secret.length)
+  return shown
+}
+
+/** Where it stands, also where it overlaps itself. */
+function* findAll<T>(within: { indexOf(part: T, from: number): number }, part: T): Generator<number> {
+  for (let at = within.indexOf(part, 0); at !== -1; at = within.indexOf(part, at + 1)) yield at
 }
 
 /** How many bytes at the end may be the beginning of the secret. */

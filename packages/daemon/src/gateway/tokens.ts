@@ -12,11 +12,16 @@ export interface Told {
 interface Words {
   /** Stands in every message that tells tokens: others need not be parsed. */
   readonly mark: string
-  readonly read: (message: unknown) => Told
+  readonly read: (message: object) => Told
   readonly toUsage: (counts: Readonly<Record<string, number | undefined>>) => Usage
 }
 
-const count = z.int().nonnegative().optional().catch(undefined)
+/** Far more than any model reads; sums of sums of it are whole numbers still. */
+const MOST = 1e12
+/** Of one array so many messages are read: the last ones, which tell what counts. An endpoint must not keep the daemon busy. */
+const LAST = 1000
+
+const count = z.int().nonnegative().max(MOST).optional().catch(undefined)
 const name = z.string().max(200).optional().catch(undefined)
 const nothing: Told = { model: null, counts: {} }
 
@@ -32,8 +37,7 @@ const ofMessages = z.object({ model: name, usage: messageUsage.optional().catch(
 const messages: Words = {
   mark: '"usage"',
   read(message) {
-    const begun = z.object({ message: ofMessages }).safeParse(message).data?.message
-    const { model, usage } = begun ?? ofMessages.safeParse(message).data ?? {}
+    const { model, usage } = ofMessages.safeParse(inner(message, 'message')).data ?? {}
     const { output_tokens_details: details, ...counts } = usage ?? {}
     return toTold(model, { ...counts, ...details })
   },
@@ -59,8 +63,7 @@ const ofResponse = z.object({ model: name, usage: responseUsage.optional().catch
 const responses: Words = {
   mark: '"usage"',
   read(message) {
-    const streamed = z.object({ response: ofResponse }).safeParse(message).data?.response
-    const { model, usage } = streamed ?? ofResponse.safeParse(message).data ?? {}
+    const { model, usage } = ofResponse.safeParse(inner(message, 'response')).data ?? {}
     const { input_tokens_details, output_tokens_details, ...counts } = usage ?? {}
     return toTold(model, { ...counts, ...input_tokens_details, ...output_tokens_details })
   },
@@ -143,10 +146,21 @@ export function readTold({ mark, read }: Words, text: string): Told {
   if (!text.includes(mark)) return nothing
   try {
     const message: unknown = JSON.parse(text)
-    return Array.isArray(message) ? message.map((one: unknown) => read(one)).reduce(addTold, nothing) : read(message)
+    const all: readonly unknown[] = Array.isArray(message) ? message.slice(-LAST) : [message]
+    return all.filter(isObject).map(read).reduce(addTold, nothing)
   } catch {
     return nothing
   }
+}
+
+/** What an event of a stream is about, else the message itself. Looked for by hand: a schema that fails takes a hundred times as long. */
+function inner(message: object, member: string): object {
+  const found: unknown = Reflect.get(message, member)
+  return isObject(found) ? found : message
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function toTold(model: string | undefined, counts: Readonly<Record<string, number | undefined>>): Told {
