@@ -1,0 +1,39 @@
+import { parentPort } from 'node:worker_threads'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+
+/** One check, as `schema-check.ts` sends it; both as JSON. */
+export interface SchemaTask {
+  readonly schema: string
+  readonly value: string
+}
+
+/** First `compiled` or `unusable`, then what was found. */
+export type SchemaNews =
+  | { readonly kind: 'compiled' }
+  | { readonly kind: 'unusable'; readonly reason: string }
+  | { readonly kind: 'checked'; readonly faults: readonly string[] }
+
+const say = (news: SchemaNews) => parentPort?.postMessage(news)
+
+// Of a thread that may be ended at any moment: what runs for ever here stops nobody else.
+parentPort?.on('message', ({ schema, value }: SchemaTask) => {
+  let validate
+  try {
+    const ajv = new Ajv2020({ strict: false, validateFormats: false, meta: false, validateSchema: false, inlineRefs: false })
+    validate = ajv.compile(JSON.parse(schema) as object)
+  } catch (error) {
+    say({ kind: 'unusable', reason: (error instanceof Error ? error.message : String(error)).slice(0, 500) })
+    return
+  }
+  say({ kind: 'compiled' })
+  try {
+    const errors = validate(JSON.parse(value)) ? [] : (validate.errors ?? [])
+    const faults = errors.map(
+      ({ instancePath, message }) => `${instancePath === '' ? 'it' : instancePath.slice(1)} ${message ?? 'is not valid'}`.slice(0, 500),
+    )
+    say({ kind: 'checked', faults: faults.slice(0, 20) })
+  } catch {
+    // A reference to itself that never gets anywhere ends here.
+    say({ kind: 'checked', faults: ['it could not be checked: the schema goes round in circles'] })
+  }
+})
