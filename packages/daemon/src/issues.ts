@@ -30,6 +30,11 @@ export function toIssues(config: Config, { log, leftovers, sandbox, failingServe
   if (leftovers.length > 0)
     add('leftovers_ended', 'info', `${leftovers.length} processes of an earlier daemon were still there and were ended.`, null)
   for (const name of failingServers)
-    add('mcp_server_failing', 'warning', `The MCP server ${name} cannot be reached: its tools are not offered.`, 'The log of the daemon says why.')
+    add(
+      'mcp_server_failing',
+      'warning',
+      `The MCP server ${name} cannot be reached: its tools are not offered.`,
+      'The log of the daemon says why.',
+    )
   return issues
 }

@@ -69,7 +69,7 @@ export const taskProofs: Proofs = {
       ).toBe(400)
     },
     async '`toolManifest` (optional; defaults to daemon tool registry manifest when present)'({ client, stage }) {
-      // There is no tool registry yet: nothing to default to, and a manifest of one's own is refused, not ignored.
+      // This daemon has no tools of its own; a manifest that makes no sense is refused, not ignored.
       const { session_id } = await client.createSession(stage.session())
       expect((await client.finish(await client.startTask(session_id, 'say hello', { toolManifest: {} }))).type).toBe('task.completed')
       const manifest = { tools: [{ name: 'x' }] }
@@ -77,7 +77,7 @@ export const taskProofs: Proofs = {
         await client.post(`/sessions/${session_id}/tasks`, { messages: [{ role: 'user', content: 'x' }], toolManifest: manifest }),
       ).toMatchObject({
         status: 400,
-        body: { error: 'tool_manifest_unsupported' },
+        body: { error: 'invalid_request' },
       })
     },
     async '{"session_id":"...","task_id":"...","status":"started"}'({ client, stage }) {

@@ -36,7 +36,9 @@ export function toMcpServers(given: unknown, env: Environment): readonly McpServ
 /** What of it is secret, or may be: what others must never be shown. Short words and numbers are settings. */
 export function toolSecrets(tools: readonly ToolEntry[], servers: readonly McpServerEntry[]): readonly string[] {
   const values = [...tools.map(({ run }) => run), ...servers].flatMap((one) => Object.values('command' in one ? one.env : one.headers))
-  return [...new Set(values.flatMap((value) => [value, value.replace(/^(?:Bearer|Basic|Token) /i, '')]))].filter(({ length }) => length >= 8)
+  return [...new Set(values.flatMap((value) => [value, value.replace(/^(?:Bearer|Basic|Token) /i, '')]))].filter(
+    ({ length }) => length >= 8,
+  )
 }
 
 interface Placed {

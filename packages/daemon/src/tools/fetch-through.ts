@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import { request as openHttp, type Agent } from 'node:http'
+import { request as openHttp, type Agent, type IncomingMessage } from 'node:http'
 import { request as openHttps } from 'node:https'
 import { Readable } from 'node:stream'
 
@@ -17,19 +16,19 @@ export function createFetch(agent: (protocol: string) => Agent): Fetch {
       agent: agent(target.protocol),
       ...(signal === null || signal === undefined ? {} : { signal }),
     })
-    const answered = once(request, 'response')
-    // What happens later is told by the body.
-    request.on('error', () => {})
+    const { promise: answered, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+    request.once('response', resolve)
+    // What happens after the answer has begun is told by its body.
+    request.on('error', reject)
     if (typeof body === 'string') request.end(body)
     else if (body === null || body === undefined) request.end()
     else throw new TypeError('only text can be sent')
-    const [response] = (await answered) as [import('node:http').IncomingMessage]
+    const response = await answered
     const { statusCode: status = 502 } = response
     const sent = new Headers()
     for (const [name, values] of Object.entries(response.headersDistinct)) for (const value of values ?? []) sent.append(name, value)
     if (status !== 204 && status !== 205 && status !== 304) {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- two declarations of one class
-      return new Response(Readable.toWeb(response) as unknown as ReadableStream<Uint8Array>, { status, headers: sent })
+      return new Response(Readable.toWeb(response), { status, headers: sent })
     }
     response.resume()
     return new Response(null, { status, headers: sent })

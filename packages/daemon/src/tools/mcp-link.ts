@@ -41,6 +41,7 @@ export async function openMcpLink(entry: McpServerEntry, { version, world, onClo
     {
       capabilities: { elicitation: { form: {} } },
       // Schemas of strangers are checked elsewhere, and not by this thread.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the SDK wants its own word for unknown
       jsonSchemaValidator: { getValidator: () => (input) => ({ valid: true, data: input as never, errorMessage: undefined }) },
     },
   )
@@ -88,7 +89,10 @@ export async function openMcpLink(entry: McpServerEntry, { version, world, onClo
 
 function toTransport(entry: McpServerEntry, world: ToolWorld, mark: string): Transport | StdioClientTransport {
   if ('url' in entry)
-    return new StreamableHTTPClientTransport(new URL(entry.url), { fetch: createFetch(world.agent), requestInit: { headers: entry.headers } })
+    return new StreamableHTTPClientTransport(new URL(entry.url), {
+      fetch: createFetch(world.agent),
+      requestInit: { headers: entry.headers },
+    })
   const [command, ...args] = entry.command
   const env = toToolEnvironment(world, entry.env, mark)
   return new StdioClientTransport({ command, args, env, stderr: 'ignore', ...(entry.cwd === undefined ? {} : { cwd: entry.cwd }) })

@@ -30,6 +30,7 @@ export class McpServer implements AsyncDisposable {
   #failures = 0
   #notBefore = 0
   #ended = false
+  #closing: Promise<void> = Promise.resolve()
 
   constructor(options: McpServerOptions) {
     this.#options = options
@@ -52,6 +53,7 @@ export class McpServer implements AsyncDisposable {
     this.#ended = true
     await this.#opening
     await this.#drop()
+    await this.#closing
   }
 
   async #refresh(): Promise<void> {
@@ -71,7 +73,7 @@ export class McpServer implements AsyncDisposable {
   #lost(): void {
     if (this.#ended || this.#link === null) return
     this.#failed(new Error('the connection was closed'))
-    void this.#drop()
+    this.#closing = this.#drop()
   }
 
   #failed(error: unknown): void {

@@ -41,7 +41,8 @@ export function createOwnTools({ tools, servers: entries, version, world, check,
   return {
     ready: async () => void (await Promise.all(servers.map((server) => server.ready()))),
     all,
-    find: (name) => configured.find((tool) => tool.name === name) ?? (servers.length === 0 ? undefined : all().find((tool) => tool.name === name)),
+    find: (name) =>
+      configured.find((tool) => tool.name === name) ?? (servers.length === 0 ? undefined : all().find((tool) => tool.name === name)),
     failing: () => servers.filter(({ failing }) => failing).map(({ name }) => name),
     async [Symbol.asyncDispose]() {
       await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()))

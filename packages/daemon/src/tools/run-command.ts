@@ -107,7 +107,11 @@ function collect(child: ChildProcessWithoutNullStreams, { limit, structured, cal
   return written
 }
 
-function toOutcome({ exitCode, signalCode }: ChildProcessWithoutNullStreams, { stdout, stderr }: Written, structured: boolean): ToolOutcome {
+function toOutcome(
+  { exitCode, signalCode }: ChildProcessWithoutNullStreams,
+  { stdout, stderr }: Written,
+  structured: boolean,
+): ToolOutcome {
   if (exitCode !== 0) {
     const how = exitCode === null ? `was ended by ${signalCode ?? 'a signal'}` : `failed with exit code ${exitCode}`
     return { result: [`The tool ${how}.`, stderr, stdout].filter((part) => part !== '').join('\n'), isError: true, exitCode }

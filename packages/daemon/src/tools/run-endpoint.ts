@@ -20,7 +20,8 @@ export async function runEndpoint(run: EndpointRun, call: ToolRun, { fetch, stru
     signal: call.signal,
   })
   const text = await readText(response, run.output_limit)
-  if (!response.ok) return { result: `The endpoint answered ${response.status}.\n${(text ?? '').slice(0, REFUSAL_LIMIT)}`.trimEnd(), isError: true }
+  if (!response.ok)
+    return { result: `The endpoint answered ${response.status}.\n${(text ?? '').slice(0, REFUSAL_LIMIT)}`.trimEnd(), isError: true }
   if (text === null) return { result: `The endpoint answered with more than ${run.output_limit} bytes.`, isError: true }
   if (!structured) return { result: text, isError: false }
   try {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { CheckSchema } from '../core/tools.ts'
 import type { SchemaNews, SchemaTask } from './schema-worker.ts'
@@ -27,18 +28,18 @@ export interface SchemaCheck extends AsyncDisposable {
  * itself, and what could take long is done by a thread of its own, one check after the other, each with a time limit.
  */
 export function createSchemaCheck({ simple, limitMs = 2000 }: SchemaCheckOptions): SchemaCheck {
-  let worker: Worker | null = null
+  let thread: Thread | null = null
   let last: Promise<unknown> = Promise.resolve()
   let ended = false
   const drop = async () => {
-    const gone = worker
-    worker = null
-    await gone?.terminate()
+    const gone = thread
+    thread = null
+    await gone?.worker.terminate()
   }
   const inThread = async (task: SchemaTask): Promise<readonly string[]> => {
     if (ended) throw new Error('the daemon is ending')
-    worker ??= openWorker()
-    const verdict = await ask(worker, task, limitMs)
+    thread ??= openThread()
+    const verdict = await ask(thread, task, limitMs)
     if (verdict.kind === 'lost') await drop()
     else if (verdict.kind === 'checked') return verdict.faults
     if (verdict.kind === 'unusable') throw new Error(verdict.reason)
@@ -62,7 +63,13 @@ export function createSchemaCheck({ simple, limitMs = 2000 }: SchemaCheckOptions
   }
 }
 
-function openWorker(): Worker {
+interface Thread {
+  readonly worker: Worker
+  /** Rejects when it could not be loaded; never settles when it was ended before. */
+  readonly ready: Promise<unknown>
+}
+
+function openThread(): Thread {
   const worker = new Worker(new URL('schema-worker.ts', import.meta.url), {
     env: {},
     execArgv: [],
@@ -71,39 +78,40 @@ function openWorker(): Worker {
   worker.unref()
   // Told to whoever asked; nobody may have.
   worker.on('error', () => {})
-  return worker
+  // The first that it says is that it is ready.
+  const ready = once(worker, 'message')
+  ready.catch(() => {})
+  return { worker, ready }
 }
 
-type Verdict = Exclude<SchemaNews, { kind: 'compiled' }> | { readonly kind: 'lost'; readonly compiled: boolean }
+type Verdict = Extract<SchemaNews, { kind: 'unusable' | 'checked' }> | { readonly kind: 'lost'; readonly compiled: boolean }
 
 /** Never rejects. */
-function ask(worker: Worker, task: SchemaTask, limitMs: number): Promise<Verdict> {
+function ask({ worker, ready }: Thread, task: SchemaTask, limitMs: number): Promise<Verdict> {
   const { promise, resolve } = Promise.withResolvers<Verdict>()
   let compiled = false
   const lost = () => resolve({ kind: 'lost', compiled })
   let late: NodeJS.Timeout | null = null
+  let over = false
   const begin = () => {
-    late ??= setTimeout(lost, limitMs)
+    if (!over) late = setTimeout(lost, limitMs)
   }
   const hear = (news: SchemaNews) => {
     if (news.kind === 'compiled') compiled = true
-    else resolve(news)
+    else if (news.kind !== 'ready') resolve(news)
   }
   worker.on('message', hear)
   worker.once('exit', lost)
   // To start takes time of its own, which is not the schema's fault.
-  if (worker.threadId === -1) lost()
-  else if (started.has(worker)) begin()
-  else worker.once('online', () => (started.add(worker), begin()))
+  void ready.then(begin, lost)
   worker.postMessage(task)
   return promise.finally(() => {
+    over = true
     if (late !== null) clearTimeout(late)
     worker.off('message', hear)
     worker.off('exit', lost)
   })
 }
-
-const started = new WeakSet<Worker>()
 
 /** Whether a schema needs a thread. Throws for what is not supported. */
 function inspect(part: unknown, depth: number): boolean {

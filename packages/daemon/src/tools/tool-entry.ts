@@ -10,9 +10,7 @@ const outputLimit = z
 const headers = z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'is no name of a header'), z.string().regex(/^[^\r\n\0]*$/))
 const environment = z.record(z.string().regex(/^[^=\0]+$/, 'is no name of a variable'), z.string().regex(/^[^\0]*$/))
 const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-const command = z
-  .tuple([z.string().min(1)], z.string().regex(/^[^\0]*$/))
-  .describe('program and arguments; no shell reads them')
+const command = z.tuple([z.string().min(1)], z.string().regex(/^[^\0]*$/)).describe('program and arguments; no shell reads them')
 
 const commandRun = z.strictObject({ command, cwd: z.string().min(1).optional(), env: environment.default({}), output_limit: outputLimit })
 const endpointRun = z.strictObject({ url, headers: headers.default({}), output_limit: outputLimit })
