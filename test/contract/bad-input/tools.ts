@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import type { Row } from './target.ts'
 
 const messages = [{ role: 'user', content: 'x' }]
-const tool = (more: object) => ({ name: 'tool', description: 'Does.', inputSchema: { type: 'object' }, ...more })
+const tool = (more: object) => ({ name: 'tool', description: 'Does.', input_schema: { type: 'object' }, ...more })
 const pattern = { properties: { a: { type: 'string', pattern: '^(a+)+$', default: `${'a'.repeat(60)}!` } } }
 
 const refused = (name: string, toolManifest: unknown): Row => ({
@@ -21,22 +21,22 @@ const identity = { attempt: 1, input_hash: `sha256:${'0'.repeat(64)}` }
 
 /** 5.7: tools of the host, and what it says of them. */
 export const toolRows: readonly Row[] = [
-  refused('a manifest of 1 MB', [tool({ inputSchema: { description: 'x'.repeat(1024 ** 2) } })]),
+  refused('a manifest of 1 MB', [tool({ input_schema: { description: 'x'.repeat(1024 ** 2) } })]),
   refused(
     '129 tools',
     Array.from({ length: 129 }, (_, index) => tool({ name: `tool${index}` })),
   ),
   refused('a manifest that is text', 'all'),
   refused('a tool called __proto__', [tool({ name: '__proto__' })]),
-  refused('a schema from elsewhere', [tool({ inputSchema: { $ref: 'http://127.0.0.1:1/x' } })]),
-  refused('a schema that goes round in circles', [tool({ inputSchema: { $defs: { a: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a' } })]),
-  refused('a pattern that is none', [tool({ inputSchema: { properties: { a: { pattern: '(' } } } })]),
+  refused('a schema from elsewhere', [tool({ input_schema: { $ref: 'http://127.0.0.1:1/x' } })]),
+  refused('a schema that goes round in circles', [tool({ input_schema: { $defs: { a: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a' } })]),
+  refused('a pattern that is none', [tool({ input_schema: { properties: { a: { pattern: '(' } } } })]),
   {
     id: 'B122',
     name: 'a pattern that takes for ever: nothing stands still',
     async check({ open, stage }) {
       const { session_id } = await open.client.createSession(stage.session())
-      const posted = open.client.post(`/sessions/${session_id}/tasks`, { messages, toolManifest: [tool({ inputSchema: pattern })] })
+      const posted = open.client.post(`/sessions/${session_id}/tasks`, { messages, toolManifest: [tool({ input_schema: pattern })] })
       expect((await open.client.get('/health')).status).toBe(200)
       const { status, body } = await posted
       expect(status).toBe(202)

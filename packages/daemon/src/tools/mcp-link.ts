@@ -72,6 +72,7 @@ export async function openMcpLink(entry: McpServerEntry, { version, world, onClo
     await close()
     throw error
   }
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK has nothing else
   client.onclose = onClose
   return {
     async list() {

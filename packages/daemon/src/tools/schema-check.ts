@@ -98,12 +98,13 @@ function ask({ worker, ready }: Thread, task: SchemaTask, limitMs: number): Prom
   }
   const hear = (news: SchemaNews) => {
     if (news.kind === 'compiled') compiled = true
-    else if (news.kind !== 'ready') resolve(news)
+    else if (news.kind === 'unusable' || news.kind === 'checked') resolve(news)
   }
   worker.on('message', hear)
   worker.once('exit', lost)
   // To start takes time of its own, which is not the schema's fault.
   void ready.then(begin, lost)
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   worker.postMessage(task)
   return promise.finally(() => {
     over = true

@@ -13,6 +13,7 @@ export type SchemaNews =
   | { readonly kind: 'unusable'; readonly reason: string }
   | { readonly kind: 'checked'; readonly faults: readonly string[] }
 
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
 const say = (news: SchemaNews) => parentPort?.postMessage(news)
 
 // Of a thread that may be ended at any moment: what runs for ever here stops nobody else.
