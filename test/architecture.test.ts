@@ -49,7 +49,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'packages/daemon/src/keys',
   ],
   // Edges that the composition root puts together, each about one thing.
-  'packages/daemon/src/configuration': ['packages/protocol/src', 'packages/daemon/src/core', 'packages/daemon/src/runtimes'],
+  'packages/daemon/src/configuration': [
+    'packages/protocol/src',
+    'packages/daemon/src/core',
+    'packages/daemon/src/runtimes',
+    'packages/daemon/src/tools',
+  ],
   'packages/daemon/src/places': ['packages/protocol/src', 'packages/daemon/src/core', 'packages/daemon/src/runtimes'],
   'packages/daemon/src/installed': [
     'packages/protocol/src',

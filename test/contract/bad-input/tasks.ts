@@ -38,30 +38,6 @@ export const taskRows: readonly Row[] = [
       field: 'task_id',
     }),
   ),
-  starts(
-    'B122',
-    'a tool that is called __proto__',
-    { messages: [user('x')], toolManifest: [{ name: '__proto__', description: 'x', input_schema: {} }] },
-    400,
-    { error: 'invalid_request', field: 'tool_manifest[0].name' },
-  ),
-  ...[{ $ref: 'http://127.0.0.1:1/x' }, { properties: { a: { type: 'string', pattern: '(a+)+$' } } }, { type: 'sausage' }].map(
-    (input_schema) =>
-      starts(
-        'B122',
-        `a tool with the schema ${JSON.stringify(input_schema).slice(0, 24)}`,
-        { messages: [user('x')], toolManifest: [{ name: 'x', description: 'x', input_schema }] },
-        400,
-        { error: 'invalid_tool_manifest', field: 'tool_manifest[0]' },
-      ),
-  ),
-  starts(
-    'B122',
-    'a manifest of 1 MB',
-    { messages: [user('x')], toolManifest: [{ name: 'x', description: 'x', input_schema: { description: 'x'.repeat(1024 ** 2) } }] },
-    400,
-    { error: 'invalid_tool_manifest' },
-  ),
   starts('B129', 'NUL in the text', { messages: [user('a\0b')] }, 400, { error: 'invalid_request', field: 'messages[0].content' }),
   {
     id: 'B120',

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { toolDefinition, type EventOf, type EventType, type ToolDefinition } from '@codesdkd/protocol'
 import type { ToolAnswer } from './task-host.ts'
 import { createStage, type Stage } from './testing/stage.ts'
-import type { Tool } from './tools.ts'
+import { toRegistry, type Tool } from './tools.ts'
 
 const completed = { status: 'completed', reason: 'completed' } as const
 const weather = define({
@@ -21,7 +21,7 @@ async function asking(
   const heard = Promise.withResolvers<ToolAnswer>()
   const { tools = [], manifest, mode } = options
   const stage = await createStage({
-    tools: new Map(tools.map((tool) => [tool.name, tool])),
+    tools: toRegistry(tools),
     judge: () => Promise.resolve({ result: 'allow', rule: 'test' }),
     ...(mode === undefined ? {} : { permissionMode: mode }),
     async run(host, given) {
@@ -124,7 +124,7 @@ test('a host that does not answer in time has failed', async () => {
 test('the names and schemas of a manifest are checked before the task is accepted', async () => {
   await using stage = await createStage({
     run: () => Promise.resolve(completed),
-    tools: new Map([['clock', { ...weather, name: 'clock', run: never }]]),
+    tools: toRegistry([{ ...weather, name: 'clock', run: never }]),
   })
   await stage.create()
   const submit = (tool_manifest: (ToolDefinition | string)[]) => stage.submit('t', { tool_manifest }).catch((error: unknown) => error)

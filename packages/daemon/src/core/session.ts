@@ -236,6 +236,9 @@ export class Session {
     const { tools, checkSchema } = this.#world
     const supported = this.#runtime?.capabilities.supports_host_tools === true
     if (!supported && manifest === undefined) return []
+    const entries = Array.isArray(manifest) ? manifest : manifest?.tools
+    // Whose tools are all the host's need not wait for a server.
+    if (supported && (entries === undefined || entries.some((entry) => typeof entry === 'string'))) await tools.ready()
     const offered = toOffered(tools, manifest)
     if (!supported && offered.length > 0)
       throw new Problem('tool_manifest_unsupported', `${this.record.runtime} cannot be offered tools: leave tool_manifest out or empty.`, {

@@ -37,17 +37,28 @@ export interface Tool extends ToolDefinition {
 /** Finds what is wrong with a value by a schema; empty when it fits. Rejects for a schema that cannot be used. */
 export type CheckSchema = (schema: ToolDefinition['input_schema'], value: unknown) => Promise<readonly string[]>
 
-/** Tools that the daemon has, by name. */
-export type ToolRegistry = ReadonlyMap<string, Tool>
+/** Tools that the daemon has. They may come and go, as the servers do that some of them are from. */
+export interface ToolRegistry {
+  /** Resolves, in bounded time, when what can be known now is known. Never rejects. */
+  ready(): Promise<void>
+  find(name: string): Tool | undefined
+  all(): readonly Tool[]
+}
+
+/** Tools that stay as they are. */
+export function toRegistry(tools: readonly Tool[]): ToolRegistry {
+  const byName = new Map(tools.map((tool) => [tool.name, tool]))
+  return { ready: () => Promise.resolve(), find: (name) => byName.get(name), all: () => tools }
+}
 
 /** What a task offers: all of the registry without a manifest. Throws `Problem('invalid_tool_manifest')` that names the entry. */
 export function toOffered(registry: ToolRegistry, manifest: ToolManifest | undefined): readonly Tool[] {
-  if (manifest === undefined) return [...registry.values()]
+  if (manifest === undefined) return registry.all()
   const entries = Array.isArray(manifest) ? manifest : manifest.tools
   const names = new Set<string>()
   return entries.map((entry, index) => {
     const name = typeof entry === 'string' ? entry : entry.name
-    const known = registry.get(name)
+    const known = registry.find(name)
     if (names.has(name.toLowerCase())) throw invalid(index, `another tool of this manifest is called ${name}`)
     names.add(name.toLowerCase())
     if (typeof entry !== 'string') {
@@ -77,6 +88,6 @@ export async function checkOffered(tools: readonly Tool[], check: CheckSchema): 
 
 function invalid(index: number, message: string, registry?: ToolRegistry): Problem {
   return new Problem('invalid_tool_manifest', `tool_manifest[${index}]: ${message}.`, {
-    members: { field: `tool_manifest[${index}]`, ...(registry === undefined ? {} : { allowed: [...registry.keys()] }) },
+    members: { field: `tool_manifest[${index}]`, ...(registry === undefined ? {} : { allowed: registry.all().map(({ name }) => name) }) },
   })
 }

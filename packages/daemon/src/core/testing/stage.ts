@@ -14,6 +14,7 @@ import { toCreated } from '../session-record.ts'
 import { Session, type SessionWorld } from '../session.ts'
 import { Seats } from '../seats.ts'
 import { Slots } from '../slots.ts'
+import { toRegistry } from '../tools.ts'
 import { openEnclosure, sampleAgentEnv } from './env.ts'
 import { sampleRecord } from './record.ts'
 
@@ -75,7 +76,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     judge: judge ?? (() => Promise.resolve({ result: 'ask', rule: 'test' })),
     checkCwd: (cwd) => Promise.resolve(cwd),
     checkAnswer: options.checkAnswer ?? (() => []),
-    tools: options.tools ?? new Map(),
+    tools: options.tools ?? toRegistry([]),
     checkSchema: async (schema, value) => checkSchema(schema, value),
     watchConfiguration: () => Promise.resolve(() => Promise.resolve(options.planted ?? [])),
     observer: (event) => {
