@@ -14,6 +14,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'packages/daemon/src/telemetry': ['packages/protocol/src', 'packages/daemon/src/core'],
   'packages/daemon/src/sandbox': ['packages/protocol/src', 'packages/daemon/src/core'],
   'packages/daemon/src/gateway': ['packages/protocol/src', 'packages/daemon/src/core'],
+  'packages/daemon/src/tools': ['packages/protocol/src', 'packages/daemon/src/core'],
   'packages/daemon/src/egress': ['packages/protocol/src', 'packages/daemon/src/core'],
   // An edge of its own: it writes files where storage keeps them.
   'packages/daemon/src/bundle': ['packages/protocol/src', 'packages/daemon/src/core', 'packages/daemon/src/storage'],
@@ -38,6 +39,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'packages/daemon/src/sandbox',
     'packages/daemon/src/gateway',
     'packages/daemon/src/egress',
+    'packages/daemon/src/tools',
     'packages/daemon/src/bundle',
     'packages/daemon/src/verification',
     'packages/daemon/src/agents',
@@ -47,7 +49,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'packages/daemon/src/keys',
   ],
   // Edges that the composition root puts together, each about one thing.
-  'packages/daemon/src/configuration': ['packages/protocol/src', 'packages/daemon/src/core', 'packages/daemon/src/runtimes'],
+  'packages/daemon/src/configuration': [
+    'packages/protocol/src',
+    'packages/daemon/src/core',
+    'packages/daemon/src/runtimes',
+    'packages/daemon/src/tools',
+  ],
   'packages/daemon/src/places': ['packages/protocol/src', 'packages/daemon/src/core', 'packages/daemon/src/runtimes'],
   'packages/daemon/src/installed': [
     'packages/protocol/src',

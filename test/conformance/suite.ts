@@ -5,6 +5,7 @@ import { conversations } from './cells/conversations.ts'
 import { crashes } from './cells/crashes.ts'
 import { escalations } from './cells/escalations.ts'
 import { faults } from './cells/faults.ts'
+import { hostTools } from './cells/host-tools.ts'
 import { isolation } from './cells/isolation.ts'
 import { limits } from './cells/limits.ts'
 import { mcp } from './cells/mcp.ts'
@@ -33,6 +34,7 @@ export const suite: readonly Cell[] = [
   ...conversations,
   ...crashes,
   ...mcp,
+  ...hostTools,
   ...isolation,
   ...secrets,
   ...selfApproval,

@@ -12,6 +12,7 @@ import { runtimeRows } from './bad-input/runtimes.ts'
 import { sessionRows } from './bad-input/sessions.ts'
 import { openTarget, type Row, type Target } from './bad-input/target.ts'
 import { taskRows } from './bad-input/tasks.ts'
+import { toolRows } from './bad-input/tools.ts'
 
 /** Whatever is sent, the daemon answers as it should, and is the same afterwards. */
 const sections: Readonly<Record<string, readonly Row[]>> = {
@@ -22,6 +23,7 @@ const sections: Readonly<Record<string, readonly Row[]>> = {
   'POST /sessions': sessionRows,
   reading: eventRows,
   tasks: taskRows,
+  tools: toolRows,
   approvals: approvalRows,
   questions: questionRows,
   agents: agentRows,

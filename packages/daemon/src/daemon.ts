@@ -21,16 +21,19 @@ import { checkCwd } from './places/cwd.ts'
 import { createEnclosures } from './enclosures.ts'
 import { defaultHttpLimits } from './http/context.ts'
 import { createHttpServer } from './http/server.ts'
+import { createTrust, createUplink } from './gateway/uplink.ts'
 import { toIssues } from './issues.ts'
 import { checkSchema } from './json-schema.ts'
 import { findWall } from './find-wall.ts'
 import { createKeyStore, DamagedKeys, type KeyStore, type StoredKey } from './keys/key-store.ts'
+import { toolSecrets } from './configuration/configured-tools.ts'
 import { toLimits } from './configuration/limits.ts'
 import { createNamespaces, toWhose } from './namespaces.ts'
 import { watchConfiguration } from './places/planted-configuration.ts'
 import { startRetention } from './retention.ts'
 import { createRuntimeDirectory } from './runtime-directory.ts'
-import { sweepLeftovers } from './runtimes/leftovers.ts'
+import { killMarked, sweepLeftovers } from './runtimes/leftovers.ts'
+import { processMark } from './runtimes/process.ts'
 import { runtimeAliases } from './configuration/runtime-names.ts'
 import { findPersonalPlaces } from './places/personal-places.ts'
 import { createRootCheck } from './places/sandbox-root.ts'
@@ -42,10 +45,13 @@ import { openStorage } from './storage/storage.ts'
 import { createSupportBundles } from './bundle/support-bundle.ts'
 import { createLog } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
+import { checkEntries, createOwnTools } from './tools/own-tools.ts'
+import { createSchemaCheck } from './tools/schema-check.ts'
 import { makeToken } from './configuration/token.ts'
 import { createVerified } from './verification/verified.ts'
 import { createVerifier } from './verification/verifier.ts'
 import { version } from './version.ts'
+import type { ToolHost } from './core/task-host.ts'
 import { createWorkspace } from './places/workspace.ts'
 
 /** A daemon that serves. Disposing it refuses new work, ends tasks and agents, flushes the log and frees the port. */
@@ -112,7 +118,11 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   const credentials = [...runtimes.values()].flatMap(({ credentialVariables }) =>
     credentialVariables.map((name) => environment[name] ?? ''),
   )
-  const ownSecrets = [...(token === null ? [] : [token]), ...credentials.filter((value) => value !== '')]
+  const ownSecrets = [
+    ...(token === null ? [] : [token]),
+    ...credentials.filter((value) => value !== ''),
+    ...toolSecrets(config.tools, config.mcpServers),
+  ]
   masker.add(ownSecrets)
   const executables = createAgentExecutables({
     supported: wanted,
@@ -141,8 +151,36 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   const sandbox = toSandboxInfo(config.sandbox, wall)
   if (config.sandbox === 'require' && !presence.available)
     throw new StartFailure('sandbox_unavailable', `there is no sandbox: ${presence.reason} ${presence.remedy ?? ''}`.trimEnd())
+  const schemas = stack.use(createSchemaCheck({ simple: checkSchema }))
+  await checkEntries(config.tools, schemas.check).catch((error: Error) => {
+    throw new StartFailure('invalid_config', `config file key tools: ${error.message}`, { cause: error })
+  })
+  const uplink = stack.use(createUplink(environment, createTrust(environment)))
+  const tools = stack.use(
+    createOwnTools({
+      tools: config.tools,
+      servers: config.mcpServers,
+      version,
+      world: {
+        environment,
+        // As agents, so that no call of theirs decides over their calls.
+        ledger: processes,
+        markName: processMark,
+        newId,
+        sweep: (mark) => killMarked(processMark, mark),
+        agent: (protocol) => uplink.agent(protocol),
+      },
+      check: schemas.check,
+      clock,
+      report: (server, error) => logger.warn({ err: error, server }, 'an MCP server failed'),
+    }),
+  )
+  const toolEndpoint = async (task: () => ToolHost | null) => {
+    const { createToolEndpoint } = await import('./tools/endpoint.ts')
+    return createToolEndpoint({ version, task, report: (error) => logger.warn({ err: error }, 'a call of a tool was refused') })
+  }
   const enclosuresIn = (place: string) =>
-    createEnclosures({ directory: place, environment, wall, hidden: [dir.path, ...config.privateFiles], newId })
+    createEnclosures({ directory: place, environment, wall, hidden: [dir.path, ...config.privateFiles], newId, toolEndpoint })
   const enclosures = enclosuresIn(sockets)
 
   const sessions = stack.use(
@@ -173,6 +211,8 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
       checkCwd: (cwd) => checkCwd(cwd, roots),
       checkRoot,
       checkAnswer: checkSchema,
+      tools,
+      checkSchema: schemas.check,
       watchConfiguration: (record) => watchConfiguration([record.cwd, ...record.sandbox.writableRoots]),
       observer: (event) => metrics.observe(event),
       report: (error, about) => logger.error({ err: error, ...about }, 'a task could not be run'),
@@ -232,7 +272,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
     ),
     clock,
   })
-  const issues = () => toIssues(config, { log, leftovers, sandbox })
+  const issues = () => toIssues(config, { log, leftovers, sandbox, failingServers: tools.failing() })
   let state: 'starting' | 'ready' | 'stopping' = 'starting'
   const server = stack.use(
     await listen(() =>

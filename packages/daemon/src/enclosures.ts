@@ -1,10 +1,11 @@
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
+import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { NetworkAnswers, toNetworkCall, type Target } from './core/network-answers.ts'
 import { RuntimeFailure } from './core/ports.ts'
 import type { AttendedTask, Command, ConfinementDenial, Enclosure, Passage, Route } from './core/enclosure.ts'
 import type { AgentEnv, RuntimeEnv, SessionRecord } from './core/ports.ts'
-import type { Decision, Observation } from './core/task-host.ts'
+import type { Decision, Observation, ToolHost } from './core/task-host.ts'
 import { openEgress } from './egress/egress.ts'
 import type { Judgement } from './egress/gate.ts'
 import { createTrust, openGateway, type Gateway, type ModelCall, type Trust } from './gateway/gateway.ts'
@@ -21,6 +22,8 @@ export interface EnclosuresOptions {
   /** What no agent may see, wherever it works: the data directory, configuration, tokens. */
   readonly hidden: readonly string[]
   readonly newId: () => string
+  /** Answers what agents ask of the tools that are not their own; `task` is the one that runs. Default: `Enclosure.tools` throws. */
+  readonly toolEndpoint?: (task: () => ToolHost | null) => Promise<RequestListener>
 }
 
 /** What stands around a session's agent depends on these. */
@@ -65,7 +68,7 @@ function openChecked(gateway: Gateway, { boundKeys }: RuntimeEnv, route: Route):
 }
 
 /** The gateway alone: keys are kept away, and nothing else is. */
-async function openBare(env: RuntimeEnv, { environment, newId, trust }: GatewayParts): Promise<AgentEnv> {
+async function openBare(env: RuntimeEnv, { environment, newId, trust, toolEndpoint }: GatewayParts): Promise<AgentEnv> {
   const desk = new Desk()
   const gateway = await openGateway({ listen: 'loopback', environment, newId, trust, onCall: (call) => desk.observe(toObservation(call)) })
   const { variables } = env
@@ -75,6 +78,7 @@ async function openBare(env: RuntimeEnv, { environment, newId, trust }: GatewayP
     enclosure: {
       walled: false,
       open: (route) => openChecked(gateway, env, route),
+      tools: toTools(gateway, desk, toolEndpoint),
       allow: () => {},
       enclose: (command) => ({ ...command, depth: 0 }),
       attend: (task) => void (desk.task = task),
@@ -83,7 +87,7 @@ async function openBare(env: RuntimeEnv, { environment, newId, trust }: GatewayP
   }
 }
 
-interface GatewayParts extends Pick<EnclosuresOptions, 'environment' | 'newId'> {
+interface GatewayParts extends Pick<EnclosuresOptions, 'environment' | 'newId' | 'toolEndpoint'> {
   /** Costs some milliseconds to make: one for all. */
   readonly trust: Trust
 }
@@ -94,7 +98,7 @@ interface WalledOptions extends GatewayParts, Omit<EnclosuresOptions, 'wall'> {
 }
 
 async function openWalled({ cwd, sandbox }: EnclosedSession, env: RuntimeEnv, options: WalledOptions): Promise<AgentEnv> {
-  const { directory, environment, hidden, answers, wall } = options
+  const { directory, environment, hidden, answers, wall, toolEndpoint } = options
   await using stack = new AsyncDisposableStack()
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const sockets = await mkdtemp(join(directory, 's'))
@@ -119,6 +123,7 @@ async function openWalled({ cwd, sandbox }: EnclosedSession, env: RuntimeEnv, op
   const enclosure: Enclosure = {
     walled: true,
     open: (route) => openChecked(ways.gateway, env, route),
+    tools: toTools(ways.gateway, desk, toolEndpoint),
     allow: (hosts) => void allowed.push(...hosts),
     enclose: (command: Command) => wall.enclose(command, place),
     attend(task) {
@@ -184,9 +189,24 @@ function exemptLocal({ NO_PROXY, no_proxy }: Readonly<Record<string, string>>): 
   return { NO_PROXY: exempted, no_proxy: exempted }
 }
 
+/** One way to the tools of a session, opened when an agent is to have it. */
+function toTools(gateway: Gateway, desk: Desk, open: EnclosuresOptions['toolEndpoint']): Enclosure['tools'] {
+  let passage: Passage | null = null
+  return () => {
+    if (passage !== null) return passage
+    if (open === undefined) throw new Error('no tools are offered here')
+    const endpoint = open(() => desk.tools)
+    return (passage = gateway.serve('tools', (request, response) => void endpoint.then((listener) => listener(request, response))))
+  }
+}
+
 /** Where the enclosure and the task that runs meet. */
 class Desk {
   task: AttendedTask | null = null
+
+  get tools(): ToolHost | null {
+    return this.task?.tools ?? null
+  }
 
   observe(...observations: readonly Observation[]): void {
     void this.task?.host.observe(observations)

@@ -7,10 +7,12 @@ interface IssueFacts {
   readonly log: SqliteEventLog
   readonly leftovers: readonly number[]
   readonly sandbox: SandboxInfo
+  /** MCP servers of the daemon that cannot be reached. */
+  readonly failingServers: readonly string[]
 }
 
 /** What the owner of the daemon should know now. */
-export function toIssues(config: Config, { log, leftovers, sandbox }: IssueFacts): readonly Issue[] {
+export function toIssues(config: Config, { log, leftovers, sandbox, failingServers }: IssueFacts): readonly Issue[] {
   const issues = [...toSandboxIssues(sandbox, process.getuid?.() ?? null)]
   const add = (kind: Issue['kind'], severity: Issue['severity'], message: string, hint: string | null) =>
     issues.push({ kind, severity, message, hint })
@@ -27,5 +29,12 @@ export function toIssues(config: Config, { log, leftovers, sandbox }: IssueFacts
     )
   if (leftovers.length > 0)
     add('leftovers_ended', 'info', `${leftovers.length} processes of an earlier daemon were still there and were ended.`, null)
+  for (const name of failingServers)
+    add(
+      'mcp_server_failing',
+      'warning',
+      `The MCP server ${name} cannot be reached: its tools are not offered.`,
+      'The log of the daemon says why.',
+    )
   return issues
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { message } from './message.ts'
 import { permissionMode } from './tool-call.ts'
+import { toolManifest } from './tool.ts'
 import { usage } from './usage.ts'
 
 export const taskStatus = z.enum(['running', 'completed', 'failed', 'stopped']).meta({ id: 'TaskStatus' })
@@ -93,7 +94,7 @@ export const createTask = z
     task_id: taskId.optional(),
     permission_mode: permissionMode.optional(),
     runtime_config: z.record(z.string(), z.unknown()).optional(),
-    tool_manifest: z.union([z.record(z.string(), z.unknown()), z.array(z.unknown())]).optional(),
+    tool_manifest: toolManifest.optional(),
     timeout_ms: milliseconds.optional(),
     approval_timeout_ms: milliseconds.optional(),
   })

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { toolPermission } from './tool.ts'
 
 /** Tool kinds, as the Agent Client Protocol names them. */
 export const toolKind = z.enum(['read', 'edit', 'delete', 'move', 'search', 'execute', 'think', 'fetch', 'other']).meta({ id: 'ToolKind' })
@@ -25,6 +26,11 @@ export const toolCall = z.object({
   diff: z.string().optional().describe('unified diff of an edit'),
   escalated: z.boolean().optional().describe('the agent asks to leave its sandbox for this call'),
   reason: z.string().optional().describe("the agent's own justification"),
+  permission: toolPermission.optional().describe('of a tool that the agent does not run itself: what it may do, as whoever offers it says'),
+  executed_by: z
+    .enum(['codesdk', 'host'])
+    .optional()
+    .describe('who runs it, where that is not the agent: a tool of the daemon, or one that the host offered in the manifest'),
   gate: z
     .literal('network')
     .optional()

@@ -38,13 +38,6 @@ export const taskRows: readonly Row[] = [
       field: 'task_id',
     }),
   ),
-  starts(
-    'B122',
-    'a tool manifest',
-    { messages: [user('x')], toolManifest: [{ name: '__proto__', inputSchema: { $ref: 'http://127.0.0.1:1/x', pattern: '(a+)+$' } }] },
-    400,
-    { error: 'tool_manifest_unsupported' },
-  ),
   starts('B129', 'NUL in the text', { messages: [user('a\0b')] }, 400, { error: 'invalid_request', field: 'messages[0].content' }),
   {
     id: 'B120',

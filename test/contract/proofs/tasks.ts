@@ -69,16 +69,14 @@ export const taskProofs: Proofs = {
       ).toBe(400)
     },
     async '`toolManifest` (optional; defaults to daemon tool registry manifest when present)'({ client, stage }) {
-      // There is no tool registry yet: nothing to default to, and a manifest of one's own is refused, not ignored.
       const { session_id } = await client.createSession(stage.session())
       expect((await client.finish(await client.startTask(session_id, 'say hello', { toolManifest: {} }))).type).toBe('task.completed')
-      const manifest = { tools: [{ name: 'x' }] }
+      const manifest = { tools: [{ name: 'clock', description: 'Tells the time.', input_schema: { type: 'object' } }] }
+      const offered = await client.startTask(session_id, 'say hello', { toolManifest: manifest })
+      expect((await client.finish(offered)).type).toBe('task.completed')
       expect(
-        await client.post(`/sessions/${session_id}/tasks`, { messages: [{ role: 'user', content: 'x' }], toolManifest: manifest }),
-      ).toMatchObject({
-        status: 400,
-        body: { error: 'tool_manifest_unsupported' },
-      })
+        await client.post(`/sessions/${session_id}/tasks`, { messages: [{ role: 'user', content: 'x' }], toolManifest: ['clock'] }),
+      ).toMatchObject({ status: 400, body: { error: 'invalid_tool_manifest', field: 'tool_manifest[0]', allowed: [] } })
     },
     async '{"session_id":"...","task_id":"...","status":"started"}'({ client, stage }) {
       const { session_id } = await client.createSession(stage.session())

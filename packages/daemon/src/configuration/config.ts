@@ -4,6 +4,7 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import * as z from 'zod'
 import { toAgents } from './configured-agents.ts'
+import { toMcpServers, toTools } from './configured-tools.ts'
 import type { SandboxRules } from '../core/session-sandbox.ts'
 import { StartFailure } from '../core/start-failure.ts'
 import { toNamespaceGrants } from './namespace-grants.ts'
@@ -11,6 +12,7 @@ import { options, type Option, type Settings } from './options.ts'
 import { toOrder, type Order } from './order.ts'
 import { toRuntimeName } from './runtime-names.ts'
 import type { AgentEntry } from '../runtimes/acp/agent-config.ts'
+import type { McpServerEntry, ToolEntry } from '../tools/tool-entry.ts'
 import { readToken } from './token.ts'
 
 const table: ReadonlyMap<string, Option> = new Map(Object.entries(options))
@@ -53,6 +55,10 @@ export interface Config extends Omit<SandboxRules, 'wall' | 'personal'> {
   readonly privateFiles: readonly string[]
   /** Agents beside the ones we know, by command. */
   readonly agents: readonly AgentEntry[]
+  /** Tools that the daemon runs itself. */
+  readonly tools: readonly ToolEntry[]
+  /** MCP servers that the daemon reaches itself, for all sessions. */
+  readonly mcpServers: readonly McpServerEntry[]
 }
 
 /** What the command line asks for. */
@@ -71,10 +77,16 @@ export function readInvocation(argv: readonly string[], env: NodeJS.ProcessEnv, 
   const explicit = typeof config === 'string' ? config : env['CODESDKD_CONFIG'] || undefined
   const usual = join(baseDirectory(env, 'XDG_CONFIG_HOME', '.config'), 'codesdkd', 'config.json')
   const path = explicit ?? usual
-  const { agents, namespaces, ...file } = readConfigFile(path, explicit !== undefined)
+  const { agents, namespaces, tools, 'mcp-servers': mcpServers, ...file } = readConfigFile(path, explicit !== undefined)
   const settings = { ...check(file, 'config file key'), ...check(readEnvironment(env), 'environment'), ...check(flags, 'flag') }
   const privateFiles = [usual, path, ...(settings['token-file'] === undefined ? [] : [settings['token-file']])].map((one) => resolve(one))
-  const own = { agents: toAgents(agents, settings.agent), namespaces: toNamespaceGrants(namespaces), privateFiles }
+  const own = {
+    agents: toAgents(agents, settings.agent),
+    namespaces: toNamespaceGrants(namespaces),
+    tools: toTools(tools, env),
+    mcpServers: toMcpServers(mcpServers, env),
+    privateFiles,
+  }
   return { ...order, config: { ...toConfig(settings, env, environmentToken), ...own } }
 }
 
@@ -142,7 +154,7 @@ function toConfig(
   settings: Settings,
   env: NodeJS.ProcessEnv,
   environmentToken: string | null,
-): Omit<Config, 'agents' | 'namespaces' | 'privateFiles'> {
+): Omit<Config, 'agents' | 'namespaces' | 'tools' | 'mcpServers' | 'privateFiles'> {
   const host = settings.host ?? '127.0.0.1'
   const token = readToken(settings['token-file'], environmentToken)
   const socket = settings.listen !== undefined

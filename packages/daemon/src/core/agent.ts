@@ -27,10 +27,10 @@ interface OpenOptions {
 export class Agent implements AsyncDisposable {
   readonly #options: AgentOptions
   #live: RuntimeSession | null = null
-  /** With which it was opened. */
-  #model: string | null = null
   #enclosure: AgentEnv['enclosure'] | null = null
   #seat: Seat | null = null
+  /** Model and tools that the live agent was opened with, as JSON. */
+  #parts = ''
   #takeBack: (() => void) | null = null
   #idle: NodeJS.Timeout | undefined
   #closing: Promise<void> = Promise.resolve()
@@ -52,7 +52,9 @@ export class Agent implements AsyncDisposable {
   async acquire(spec: SessionSpec, task: AttendedTask, signal: AbortSignal): Promise<{ agent: RuntimeSession; opened: boolean }> {
     this.#wake()
     await this.#closing
-    if (this.#live !== null && (!this.#live.alive || this.#model !== spec.model)) await this.close()
+    const parts = JSON.stringify([spec.model, spec.tools])
+    // Not every agent can be given another model, or hears that the tools of a server have changed.
+    if (this.#live !== null && (!this.#live.alive || parts !== this.#parts)) await this.close()
     if (this.#live !== null) {
       this.#enclosure?.attend(task)
       return { agent: this.#live, opened: false }
@@ -66,7 +68,7 @@ export class Agent implements AsyncDisposable {
       })
     const agent = await this.#open(runtime, { spec, task, signal })
     this.#live = agent
-    this.#model = spec.model
+    this.#parts = parts
     this.#options.onChange()
     return { agent, opened: true }
   }

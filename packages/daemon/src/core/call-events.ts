@@ -61,9 +61,9 @@ export function completed(task: TaskState, call: ToolCallState, result: Prepared
     payload: {
       ...identity(call),
       name: call.call.name,
-      executed_by: 'runtime',
-      // What an agent says of itself is about a sandbox of its own.
-      execution_env: inputs.walled ? 'sandbox' : result.executionEnv,
+      executed_by: call.call.executed_by ?? 'runtime',
+      // What an agent says of itself is about a sandbox of its own; what others run is not in the agent's.
+      execution_env: inputs.walled && call.call.executed_by === undefined ? 'sandbox' : result.executionEnv,
       policy_snapshot: call.snapshot ?? snapshot(inputs, 'allow', 'unknown'),
       result_preview: result.preview,
       ...reference,
@@ -77,7 +77,8 @@ export function completed(task: TaskState, call: ToolCallState, result: Prepared
 }
 
 /** What a call reads may say anything, and so may the file that a successful edit shows. */
-function mayBeDenied({ call: { kind } }: ToolCallState, { isError }: PreparedResult): boolean {
+function mayBeDenied({ call: { kind, executed_by } }: ToolCallState, { isError }: PreparedResult): boolean {
+  if (executed_by !== undefined) return false
   switch (kind) {
     case 'execute':
       return true
@@ -97,7 +98,11 @@ function mayBeDenied({ call: { kind } }: ToolCallState, { isError }: PreparedRes
 }
 
 export function started(task: TaskState, call: ToolCallState): NewEvent {
-  return { type: 'tool.call.started', task_id: task.task_id, payload: { ...identity(call), executed_by: 'runtime' } }
+  return {
+    type: 'tool.call.started',
+    task_id: task.task_id,
+    payload: { ...identity(call), executed_by: call.call.executed_by ?? 'runtime' },
+  }
 }
 
 export function policyEvaluated(

@@ -1,5 +1,5 @@
 import type { Payload, Receipt } from '@codesdkd/protocol'
-import type { TaskHost } from './task-host.ts'
+import type { TaskHost, ToolHost } from './task-host.ts'
 
 /** What is spoken on a route: it decides which methods and paths there are, where a credential goes and how tokens are counted. */
 export type Dialect = 'messages' | 'responses' | 'chat_completions' | 'generate_content' | 'mcp'
@@ -59,6 +59,8 @@ export interface Enclosure extends AsyncDisposable {
   readonly walled: boolean
   /** Opens a way to an endpoint. Call it before the agent starts. */
   open(route: Route): Passage
+  /** The way to the MCP server with the tools of `SessionSpec.tools`: the daemon's own, over streamable HTTP. */
+  tools(): Passage
   /** Lets the agent reach these hosts (`name` or `name:port`) by itself: those of a provider whose login it keeps in files. */
   allow(hosts: readonly string[]): void
   enclose(command: Command): EnclosedCommand
@@ -68,6 +70,7 @@ export interface Enclosure extends AsyncDisposable {
 
 export interface AttendedTask {
   readonly host: Pick<TaskHost, 'ask' | 'observe'>
+  readonly tools: ToolHost
   /** Why every host that the session does not allow is denied, without anybody being asked; null where a person is asked. */
   readonly hostsDenied: string | null
 }

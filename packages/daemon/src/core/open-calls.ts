@@ -37,8 +37,11 @@ export class OpenCalls {
     this.#options = options
   }
 
-  /** Asks policy and, if need be, a person; resolves when the decision is on disk. `ending` is looked at when the call is written down. */
-  async ask(native: NativeCall, ending: () => boolean): Promise<Decision> {
+  /**
+   * Asks policy and, if need be, a person; resolves when the decision is on disk. `ending` is looked at when the call is written down.
+   * `known`: what policy need not be asked for.
+   */
+  async ask(native: NativeCall, ending: () => boolean, known?: Verdict): Promise<Decision> {
     const { journal, inputs, judge, permissionMode, stored, taskId, record } = this.#options
     const made = stored((store: StoreText) => boundCall(native, store))
     const shown = made instanceof Promise ? await made : made
@@ -51,7 +54,7 @@ export class OpenCalls {
         : event,
     )
     await record(events, 'lazy')
-    const verdict = await judge(native, permissionMode)
+    const verdict = known ?? (await judge(native, permissionMode))
     return this.#decided(asked.call, verdict)
   }
 

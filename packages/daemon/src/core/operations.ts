@@ -14,6 +14,8 @@ import type {
   Task,
   TaskStarted,
   UpdateSession,
+  ToolOutputRequest,
+  ToolResultRequest,
   Verification,
 } from '@codesdkd/protocol'
 
@@ -71,6 +73,10 @@ export interface SessionOperations {
   ): Promise<{ decision: 'approved' | 'denied' }>
   /** Checks the content against the question's schema; first writer wins. */
   answer(sessionId: string, questionId: string, request: AnswerRequest, options: { requestId: string }): Promise<void>
+  /** The host's result of a call that it runs; exactly one. */
+  giveResult(sessionId: string, toolCallId: string, request: ToolResultRequest): Promise<void>
+  /** What such a call writes while it runs. */
+  writeOutput(sessionId: string, toolCallId: string, request: ToolOutputRequest): Promise<void>
   approvals(page: PageRequest): Page<Approval>
   questions(page: PageRequest): Page<OpenQuestion>
   /** True when no task of the session is open (all sessions without an id). */

@@ -13,6 +13,7 @@ import type {
   SessionState,
   Task,
   TaskError,
+  ToolDefinition,
 } from '@codesdkd/protocol'
 import type { Enclosure } from './enclosure.ts'
 import type { TaskHost } from './task-host.ts'
@@ -85,6 +86,8 @@ export interface SessionSpec {
   readonly isolationLevel: IsolationLevel
   /** Whether the agent may obey what the workspace carries for it: hooks, MCP servers, permission files, plugins. */
   readonly trustWorkspace: boolean
+  /** What the agent is offered by `Enclosure.tools`; fixed for as long as it lives. */
+  readonly tools: readonly ToolDefinition[]
 }
 
 export interface TaskSpec {

@@ -40,6 +40,7 @@ import { toChanged } from './session-changes.ts'
 import { toSession } from './session-resource.ts'
 import { newMessages } from './transcript.ts'
 import { endOf } from './task-end.ts'
+import { checkOffered, toOffered, type CheckSchema, type Tool, type ToolRegistry } from './tools.ts'
 import { Turn } from './turn.ts'
 
 /** What every session of the daemon shares. */
@@ -57,6 +58,8 @@ export interface SessionWorld {
   readonly judge: (call: NativeCall, record: SessionRecord, mode: PermissionMode) => Promise<Verdict>
   readonly checkCwd: (cwd: string) => Promise<string>
   readonly checkAnswer: CheckAnswer
+  readonly tools: ToolRegistry
+  readonly checkSchema: CheckSchema
   /** Of what the session may write: see `TurnOptions`. */
   readonly watchConfiguration: (record: SessionRecord) => Promise<() => Promise<readonly Planted[]>>
   readonly observer: (event: Event) => void
@@ -77,6 +80,7 @@ interface Queued {
   readonly taskId: string
   readonly messages: readonly Message[]
   readonly request: CreateTask
+  readonly tools: readonly Tool[]
 }
 
 /** One session: its journal, its queue of tasks, the turn that runs, the agent behind it. */
@@ -86,6 +90,7 @@ export class Session {
   readonly inbox: Inbox
   readonly #journal: Journal
   readonly #agent: Agent
+  readonly #runtime: Runtime | null
   readonly #masker: Masker
   readonly #queue: Queued[] = []
   #turn: { readonly turn: Turn; readonly done: Promise<void> } | null = null
@@ -100,6 +105,7 @@ export class Session {
     this.#world = world
     this.#permissionMode = record.permissionMode
     this.#masker = masker
+    this.#runtime = runtime
     this.#journal = new Journal(record, { ...world, hash: world.hash.contentHash, masker }, snapshot)
     this.inbox = new Inbox({
       journal: this.#journal,
@@ -158,6 +164,8 @@ export class Session {
     bodyHash: string,
     requestId: string,
   ): Promise<{ started: TaskStarted; replayed: boolean }> {
+    const tools = await this.#offered(request)
+    // Nothing is awaited from here to the commit: the id that was found free is the id that is taken.
     const earlier = this.#earlier(taskId)
     if (earlier !== null) {
       if (earlier.bodyHash !== bodyHash)
@@ -174,7 +182,7 @@ export class Session {
     }
     this.#masker.add(toSecrets(request.runtime_config))
     const messages = newMessages(this.#journal.transcript, request.messages, this.#world.hash.contentHash)
-    const queued: Queued = { taskId, messages, request }
+    const queued: Queued = { taskId, messages, request, tools }
     const slot = this.#turn === null && this.#queue.length === 0 ? this.#world.slots.tryTake() : null
     const type = slot === null ? 'task.queued' : 'task.started'
     const committed = this.#journal.commit([{ type, task_id: taskId, payload: { messages: [...messages] } }], {
@@ -206,6 +214,12 @@ export class Session {
       requestId,
       update: { record, row: toRow(record) },
     })
+  }
+
+  /** What the host says of a call that it runs. Throws `tool_call_not_running` where no task runs, and the other problems of the contract. */
+  get hosted(): Turn['hosted'] {
+    if (this.#turn === null) throw new Problem('tool_call_not_running', 'No call with this id waits for a result of the host.')
+    return this.#turn.turn.hosted
   }
 
   /** Idempotent; resolves once the stop is under way (a queued task: has ended). Throws `task_not_found`. */
@@ -287,6 +301,23 @@ export class Session {
     return this.#world.log.task(this.record.sessionId, taskId)
   }
 
+  /** What the task offers its agent. Throws the problems of the contract. */
+  async #offered({ tool_manifest: manifest }: CreateTask): Promise<readonly Tool[]> {
+    const { tools, checkSchema } = this.#world
+    const supported = this.#runtime?.capabilities.supports_host_tools === true
+    if (!supported && manifest === undefined) return []
+    const entries = Array.isArray(manifest) ? manifest : manifest?.tools
+    // Whose tools are all the host's need not wait for a server.
+    if (supported && (entries === undefined || entries.some((entry) => typeof entry === 'string'))) await tools.ready()
+    const offered = toOffered(tools, manifest)
+    if (!supported && offered.length > 0)
+      throw new Problem('tool_manifest_unsupported', `${this.record.runtime} cannot be offered tools: leave tool_manifest out or empty.`, {
+        members: { field: 'tool_manifest' },
+      })
+    await checkOffered(offered, checkSchema)
+    return offered
+  }
+
   #started(task: Task): TaskStarted {
     return { session_id: this.record.sessionId, task_id: task.task_id, status: 'started', phase: task.phase, last_seq: task.last_seq }
   }
@@ -310,7 +341,7 @@ export class Session {
     this.#run(queued, slot)
   }
 
-  #run({ taskId, messages, request }: Queued, release: () => void): void {
+  #run({ taskId, messages, request, tools }: Queued, release: () => void): void {
     const { record } = this
     const world = this.#world
     const permissionMode = request.permission_mode ?? record.permissionMode
@@ -331,6 +362,8 @@ export class Session {
       judge: (call, mode) => world.judge(call, record, mode),
       checkCwd: async () => void (await world.checkCwd(record.cwd)),
       checkAnswer: world.checkAnswer,
+      tools,
+      checkSchema: world.checkSchema,
       watchConfiguration: () => world.watchConfiguration(record),
       tellUnconfined: () => {
         const first = !this.#toldUnconfined

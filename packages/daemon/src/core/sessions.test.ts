@@ -10,6 +10,7 @@ import { Seats } from './seats.ts'
 import { Slots } from './slots.ts'
 import { hesitant } from './testing/hesitant-log.ts'
 import { silentRuntime } from './testing/stage.ts'
+import { toRegistry } from './tools.ts'
 
 afterEach(() => void vi.useRealTimers())
 
@@ -29,6 +30,8 @@ test('a creation that nobody waits for any more still holds its Idempotency-Key'
     slots: new Slots(1),
     seats: new Seats({ live: 1, starting: 1 }),
     checkAnswer: () => [],
+    tools: toRegistry([]),
+    checkSchema: () => Promise.resolve([]),
     watchConfiguration: () => Promise.resolve(() => Promise.resolve([])),
     hash: { inputHash, contentHash: canonicalHash },
     queueLimit: 1,

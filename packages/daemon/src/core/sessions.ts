@@ -10,6 +10,8 @@ import {
   type Task,
   type TaskStarted,
   type UpdateSession,
+  type ToolOutputRequest,
+  type ToolResultRequest,
 } from '@codesdkd/protocol'
 import { acknowledge } from './acknowledge.ts'
 import { checkDecision } from './decision.ts'
@@ -207,6 +209,14 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     checkRepeated(findPastAnswer(this.#options.log, sessionId, questionId), request, this.#options.hash.contentHash)
   }
 
+  async giveResult(sessionId: string, toolCallId: string, request: ToolResultRequest): Promise<void> {
+    await acknowledge(this.#hosted(sessionId).give(toolCallId, request))
+  }
+
+  async writeOutput(sessionId: string, toolCallId: string, request: ToolOutputRequest): Promise<void> {
+    await acknowledge(this.#hosted(sessionId).write(toolCallId, request))
+  }
+
   questions(page: PageRequest): Page<OpenQuestion> {
     const all = [...this.#loaded.values()].flatMap((session) => session.inbox.questions)
     return toWaitingPage(all, page, 'open question', ({ question_id }) => question_id)
@@ -215,6 +225,13 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   approvals(page: PageRequest): Page<Approval> {
     const all = [...this.#loaded.values()].flatMap((session) => session.inbox.approvals)
     return toWaitingPage(all, page, 'pending approval', ({ tool_call_id }) => tool_call_id)
+  }
+
+  #hosted(sessionId: string): Session['hosted'] {
+    const session = this.#loaded.get(sessionId)
+    if (session !== undefined) return session.hosted
+    this.get(sessionId)
+    throw new Problem('tool_call_not_running', 'No call with this id waits for a result of the host.')
   }
 
   idle(sessionId?: string): boolean {

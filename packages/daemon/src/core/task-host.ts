@@ -1,4 +1,4 @@
-import type { EventType, NewEvent, Remember, ToolCall } from '@codesdkd/protocol'
+import type { EventType, NewEvent, Remember, ToolCall, ToolDefinition } from '@codesdkd/protocol'
 import type { ConfinementDenial } from './enclosure.ts'
 
 /** Event types that pass through from a runtime as they are. All others are made by the daemon alone. */
@@ -56,6 +56,14 @@ export function isAsked(observation: Observation): observation is Asked {
   return observation.kind === 'call.asked' || observation.kind === 'question.asked'
 }
 
+/** What the model hears of a tool that the agent does not run itself. */
+export interface ToolAnswer {
+  readonly text: string
+  /** The result as a value, where the tool has a schema for it. */
+  readonly structured?: Readonly<Record<string, unknown>>
+  readonly isError: boolean
+}
+
 export interface CallResult {
   /** The whole output as text; the daemon cuts the preview and stores the rest as an artifact. */
   readonly output: string
@@ -86,4 +94,11 @@ export interface TaskHost {
   ask(call: NativeCall): Promise<Decision>
   /** Puts a question of the agent to the person. Resolves after the answer is on disk. Never rejects; what ends the task cancels it. */
   answer(question: Question): Promise<Answer>
+}
+
+/** Tools of a running task that are not its agent's own. */
+export interface ToolHost {
+  readonly definitions: readonly ToolDefinition[]
+  /** Runs one: policy, person and log as for any call. Never rejects; `signal` ends the wait for it. */
+  call(name: string, input: unknown, signal: AbortSignal): Promise<ToolAnswer>
 }

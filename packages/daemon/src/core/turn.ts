@@ -14,6 +14,8 @@ import { isAsked, type Answer, type Decision, type NativeCall, type Observation,
 import { toBriefing, type Briefing } from './briefing.ts'
 import { OpenCalls } from './open-calls.ts'
 import { OpenQuestions } from './open-questions.ts'
+import { OwnedCalls } from './owned-calls.ts'
+import { toOwnName, type CheckSchema, type Tool } from './tools.ts'
 import { toHostsDenied } from './policy/policy.ts'
 import { cancelQuestions, type CheckAnswer } from './question.ts'
 
@@ -48,6 +50,9 @@ export interface TurnOptions {
   /** Throws `Problem` when the working directory is not what it was. */
   readonly checkCwd: () => Promise<void>
   readonly checkAnswer: CheckAnswer
+  /** What the agent is offered beside its own tools. */
+  readonly tools: readonly Tool[]
+  readonly checkSchema: CheckSchema
   /** Looks at the configuration that other programs obey; the second look tells what has changed. Neither rejects. */
   readonly watchConfiguration: () => Promise<() => Promise<readonly Planted[]>>
   /** True once in a session: to be told that nothing confines its commands. */
@@ -69,6 +74,9 @@ export class Turn implements TaskHost {
   readonly #stored: PatientStore
   readonly #calls: OpenCalls
   readonly #questions: OpenQuestions
+  readonly #owned: OwnedCalls
+  /** Ids of calls that the agent only passes on: what comes of them is told by whoever runs them. */
+  readonly #passedOn = new Set<string>()
   /** Refusals that wait for a call which they belong to. */
   readonly #refusals = new Map<ConfinementDenial, NodeJS.Timeout>()
   #cause: Cause | null = null
@@ -90,6 +98,12 @@ export class Turn implements TaskHost {
       newId: options.inputs.newId,
       record: (drafts) => this.#record(drafts, 'synced'),
     })
+    this.#owned = new OwnedCalls({
+      ...options,
+      stored: this.#stored,
+      ask: (call, known) => this.#calls.ask(call, () => this.stopping, known),
+      record: (drafts, durability) => this.#record(drafts, durability),
+    })
   }
 
   get signal(): AbortSignal {
@@ -106,6 +120,7 @@ export class Turn implements TaskHost {
     const deadline = timeoutMs === null ? undefined : setTimeout(() => this.interrupt({ kind: 'deadline' }), timeoutMs)
     const outcome = await this.#outcome()
     clearTimeout(deadline)
+    await this.#owned.close(this.#cause === null ? 'the agent has ended its turn' : reasonOf(this.#cause))
     await this.#end(this.#asCaused(outcome))
     agent.release()
   }
@@ -133,6 +148,7 @@ export class Turn implements TaskHost {
   async observe(observations: readonly Observation[]): Promise<void> {
     const { journal } = this.#options
     for (const observation of observations.flatMap((one) => this.#guard.pass(one))) {
+      if (this.#isPassedOn(observation)) continue
       if (observation.kind === 'runtime_session') journal.runtimeSessionId = observation.id
       else if (!isAsked(observation)) {
         const made = this.#stored((store) => bound(observation, store))
@@ -140,6 +156,33 @@ export class Turn implements TaskHost {
       }
     }
     if (journal.state.last_seq - journal.shown.last_seq > UNCOMMITTED_LIMIT) await journal.flushed
+  }
+
+  #isOwned({ name }: NativeCall): boolean {
+    const own = toOwnName(name)
+    return own !== null && this.#options.tools.some((tool) => tool.name === own)
+  }
+
+  /** True for what the agent says of a tool that is not its own: it is judged and told where it is run. */
+  #isPassedOn(observation: Observation): boolean {
+    switch (observation.kind) {
+      case 'call.unasked':
+        if (!this.#isOwned(observation.call)) return false
+        this.#passedOn.add(observation.call.id)
+        return true
+      case 'call.started':
+      case 'call.output':
+      case 'call.completed':
+        return this.#passedOn.has(observation.id)
+      case 'event':
+      case 'call.asked':
+      case 'question.asked':
+      case 'runtime_session':
+      case 'refused':
+        return false
+      default:
+        return observation satisfies never
+    }
   }
 
   #append(observations: readonly PreparedObservation[]): void {
@@ -168,11 +211,20 @@ export class Turn implements TaskHost {
   }
 
   ask(native: NativeCall): Promise<Decision> {
+    if (this.#isOwned(native)) {
+      this.#passedOn.add(native.id)
+      return Promise.resolve({ decision: 'approved' })
+    }
     return this.#calls.ask(native, () => this.stopping)
   }
 
   answer(question: Question): Promise<Answer> {
     return this.stopping ? Promise.resolve({ outcome: 'cancel', reason: 'the task is ending' }) : this.#questions.ask(question)
+  }
+
+  /** What the host says of a call that it runs. Throws the problems of the contract. */
+  get hosted(): Pick<OwnedCalls, 'give' | 'write'> {
+    return this.#owned
   }
 
   /** What a person answered, until the answer is committed. */
@@ -215,8 +267,9 @@ export class Turn implements TaskHost {
         resume: runtimeSessionId,
         isolationLevel: record.isolationLevel,
         trustWorkspace: record.trustWorkspace,
+        tools: this.#owned.definitions,
       },
-      { host: this, hostsDenied: toHostsDenied({ mode: permissionMode, escalation: record.escalation }) },
+      { host: this, tools: this.#owned, hostsDenied: toHostsDenied({ mode: permissionMode, escalation: record.escalation }) },
       this.signal,
     )
     const lost = opened && runtimeSessionId !== null && !live.resumed
@@ -229,7 +282,7 @@ export class Turn implements TaskHost {
   async #handover({ messages, restored }: Briefing): Promise<readonly Draft[]> {
     const { inputs, runtimeConfig, permissionMode } = this.#options
     const task_id = this.taskId
-    const input = { messages, tool_manifest: null, runtime_config: runtimeConfig, permission_mode: permissionMode }
+    const input = { messages, tool_manifest: this.#owned.definitions, runtime_config: runtimeConfig, permission_mode: permissionMode }
     const about = { contentType: 'application/json', name: 'model-input.json' }
     const input_ref = await this.#stored((store) => store(JSON.stringify(input), about))
     const input_hash = inputs.contentHash(input)

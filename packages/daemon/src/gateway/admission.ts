@@ -4,8 +4,12 @@ import type { Route } from '../core/enclosure.ts'
 import { findEndpoint, toAllowed, type Asked } from './endpoints.ts'
 import { Refusal } from './refusal.ts'
 
+interface Named {
+  readonly route: Pick<Route, 'name' | 'dialect'>
+}
+
 /** What a request has to show before anything outside is asked. */
-export interface Gate<R extends { readonly route: Route }> {
+export interface Gate<R extends Named> {
   /** Values of Host that mean this gateway. */
   readonly hosts: ReadonlySet<string>
   readonly placeholder: string
@@ -23,12 +27,12 @@ export interface Admitted<R> extends Asked {
 }
 
 /** The route that a request names, whether it may be used or not. */
-export function findRoute<R extends { readonly route: Route }>({ routes }: Gate<R>, target: string): R | null {
+export function findRoute<R extends Named>({ routes }: Gate<R>, target: string): R | null {
   return routes.get(/^\/([a-z0-9_-]{1,80})(?=[/?]|$)/.exec(target)?.[1] ?? '') ?? null
 }
 
 /** Throws `Refusal`. */
-export function admit<R extends { readonly route: Route }>(gate: Gate<R>, request: IncomingMessage): Admitted<R> {
+export function admit<R extends Named>(gate: Gate<R>, request: IncomingMessage): Admitted<R> {
   const { url: target = '', method = '', headers } = request
   const [path = '', search = ''] = splitOnce(target, '?')
   // A page of a browser, brought here by a name that was bound anew, still carries its own name.

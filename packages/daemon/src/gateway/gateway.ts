@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { Passage, Route } from '../core/enclosure.ts'
 import type { Clock } from '../core/ports.ts'
 import { admit, findRoute, type Admitted, type Gate } from './admission.ts'
@@ -36,6 +36,14 @@ export interface Gateway extends AsyncDisposable {
   readonly url: string
   /** Throws `RuntimeFailure` for a route on which nothing can be sent, and `RangeError` for a name that is taken or no name. */
   open(route: Route): Passage
+  /** A way to an MCP server of the daemon's own, which gets what a route to one outside would. Throws as `open` does. */
+  serve(name: string, listener: RequestListener): Passage
+}
+
+/** What the daemon itself answers. */
+interface LocalRoute {
+  readonly route: Pick<Route, 'name' | 'dialect'>
+  readonly listener: RequestListener
 }
 
 /** An agent opens a few. What is beyond is closed at once. */
@@ -46,29 +54,36 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const { environment, trust = createTrust(environment) } = options
   await using stack = new AsyncDisposableStack()
   const uplink = stack.use(createUplink(environment, trust))
-  const routes = new Map<string, OpenRoute>()
+  const routes = new Map<string, OpenRoute | LocalRoute>()
   const hosts = new Set<string>()
-  const gate: Gate<OpenRoute> = { hosts, routes, placeholder: `codesdkd-placeholder-${randomBytes(16).toString('hex')}` }
+  const gate: Gate<OpenRoute | LocalRoute> = { hosts, routes, placeholder: `codesdkd-placeholder-${randomBytes(16).toString('hex')}` }
   // No bounds of time but for the headers: an agent may keep a connection, and a model may think, for as long as they like.
   const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 60_000, maxHeaderSize: 64 * 1024, noDelay: true })
   server.maxConnections = MOST_CONNECTIONS
-  server.on('request', serve)
+  server.on('request', handle)
   const { url } = stack.use(await listen(server, options.listen))
   const { host, port } = new URL(url)
   hosts.add(host).add(`localhost:${port}`)
   const parts = stack.move()
-  return { url, open, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+  return {
+    url,
+    open: (route) => add(toOpenRoute(route)),
+    serve: (name, listener) => add({ route: { name, dialect: 'mcp' }, listener }),
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
 
-  function open(route: Route): Passage {
-    const { name } = route
+  function add(opened: OpenRoute | LocalRoute): Passage {
+    const { name } = opened.route
     if (!/^[a-z0-9_-]{1,80}$/.test(name) || routes.has(name)) throw new RangeError(`Not a new name of a route: ${name}`)
-    routes.set(name, toOpenRoute(route))
+    routes.set(name, opened)
     return { url: `${url}/${name}`, placeholder: gate.placeholder }
   }
 
-  function serve(request: IncomingMessage, response: ServerResponse): void {
+  function handle(request: IncomingMessage, response: ServerResponse): void {
     try {
-      pass(admit(gate, request), request, response)
+      const { opened, ...asked } = admit(gate, request)
+      if ('listener' in opened) opened.listener(request, response)
+      else pass({ ...asked, opened }, request, response)
     } catch (error) {
       const refusal = error instanceof Refusal ? error : new Refusal(502, 'The gateway cannot send this request.', { cause: error })
       sendRefusal(response, findRoute(gate, request.url ?? '')?.route.dialect ?? null, refusal)

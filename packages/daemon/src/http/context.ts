@@ -100,6 +100,7 @@ export const issueKinds = [
   'storage_failing',
   'storage_gap',
   'leftovers_ended',
+  'mcp_server_failing',
 ] as const
 export type IssueKind = (typeof issueKinds)[number]
 

@@ -27,7 +27,7 @@ export interface Route extends RouteText {
 
 interface RouteText {
   readonly operationId: string
-  readonly tag: 'daemon' | 'runtimes' | 'sessions' | 'events' | 'tasks' | 'approvals' | 'artifacts'
+  readonly tag: 'daemon' | 'runtimes' | 'sessions' | 'events' | 'tasks' | 'approvals' | 'tools' | 'artifacts'
   readonly summary: string
   readonly description?: string
   /** Request headers that it honours, and what they do. */

@@ -8,6 +8,7 @@ import type { Route } from './route.ts'
 import { runtimeRoutes } from './runtimes.ts'
 import { sessionRoutes } from './sessions.ts'
 import { taskRoutes } from './tasks.ts'
+import { toolCallRoutes } from './tool-calls.ts'
 import { transcriptRoutes } from './transcript.ts'
 
 /** Every endpoint, in the order of the document. */
@@ -18,6 +19,7 @@ export const routes: readonly Route[] = [
   ...taskRoutes,
   ...transcriptRoutes,
   ...approvalRoutes,
+  ...toolCallRoutes,
   ...questionRoutes,
   ...artifactRoutes,
   ...aboutRoutes,

@@ -20,6 +20,7 @@ export const taskRoutes = [
       'task_exists',
       'permission_mode_not_allowed',
       'tool_manifest_unsupported',
+      'invalid_tool_manifest',
       'backpressure',
       'shutting_down',
     ],
@@ -78,11 +79,6 @@ export const taskRoutes = [
 
 /** What the schema cannot say. */
 function checkTask(body: CreateTask): void {
-  if (body.tool_manifest !== undefined && Object.keys(body.tool_manifest).length > 0) {
-    throw new Problem('tool_manifest_unsupported', 'The daemon has no tools of its own yet; leave tool_manifest out or empty.', {
-      members: { field: 'tool_manifest' },
-    })
-  }
   // Agents get prompts as arguments, lines or JSON; NUL survives none of these ways.
   const index = body.messages.findIndex(({ content }) => toText(content).includes('\0'))
   if (index >= 0)

@@ -1,7 +1,11 @@
 import { Problem } from '@codesdkd/protocol'
 import * as z from 'zod'
+import { TOOL_SERVER } from '../core/tools.ts'
 
-const serverName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/)
+const serverName = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/)
+  .refine((name) => !name.toLowerCase().startsWith(TOOL_SERVER), `must not begin with ${TOOL_SERVER}: that is the daemon's own`)
 const pair = z.record(z.string().min(1), z.string())
 const mcpServer = z.union([
   z.strictObject({ command: z.string().min(1), args: z.array(z.string()).optional(), env: pair.optional() }),

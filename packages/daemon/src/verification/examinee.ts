@@ -40,6 +40,7 @@ export class Examinee implements AsyncDisposable {
       resume: conversation === 'resumed' ? this.#nativeId : null,
       isolationLevel: 'ephemeral',
       trustWorkspace: false,
+      tools: [],
     }
     await using stack = new AsyncDisposableStack()
     const enclosed = await enclose(env)

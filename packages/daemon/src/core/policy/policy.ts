@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Confinement, PermissionMode, ToolCall, ToolKind } from '@codesdkd/protocol'
+import type { Confinement, PermissionMode, ToolCall, ToolKind, ToolPermission } from '@codesdkd/protocol'
 import type { SessionRecord, Workspace } from '../ports.ts'
 import type { NativeCall } from '../task-host.ts'
 import { isInside, pathFrom, readsOnly } from './readers.ts'
@@ -36,6 +36,8 @@ export type PolicyRule =
   | 'network_denied'
   | 'outside_confinement'
   | 'yolo'
+  | 'tool_permission'
+  | 'dangerous_tool'
 
 export interface Verdict {
   readonly result: 'allow' | 'deny' | 'ask'
@@ -47,6 +49,7 @@ export interface Verdict {
 /** Decides one call before anyone is asked. Pure and total; the same call in the same context has the same verdict. */
 export function evaluatePolicy(call: JudgedCall, context: PolicyContext): Verdict {
   if (call.gate === 'network') return evaluateConnection(context)
+  if (call.permission !== undefined) return evaluateTool(call.permission, context)
   switch (context.mode) {
     case 'yolo':
       return { result: 'allow', rule: 'yolo' }
@@ -58,6 +61,25 @@ export function evaluatePolicy(call: JudgedCall, context: PolicyContext): Verdic
       return context.mode satisfies never
   }
 }
+
+/** A tool of the daemon or its host runs outside every wall: what counts is what it is said to do. */
+function evaluateTool(permission: ToolPermission, { mode, escalation }: PolicyContext): Verdict {
+  switch (mode) {
+    case 'yolo':
+      return { result: 'allow', rule: 'yolo' }
+    case 'ask':
+      return permission === 'read-only' ? { result: 'allow', rule: 'read_only' } : { result: 'ask', rule: 'ask_effects' }
+    case 'auto':
+      if (permission !== 'dangerous') return { result: 'allow', rule: 'tool_permission' }
+      return escalation === 'ask'
+        ? { result: 'ask', rule: 'ask_escalation', reason: 'The tool is marked as dangerous.' }
+        : { result: 'deny', rule: 'dangerous_tool', reason: dangerous }
+    default:
+      return mode satisfies never
+  }
+}
+
+const dangerous = 'This tool is dangerous, and nobody can be asked in this session. Do without it, or tell the user.'
 
 /** A host that the session does not allow: the wall stands in every mode, so that only a person can open it. */
 function evaluateConnection(context: PolicyContext): Verdict {

@@ -1,19 +1,21 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Event } from '@codesdkd/protocol'
+import type { CreateTask, Event } from '@codesdkd/protocol'
 import { openStorage, type Storage } from '../../storage/storage.ts'
 import type { Verdict } from '../call-events.ts'
 import { canonicalHash, inputHash } from '../input-hash.ts'
-import type { Planted } from '../enclosure.ts'
+import { checkSchema } from '../../json-schema.ts'
+import type { AttendedTask, Planted } from '../enclosure.ts'
 import type { ArtifactStore, EventLog, Outcome, Runtime, RuntimeSession, SessionRecord } from '../ports.ts'
-import type { NativeCall, TaskHost } from '../task-host.ts'
+import type { NativeCall, TaskHost, ToolHost } from '../task-host.ts'
 import { createMasker } from '../redaction/redact.ts'
 import { toCreated } from '../session-record.ts'
 import { Session, type SessionWorld } from '../session.ts'
 import { Seats } from '../seats.ts'
 import { Slots } from '../slots.ts'
-import { sampleAgentEnv } from './env.ts'
+import { toRegistry } from '../tools.ts'
+import { openEnclosure, sampleAgentEnv } from './env.ts'
 import { sampleRecord } from './record.ts'
 
 export const record = sampleRecord('s', { permissionMode: 'ask', isolationLevel: 'namespaced', cwd: '/' })
@@ -25,13 +27,13 @@ export interface Stage extends AsyncDisposable {
   readonly events: Event[]
   /** Makes the session's row and first event. */
   create(): Promise<void>
-  submit(taskId: string): Promise<unknown>
+  submit(taskId: string, request?: Partial<CreateTask>): Promise<unknown>
   /** Resolves with the first event that fits, past or to come. */
   until(fits: (event: Event) => boolean): Promise<Event>
 }
 
 export interface StageOptions {
-  readonly run: (host: TaskHost) => Promise<Outcome>
+  readonly run: (host: TaskHost, tools: ToolHost) => Promise<Outcome>
   readonly judge?: (call: NativeCall) => Promise<Verdict>
   readonly dispose?: () => Promise<void>
   /** What the session sees of the log. */
@@ -45,6 +47,8 @@ export interface StageOptions {
   readonly approvalTimeoutMs?: number
   /** Default: everything fits. */
   readonly checkAnswer?: SessionWorld['checkAnswer']
+  /** What the daemon offers. Default: nothing. */
+  readonly tools?: SessionWorld['tools']
   /** What the second look at the configuration finds. Default: nothing. */
   readonly planted?: readonly Planted[]
 }
@@ -72,6 +76,8 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     judge: judge ?? (() => Promise.resolve({ result: 'ask', rule: 'test' })),
     checkCwd: (cwd) => Promise.resolve(cwd),
     checkAnswer: options.checkAnswer ?? (() => []),
+    tools: options.tools ?? toRegistry([]),
+    checkSchema: async (schema, value) => checkSchema(schema, value),
     watchConfiguration: () => Promise.resolve(() => Promise.resolve(options.planted ?? [])),
     observer: (event) => {
       events.push(event)
@@ -80,12 +86,13 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     onChange: () => {},
     report: () => {},
   }
+  let attended: AttendedTask | null = null as AttendedTask | null
   const { permissionMode = record.permissionMode } = options
   const session = new Session(
     {
       record: { ...record, permissionMode },
-      runtime: toRuntime(run, dispose),
-      environment: () => Promise.resolve(sampleAgentEnv()),
+      runtime: toRuntime((host) => run(host, attended?.tools ?? noTools), dispose),
+      environment: () => Promise.resolve(sampleAgentEnv({ enclosure: { ...openEnclosure, attend: (task) => void (attended = task) } })),
       masker: createMasker(secrets),
     },
     world,
@@ -96,7 +103,8 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     events,
     create: () =>
       session.journal.commit([{ type: 'session.created', payload: toCreated(record, []) }], { durability: 'synced', session: record }),
-    submit: (taskId) => session.submit({ messages: [{ role: 'user', content: 'go' }] }, taskId, 'hash', 'request'),
+    submit: (taskId, request = {}) =>
+      session.submit({ messages: [{ role: 'user', content: 'go' }], ...request }, taskId, 'hash', 'request'),
     until: (fits) =>
       new Promise((resolve) => {
         const look = () => {
@@ -116,7 +124,9 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   }
 }
 
-function toRuntime(run: StageOptions['run'], dispose: StageOptions['dispose']): Runtime {
+const noTools: ToolHost = { definitions: [], call: () => Promise.reject(new Error('no task is attended')) }
+
+function toRuntime(run: (host: TaskHost) => Promise<Outcome>, dispose: StageOptions['dispose']): Runtime {
   const agent: RuntimeSession = {
     nativeId: 'native',
     alive: true,
@@ -130,7 +140,12 @@ function toRuntime(run: StageOptions['run'], dispose: StageOptions['dispose']): 
 /** A runtime whose agent never comes up. */
 export function silentRuntime(): Runtime {
   const refuse = () => Promise.reject(new Error('nobody asks'))
-  const capabilities = { supported_isolation_modes: ['subprocess'], recommended_isolation_mode: 'subprocess', confinement: 'sandbox' }
+  const capabilities = {
+    supported_isolation_modes: ['subprocess'],
+    recommended_isolation_mode: 'subprocess',
+    confinement: 'sandbox',
+    supports_host_tools: true,
+  }
   return {
     name: 'codex-sdk',
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the others are asked for over HTTP alone

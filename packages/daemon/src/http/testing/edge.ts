@@ -118,6 +118,14 @@ const someTask: Task = {
 function scriptedSessions(calls: Calls): SessionOperations {
   const note = (operation: string, ...args: readonly unknown[]) => void calls.push({ operation, arguments: args })
   return {
+    async giveResult(sessionId, toolCallId, request) {
+      known(sessionId)
+      note('giveResult', toolCallId, request)
+    },
+    async writeOutput(sessionId, toolCallId, request) {
+      known(sessionId)
+      note('writeOutput', toolCallId, request)
+    },
     async create(request, options) {
       note('create', request, options)
       return { session: someSession, replayed: false }

@@ -91,7 +91,7 @@ function toCapabilities(entry: AgentEntry): Capabilities {
     supports_non_interactive: true,
     supports_steer: false,
     supports_questions: false,
-    supports_host_tools: false,
+    supports_host_tools: true,
     supports_attachments: false,
     supports_deny_reason: false,
     confinement: 'tool_paths',

@@ -1,8 +1,6 @@
-import type { AgentEnv } from '../../core/ports.ts'
 import { RuntimeFailure } from '../../core/ports.ts'
 import type { InitializeResult } from './native.ts'
-import type { AcpConfig } from './profile.ts'
-import type { McpServer } from '../runtime-config.ts'
+import type { OpenServer } from '../servers.ts'
 
 /** A server as the protocol wants it. */
 export type AcpServer =
@@ -14,12 +12,13 @@ interface Pair {
   readonly value: string
 }
 
-/** The MCP servers of a session. The way to those over HTTP is opened; their tokens and headers stay outside. Call it before the agent starts. */
-export function openServers(
-  { mcp_servers: servers = {} }: AcpConfig,
-  env: Pick<AgentEnv, 'enclosure' | 'credentials'>,
-): readonly AcpServer[] {
-  return Object.entries(servers).map(([name, server], index) => openServer(name, server, { ...env, route: toRoute(name, index) }))
+/** The MCP servers of a session in the protocol's words, which know no limit of time. */
+export function toAcpServers(servers: ReadonlyMap<string, OpenServer>): readonly AcpServer[] {
+  return [...servers].map(([name, server]) =>
+    'url' in server
+      ? { type: 'http', name, url: server.url, headers: toPairs(server.headers) }
+      : { name, command: server.command, args: server.args ?? [], env: toPairs(server.env ?? {}) },
+  )
 }
 
 /** Throws `RuntimeFailure` for a server that the agent does not take. */
@@ -31,22 +30,6 @@ export function checkServers(servers: readonly AcpServer[], { mcpCapabilities }:
     message: `The agent takes no MCP servers over HTTP, and "${remote.name}" is one.`,
     retryable: false,
   })
-}
-
-// Names of servers may differ in their case alone; those of routes have none.
-const toRoute = (name: string, index: number): string => `mcp-${index}-${name.toLowerCase()}`
-
-interface Opening extends Pick<AgentEnv, 'enclosure' | 'credentials'> {
-  readonly route: string
-}
-
-function openServer(name: string, server: McpServer, { enclosure, credentials, route }: Opening): AcpServer {
-  if (!('url' in server)) return { name, command: server.command, args: server.args ?? [], env: toPairs(server.env ?? {}) }
-  const { url, headers = {}, bearer_token_env_var: variable } = server
-  const token = variable === undefined ? '' : (credentials[variable] ?? '')
-  const credential = token === '' ? null : ({ kind: 'bearer', secret: token } as const)
-  const passage = enclosure.open({ name: route, dialect: 'mcp', upstream: url, credential, headers })
-  return { type: 'http', name, url: passage.url, headers: toPairs({ Authorization: `Bearer ${passage.placeholder}` }) }
 }
 
 function toPairs(values: Readonly<Record<string, string>>): readonly Pair[] {

@@ -428,6 +428,9 @@ function toGateway(): { readonly routes: Route[]; readonly allowed: string[]; re
       routes.push(route)
       return { url: route.upstream, placeholder: 'stands-for-a-key' }
     },
+    tools: () => {
+      throw new Error('none are offered')
+    },
     allow: (hosts) => void allowed.push(...hosts),
     enclose: (command) => ({ ...command, depth: 0 }),
     attend: () => {},
@@ -780,6 +783,7 @@ test.each([
     resume: null,
     isolationLevel: 'namespaced',
     trustWorkspace: false,
+    tools: [],
   } as const
   const error = await runtime.open(spec, { ...stage.env, executable }, AbortSignal.timeout(30_000)).then(
     () => null,

@@ -14,7 +14,8 @@ import type { ClaudeConfig } from './config.ts'
 import { lendLogin } from './login-loan.ts'
 import type { LoginLoan } from './login-loan.ts'
 import { loginFile, readManagedKey, refreshLogin, toLoginHome } from './login.ts'
-import { openServers } from './servers.ts'
+import { openServers } from '../servers.ts'
+import { toClaudeServers } from './servers.ts'
 import { ClaudeSession } from './session.ts'
 import { answerAtOnce } from './turn.ts'
 import { launch, readVersion, toStartFailure } from '../launch.ts'
@@ -63,7 +64,14 @@ interface OpenOptions extends RuntimeOptions {
 /** Takes the conversation up again; one that is not found any more is replaced by a new one. */
 async function openClaude(spec: SessionSpec, env: AgentEnv, options: OpenOptions): Promise<RuntimeSession> {
   const config = parseClaudeConfig(spec.runtimeConfig)
-  const start: Start = { spec, env, config, access: await openAccess(env, config), servers: openServers(config, env), options }
+  const start: Start = {
+    spec,
+    env,
+    config,
+    access: await openAccess(env, config),
+    servers: toClaudeServers(openServers(config.mcp_servers, spec, env)),
+    options,
+  }
   if (spec.resume !== null) {
     const resumed = await startClaude(start, { id: spec.resume, resumed: true }).catch(notFound)
     if (resumed !== null) return resumed

@@ -1,22 +1,12 @@
-import type { AgentEnv } from '../../core/ports.ts'
-import type { ClaudeConfig } from './config.ts'
-import type { McpServer } from '../runtime-config.ts'
+import type { OpenServer } from '../servers.ts'
 
-/** The MCP servers of a session in Claude Code's own words. The way to those over HTTP is opened; their tokens and headers stay outside. */
-export function openServers({ mcp_servers: servers = {} }: ClaudeConfig, env: AgentEnv): Readonly<Record<string, object>> {
-  // Names of servers may differ in their case alone; those of routes have none.
-  const opened = Object.entries(servers).map(([name, server], index) => [
-    name,
-    openServer(server, `mcp-${index}-${name.toLowerCase()}`, env),
-  ])
-  return Object.fromEntries(opened)
+/** The MCP servers of a session in Claude Code's own words. */
+export function toClaudeServers(servers: ReadonlyMap<string, OpenServer>): Readonly<Record<string, object>> {
+  return Object.fromEntries([...servers].map(([name, server]) => [name, toServer(server)]))
 }
 
-function openServer(server: McpServer, route: string, { credentials, enclosure }: AgentEnv): object {
+function toServer(server: OpenServer): object {
   if (!('url' in server)) return { type: 'stdio', ...server }
-  const { url, headers = {}, bearer_token_env_var: variable } = server
-  const token = variable === undefined ? '' : (credentials[variable] ?? '')
-  const credential = token === '' ? null : ({ kind: 'bearer', secret: token } as const)
-  const passage = enclosure.open({ name: route, dialect: 'mcp', upstream: url, credential, headers })
-  return { type: 'http', url: passage.url, headers: { Authorization: `Bearer ${passage.placeholder}` } }
+  const { url, headers, callLimit } = server
+  return { type: 'http', url, headers, ...(callLimit === null ? {} : { timeout: callLimit, alwaysLoad: true }) }
 }

@@ -492,6 +492,7 @@ test.each([
     resume: null,
     isolationLevel: 'namespaced',
     trustWorkspace: false,
+    tools: [],
   } as const
   const error = await runtime.open(spec, { ...stage.env, executable }, AbortSignal.timeout(30_000)).then(
     () => null,

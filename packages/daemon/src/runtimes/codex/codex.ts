@@ -11,7 +11,8 @@ import { clearScratch, placeLogin, prepareHome } from './home.ts'
 import { findLogin } from './login.ts'
 import { McpStartup } from './mcp-startup.ts'
 import { CodexRollout } from './rollout.ts'
-import { openServers } from './servers.ts'
+import { openServers } from '../servers.ts'
+import { toCodexServers } from './servers.ts'
 import { CodexSession } from './session.ts'
 import { aborted } from '../abort.ts'
 import { RpcClosed, RpcError, createJsonRpc } from '../json-rpc.ts'
@@ -70,7 +71,7 @@ async function openCodex(
   const config = parseCodexConfig(spec.runtimeConfig)
   const mark = newId()
   const access = await openAccess(env, config)
-  const servers = openServers(config.mcp_servers, env)
+  const servers = toCodexServers(openServers(config.mcp_servers, spec, env), env.enclosure.walled)
   const scratch = await prepareHome(env.home, mark)
   const confines = { walled: env.enclosure.walled, scratch }
   const deadline = AbortSignal.timeout(startTimeoutMs)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { openServers } from './servers.ts'
+import { openServers } from '../servers.ts'
+import { toCodexServers } from './servers.ts'
 import type { Route } from '../../core/enclosure.ts'
 import { openEnclosure, sampleAgentEnv } from '../../core/testing/env.ts'
 
@@ -22,7 +23,7 @@ test('a server over HTTP is reached through the gateway, which holds its token a
     hub: { url, bearer_token_env_var: 'MISSING' },
     notes: { command: '/usr/bin/notes' },
   }
-  const opened = openServers(servers, env)
+  const opened = toCodexServers(openServers(servers, { tools: [] }, env), true)
   expect(routes).toEqual([
     {
       name: 'mcp-0-hub',
@@ -37,5 +38,5 @@ test('a server over HTTP is reached through the gateway, which holds its token a
   // Codex gives a server of its own only few variables: the way to the outside has to be among them.
   expect(opened['notes']).toMatchObject({ command: '/usr/bin/notes', env_vars: expect.arrayContaining(['HTTPS_PROXY', 'NO_PROXY']) })
   expect(JSON.stringify(opened)).not.toMatch(/secret|example/)
-  expect(openServers(servers, { ...env, enclosure: { ...env.enclosure, walled: false } })['notes']).not.toHaveProperty('env_vars')
+  expect(toCodexServers(openServers({ notes: servers.notes }, { tools: [] }, env), false)['notes']).not.toHaveProperty('env_vars')
 })

@@ -13,7 +13,7 @@ export const geminiCapabilities: Capabilities = {
   supports_non_interactive: true,
   supports_steer: false,
   supports_questions: false,
-  supports_host_tools: false,
+  supports_host_tools: true,
   supports_attachments: true,
   supports_deny_reason: true,
   confinement: 'tool_paths',

@@ -36,6 +36,7 @@ async function openHome(): Promise<Home> {
         resume: null,
         isolationLevel: 'namespaced',
         trustWorkspace: false,
+        tools: [],
       },
       config: {},
       mark: 'mark',

@@ -5,6 +5,7 @@ import * as z from 'zod'
 import { RuntimeFailure } from '../../core/ports.ts'
 import type { Launch, PrepareContext } from '../acp/profile.ts'
 import { makeDirectory, writeOwnFile } from '../own-files.ts'
+import { CALL_LIMIT } from '../servers.ts'
 import { baseUrl, mcpServers, parseRuntimeConfig, variableName } from '../runtime-config.ts'
 import { isOwnProvider, openAccess, providerId } from './access.ts'
 import type { Access } from './access.ts'
@@ -106,7 +107,7 @@ interface SettingsFacts {
 }
 
 function toSettings(context: PrepareContext<OpenCodeConfig>, { access, model, instructions }: SettingsFacts): object {
-  const { env, config } = context
+  const { env, config, spec } = context
   const guard: GuardOptions = {
     permission,
     maxRetries: config.max_retries ?? (env.offlineUrl === null ? 5 : 1),
@@ -123,6 +124,8 @@ function toSettings(context: PrepareContext<OpenCodeConfig>, { access, model, in
     plugin: [[pathToFileURL(path.join(import.meta.dirname, 'guard.ts')).href, guard]],
     // Until the guard is loaded, nothing is allowed.
     permission: { '*': 'deny' },
+    // Thirty seconds else, which is no time for a person; the protocol has no place to say it for one server.
+    ...(spec.tools.length === 0 ? {} : { experimental: { mcp_timeout: CALL_LIMIT } }),
     // Asks the model behind the session's back.
     agent: { title: { disable: true } },
     instructions,
