@@ -29,8 +29,8 @@ export class Agent implements AsyncDisposable {
   #live: RuntimeSession | null = null
   #enclosure: AgentEnv['enclosure'] | null = null
   #seat: Seat | null = null
-  /** Those that the live agent was opened with, as JSON. */
-  #tools = ''
+  /** Model and tools that the live agent was opened with, as JSON. */
+  #parts = ''
   #takeBack: (() => void) | null = null
   #idle: NodeJS.Timeout | undefined
   #closing: Promise<void> = Promise.resolve()
@@ -46,15 +46,15 @@ export class Agent implements AsyncDisposable {
   }
 
   /**
-   * The running agent, or a new one, which works on this task from now on. `opened` tells which. Rejects with `RuntimeFailure`, or with
+   * The running agent, or a new one where there is none or it has another model, which works on this task from now on. `opened` tells which. Rejects with `RuntimeFailure`, or with
    * the signal's reason.
    */
   async acquire(spec: SessionSpec, task: AttendedTask, signal: AbortSignal): Promise<{ agent: RuntimeSession; opened: boolean }> {
     this.#wake()
     await this.#closing
-    const tools = JSON.stringify(spec.tools)
-    // Not every agent hears that the tools of a server have changed.
-    if (this.#live !== null && (!this.#live.alive || tools !== this.#tools)) await this.close()
+    const parts = JSON.stringify([spec.model, spec.tools])
+    // Not every agent can be given another model, or hears that the tools of a server have changed.
+    if (this.#live !== null && (!this.#live.alive || parts !== this.#parts)) await this.close()
     if (this.#live !== null) {
       this.#enclosure?.attend(task)
       return { agent: this.#live, opened: false }
@@ -68,7 +68,7 @@ export class Agent implements AsyncDisposable {
       })
     const agent = await this.#open(runtime, { spec, task, signal })
     this.#live = agent
-    this.#tools = tools
+    this.#parts = parts
     this.#options.onChange()
     return { agent, opened: true }
   }
