@@ -28,6 +28,7 @@ import { createKeyStore, DamagedKeys, type KeyStore, type StoredKey } from './ke
 import { toLimits } from './configuration/limits.ts'
 import { createNamespaces, toWhose } from './namespaces.ts'
 import { watchConfiguration } from './places/planted-configuration.ts'
+import { startRetention } from './retention.ts'
 import { createRuntimeDirectory } from './runtime-directory.ts'
 import { sweepLeftovers } from './runtimes/leftovers.ts'
 import { runtimeAliases } from './configuration/runtime-names.ts'
@@ -197,6 +198,13 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
         return await enclosures.open(record, env, { answers: new NetworkAnswers(() => readNetworkAnswers(log, record.sessionId)) })
       },
       secrets,
+      async erase(record, signal) {
+        await namespaces.remove(record)
+        secrets.remove(record.sessionId)
+        await storage.erase(record.sessionId, signal)
+      },
+      removed: (reason) => metrics.removed(reason),
+      notRemoved: (error, session_id) => logger.error({ err: error, session_id }, 'a session could not be erased'),
       createMasker: (values) => createMasker([...ownSecrets, ...values]),
     }),
   )
@@ -266,6 +274,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   )
   lap('listening_ms')
   metrics.gauges(() => sessions.counts())
+  stack.use(startRetention({ sessions, retainMs: config.retainMs, clock, logger }))
   state = 'ready'
   for (const { kind, severity, message, hint } of issues())
     logger[severity === 'warning' ? 'warn' : severity]({ kind, ...(hint === null ? {} : { hint }) }, message)

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
-import { isAbsolute, join, resolve } from 'node:path'
+import { isAbsolute, join, resolve, sep } from 'node:path'
 import type { BoundKey, Runtime, RuntimeEnv, SessionRecord } from './core/ports.ts'
 import { isInside } from './core/policy/readers.ts'
 import type { StoredKey } from './keys/key-store.ts'
+import { removeTree } from './remove-tree.ts'
 
 /** What an agent may see of the daemon's own environment. */
 const passed =
@@ -32,13 +33,20 @@ export interface Environments {
 }
 
 /** Disposing it removes the directories of the ephemeral sessions. */
-export interface Namespaces extends Environments, Disposable {}
+export interface Namespaces extends Environments, Disposable {
+  /** Removes the directories of a session, with what its agent kept there; of an ephemeral one its login too. Rejects with the system's error. */
+  remove(session: Pick<SessionRecord, 'sessionId' | 'credentialNamespace' | 'isolationLevel'>): Promise<void>
+}
 
 /** The namespaces of a daemon, which has the data directory for itself: what ephemeral sessions of one that was killed left behind is removed. */
 export function createNamespaces(options: NamespaceOptions): Namespaces {
   const removeEphemeral = () => rmSync(join(options.dataDir, 'namespaces', 'ephemeral'), { recursive: true, force: true, maxRetries: 5 })
   removeEphemeral()
-  return { ...createEnvironments(options), [Symbol.dispose]: removeEphemeral }
+  return {
+    ...createEnvironments(options),
+    remove: (session) => removeTree(options.dataDir, 'namespaces', ...toPlace(session)),
+    [Symbol.dispose]: removeEphemeral,
+  }
 }
 
 /** Directories, variables and keys of the agents: logins for each credential namespace, everything else for each session. */
@@ -125,6 +133,12 @@ function directoryName({ credentialNamespace, isolationLevel, sessionId }: Whose
   const key = ephemeral ? ['ephemeral', sessionId ?? 'none'] : [isolationLevel, credentialNamespace]
   const name = shortHash(JSON.stringify(key))
   return ephemeral ? join('ephemeral', name) : name
+}
+
+/** What belongs to one session alone. */
+function toPlace(session: Whose & { readonly sessionId: string }): readonly string[] {
+  const base = directoryName(session).split(sep)
+  return session.isolationLevel === 'ephemeral' ? base : [...base, 'sessions', shortHash(session.sessionId)]
 }
 
 function shortHash(text: string): string {

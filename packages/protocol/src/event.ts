@@ -51,7 +51,18 @@ export const payloads = {
       metadata: z.record(z.string(), z.string()),
     })
     .describe('The session exists. Its settings, without secrets; the first event of every log.'),
-  'session.updated': z.object({ changed: z.record(z.string(), z.unknown()) }).describe('Settings that changed.'),
+  'session.updated': z
+    .object({
+      changed: z.looseObject({
+        title: z.string().nullable().optional(),
+        metadata: z.record(z.string(), z.string()).optional().describe('all of it, as it is now'),
+        permission_mode: permissionMode.optional(),
+        model: z.string().nullable().optional(),
+        archived: z.boolean().optional(),
+      }),
+      changed_by: z.enum(['user', 'daemon']).optional().describe('`user`: a client asked for it'),
+    })
+    .describe('Settings that changed, with their new values. Permission mode and model count from the next task that starts.'),
   'session.closed': z.object({ reason: z.string() }).describe('The session takes no more tasks.'),
   'session.context_restored': z
     .object({

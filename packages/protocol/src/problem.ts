@@ -38,6 +38,8 @@ export const problems = {
   input_hash_mismatch: { status: 409, title: 'The input is not the one that waits' },
   already_decided: { status: 409, title: 'The tool call was already decided' },
   already_answered: { status: 409, title: 'The question was already answered' },
+  session_busy: { status: 409, title: 'A task of the session is open' },
+  session_archived: { status: 409, title: 'The session is archived' },
   task_exists: { status: 409, title: 'Another task has this id' },
   idempotency_key_reused: { status: 422, title: 'The idempotency key was used with another request' },
   cursor_ahead: { status: 409, title: 'The cursor is beyond the end of the log' },

@@ -13,6 +13,9 @@ export const sandboxMode = z.enum(['auto', 'require', 'off']).meta({ id: 'Sandbo
 export type SandboxMode = z.infer<typeof sandboxMode>
 
 const root = z.string().min(1).max(4096)
+const model = z.string().min(1).max(256)
+const title = z.string().max(256)
+const metadataValue = z.string().max(1024)
 
 /** Hosts that a wall lets through: a name, `*.` and a name for all below it, or `*`; each with a port or without. */
 export const hostPattern = z
@@ -41,7 +44,7 @@ export const createSession = z
     isolation_mode: isolationMode.optional(),
     cwd: z.string().min(1).max(4096).optional(),
     env: z.record(z.string(), z.string()).nullable().optional(),
-    model: z.string().min(1).max(256).optional(),
+    model: model.optional(),
     permission_mode: permissionMode.optional(),
     escalation: z.enum(['deny', 'ask']).optional().describe('what `auto` does with a call that would leave the confinement'),
     trust_workspace: z
@@ -60,11 +63,30 @@ export const createSession = z
     network: network.optional().describe('hosts that the sandbox lets the agent reach beside its model'),
     runtime_config: z.record(z.string(), z.unknown()).optional(),
     approval_timeout_ms: z.int().min(1).max(2_147_483_647).optional(),
-    title: z.string().max(256).optional(),
-    metadata: z.record(z.string(), z.string().max(1024)).optional(),
+    title: title.optional(),
+    metadata: z.record(z.string(), metadataValue).optional(),
   })
   .meta({ id: 'CreateSession' })
 export type CreateSession = z.infer<typeof createSession>
+
+/** Body of `PATCH /sessions/{id}`, a JSON merge patch: what is left out stays, null takes away. */
+export const updateSession = z
+  .object({
+    title: title.nullable().optional(),
+    metadata: z
+      .record(z.string(), metadataValue.nullable())
+      .nullable()
+      .optional()
+      .describe('merged into what is there: null takes a key away, or in place of the object all of them'),
+    permission_mode: permissionMode.optional().describe('from the next task that starts'),
+    model: model.nullable().optional().describe('from the next task that starts; null leaves the choice to the agent'),
+    archived: z
+      .boolean()
+      .optional()
+      .describe('an archived session takes no tasks and stands in no list but `scope=archived` and `scope=all`'),
+  })
+  .meta({ id: 'UpdateSession' })
+export type UpdateSession = z.infer<typeof updateSession>
 
 /** A session is waiting for work (`idle`), or in the phase of its open task. */
 export const sessionPhaseName = z
@@ -87,6 +109,7 @@ export const session = z
     last_seq: z.int(),
     title: z.string().nullable(),
     metadata: z.record(z.string(), z.string()),
+    archived: z.boolean(),
   })
   .meta({ id: 'Session' })
 export type Session = z.infer<typeof session>

@@ -146,6 +146,16 @@ describe('evolve', () => {
     expect(evolve(emptyState('s'), { ...event, type: 'quota.changed' } as unknown as Event)).toMatchObject({ last_seq: 1 })
   })
 
+  test('settings that can change are those of the last event that tells them', () => {
+    const base = { schema_version: 1, time: '2026-11-22T12:00:00.000Z', trace: { session_id: 's' }, runtime: { name: 'r' } } as const
+    const created = { ...(samples['session.created']('') as Payload<'session.created'>), title: 'one', metadata: { a: '1' } }
+    const first = evolve(emptyState('s'), { ...base, seq: 1, type: 'session.created', payload: created })
+    expect(first).toMatchObject({ title: 'one', metadata: { a: '1' }, model: null, permission_mode: 'ask', archived: false })
+    const changed = { title: null, permission_mode: 'auto', model: 'm', archived: true, later: 'unknown' } as const
+    const second = evolve(first, { ...base, seq: 2, type: 'session.updated', payload: { changed } })
+    expect(second).toEqual({ ...first, last_seq: 2, title: null, permission_mode: 'auto', model: 'm', archived: true })
+  })
+
   test('an ended task never changes again', () => {
     fc.assert(
       fc.property(histories, fc.array(draft, { maxLength: 20 }), (events, more) => {

@@ -67,6 +67,10 @@ export interface SessionState {
   readonly closed: boolean
   readonly runtime_session_id: string | null
   readonly permission_mode: PermissionMode
+  readonly model: string | null
+  readonly title: string | null
+  readonly metadata: Readonly<Record<string, string>>
+  readonly archived: boolean
   /** Tasks in the order of their acceptance. The daemon forgets ended ones (`forgetEnded`); a client may keep them. */
   readonly tasks: ReadonlyMap<string, TaskState>
 }
@@ -79,6 +83,10 @@ export function emptyState(sessionId: string): SessionState {
     closed: false,
     runtime_session_id: null,
     permission_mode: 'ask',
+    model: null,
+    title: null,
+    metadata: {},
+    archived: false,
     tasks: new Map(),
   }
 }
@@ -90,7 +98,8 @@ export function evolve(state: SessionState, event: Event): SessionState {
     last_seq: event.seq,
     runtime_session_id: event.runtime.runtime_session_id ?? state.runtime_session_id,
   }
-  if (event.type === 'session.created') return { ...base, created: event.payload, permission_mode: event.payload.permission_mode }
+  if (event.type === 'session.created') return { ...base, created: event.payload, ...toSettings(event.payload) }
+  if (event.type === 'session.updated') return { ...base, ...toSettings(event.payload.changed) }
   if (event.type === 'session.closed') return { ...base, closed: true }
   const taskId = event.trace.task_id
   if (taskId === undefined) return base
@@ -98,6 +107,17 @@ export function evolve(state: SessionState, event: Event): SessionState {
   if (before === undefined || before.status !== 'running') return base
   const after = evolveTask(before, event)
   return { ...base, tasks: new Map(state.tasks).set(taskId, after) }
+}
+
+/** Those of the settings that can change, as far as the event tells them. */
+function toSettings({ permission_mode, model, title, metadata, archived }: Payload<'session.updated'>['changed']): Partial<SessionState> {
+  return {
+    ...(permission_mode === undefined ? {} : { permission_mode }),
+    ...(model === undefined ? {} : { model }),
+    ...(title === undefined ? {} : { title }),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(archived === undefined ? {} : { archived }),
+  }
 }
 
 /** The state without its ended tasks, so that a long session stays small in memory. */

@@ -106,6 +106,7 @@ describe('where a setting comes from', () => {
       agent: 'mine=my-agent --acp, loudly',
       sandbox: 'require',
       'network-allow': '*.example.org:8443',
+      retain: '30d',
     }
     for (const [name, { value: shown }] of Object.entries(options)) {
       const value = values[name as keyof typeof options] ?? (shown === null ? 'true' : '12')

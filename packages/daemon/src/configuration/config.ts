@@ -33,6 +33,8 @@ export interface Config extends Omit<SandboxRules, 'wall' | 'personal'> {
   readonly basePath: string
   readonly approvalTimeoutMs: number | null
   readonly agentIdleTimeoutMs: number
+  /** Sessions are deleted so long after their last event; null = never. */
+  readonly retainMs: number | null
   readonly maxRunningTasks: number
   readonly maxLiveAgents: number
   readonly maxQueuedTasks: number
@@ -171,6 +173,7 @@ function toConfig(
     allowedOrigins: settings['allow-origin'] ?? [],
     basePath: (settings['base-path'] ?? '').replace(/\/$/, ''),
     approvalTimeoutMs: toMs(settings['approval-timeout']) ?? null,
+    retainMs: settings.retain ?? null,
     agentIdleTimeoutMs: toMs(settings['agent-idle-timeout']) ?? 300_000,
     maxRunningTasks: settings['max-running-tasks'] ?? 32,
     maxLiveAgents: settings['max-live-agents'] ?? 32,

@@ -9,6 +9,7 @@ export function toLimits({
   maxQueuedTasks,
   approvalTimeoutMs,
   agentIdleTimeoutMs,
+  retainMs,
 }: Config): Readonly<Record<string, number>> {
   return {
     max_running_tasks: maxRunningTasks,
@@ -18,6 +19,7 @@ export function toLimits({
     max_event_payload: PAYLOAD_LIMIT,
     max_result_preview: PREVIEW_LIMIT,
     agent_idle_timeout_ms: agentIdleTimeoutMs,
+    ...(retainMs === null ? {} : { retain_ms: retainMs }),
     ...(approvalTimeoutMs === null ? {} : { approval_timeout_ms: approvalTimeoutMs }),
   }
 }

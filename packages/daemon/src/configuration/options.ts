@@ -15,6 +15,15 @@ const number = z.union(
 const port = number.pipe(z.int().min(0).max(65_535))
 const seconds = number.pipe(z.number().positive().max(2_147_483))
 const count = number.pipe(z.int().min(1))
+const unit = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const
+/** With its unit, so that nobody takes days for something else; as milliseconds. */
+const span = z
+  .string({ error: 'must be a time such as 12h, 30d or 8w' })
+  .regex(/^[1-9]\d{0,4}[mhdw]$/, 'must be a time such as 12h, 30d or 8w')
+  .transform(
+    (text) =>
+      Number(text.slice(0, -1)) * (text.endsWith('m') ? unit.m : text.endsWith('h') ? unit.h : text.endsWith('d') ? unit.d : unit.w),
+  )
 const flag = z.union([z.boolean(), z.stringbool()], { error: 'must be true or false' })
 const list = z.union([
   z.array(z.string().min(1)),
@@ -76,6 +85,7 @@ export const options = {
   },
   'approval-timeout': { schema: seconds, value: '<seconds>', help: 'deny what nobody decides for so long (never)' },
   'agent-idle-timeout': { schema: seconds, value: '<seconds>', help: 'close an agent that has had no task for so long (300)' },
+  retain: { schema: span, value: '<time>', help: 'delete sessions whose last event is older: 12h, 30d, 8w (never)' },
   'max-running-tasks': { schema: count, value: '<n>', help: 'tasks that run at once; others wait (32)' },
   'max-live-agents': { schema: count, value: '<n>', help: 'agents that are alive at once; the longest idle makes room (32)' },
   'max-queued-tasks': { schema: count, value: '<n>', help: 'tasks that wait in one session; more are refused (64)' },

@@ -27,6 +27,8 @@ interface OpenOptions {
 export class Agent implements AsyncDisposable {
   readonly #options: AgentOptions
   #live: RuntimeSession | null = null
+  /** With which it was opened. */
+  #model: string | null = null
   #enclosure: AgentEnv['enclosure'] | null = null
   #seat: Seat | null = null
   #takeBack: (() => void) | null = null
@@ -44,13 +46,13 @@ export class Agent implements AsyncDisposable {
   }
 
   /**
-   * The running agent, or a new one, which works on this task from now on. `opened` tells which. Rejects with `RuntimeFailure`, or with
+   * The running agent, or a new one where there is none or it has another model, which works on this task from now on. `opened` tells which. Rejects with `RuntimeFailure`, or with
    * the signal's reason.
    */
   async acquire(spec: SessionSpec, task: AttendedTask, signal: AbortSignal): Promise<{ agent: RuntimeSession; opened: boolean }> {
     this.#wake()
     await this.#closing
-    if (this.#live !== null && !this.#live.alive) await this.close()
+    if (this.#live !== null && (!this.#live.alive || this.#model !== spec.model)) await this.close()
     if (this.#live !== null) {
       this.#enclosure?.attend(task)
       return { agent: this.#live, opened: false }
@@ -64,6 +66,7 @@ export class Agent implements AsyncDisposable {
       })
     const agent = await this.#open(runtime, { spec, task, signal })
     this.#live = agent
+    this.#model = spec.model
     this.#options.onChange()
     return { agent, opened: true }
   }

@@ -17,7 +17,8 @@ import type { Turn } from './turn.ts'
 
 export interface InboxOptions {
   readonly journal: Journal
-  readonly inputs: Inputs
+  /** Of the task that runs. */
+  readonly inputs: () => Inputs
   readonly checkAnswer: CheckAnswer
   /** The turn that runs: whoever waits in it hears of what is decided here. */
   readonly turn: () => Turn | null
@@ -62,7 +63,8 @@ export class Inbox {
 
   /** One conditional write, first writer wins; resolves after the decision is on disk. Throws the problems of the contract. */
   async decide(toolCallId: string, wish: DecisionRequest, requestId: string): Promise<{ decision: 'approved' | 'denied' }> {
-    const { journal, inputs, turn } = this.#options
+    const { journal, turn } = this.#options
+    const inputs = this.#options.inputs()
     const task = this.#taskOf(toolCallId)
     const call = task === undefined ? undefined : findCall(task, toolCallId)
     if (task === undefined || call === undefined) throw new Problem('tool_call_not_pending', 'No call with this id waits for a decision.')
@@ -73,11 +75,11 @@ export class Inbox {
 
   /** First writer wins; resolves after the answer is on disk. Throws the problems of the contract. */
   async answer(questionId: string, wish: AnswerRequest, requestId: string): Promise<void> {
-    const { journal, checkAnswer, turn, inputs } = this.#options
+    const { journal, checkAnswer, turn } = this.#options
     const task = this.#taskAsking(questionId)
     const question = task?.questions.get(questionId)
     if (task === undefined || question === undefined) {
-      checkRepeated(task?.answers.get(questionId) ?? null, wish, inputs.contentHash)
+      checkRepeated(task?.answers.get(questionId) ?? null, wish, this.#options.inputs().contentHash)
       // What stands may not be on disk yet.
       await journal.flushed
       return

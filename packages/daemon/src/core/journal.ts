@@ -30,6 +30,8 @@ export interface CommitOptions {
   readonly requestId?: string
   /** Row of the session; with its first event only. */
   readonly session?: SessionRecord
+  /** The settings from these events on, and the row that keeps them. */
+  readonly update?: { readonly record: SessionRecord; readonly row: SessionRecord }
   /** Hash of the request that made the task of these events. */
   readonly bodyHash?: string
 }
@@ -39,9 +41,10 @@ export interface CommitOptions {
  * next decision sees it, and shows it to others only after the commit.
  */
 export class Journal {
-  readonly record: SessionRecord
   readonly #options: JournalOptions
   readonly #bodyHashes = new Map<string, string>()
+  #record: SessionRecord
+  #shownRecord: SessionRecord
   #state: SessionState
   #shown: SessionState
   #transcript: string[]
@@ -51,7 +54,8 @@ export class Journal {
   #flushed: Promise<void> = Promise.resolve()
 
   constructor(record: SessionRecord, options: JournalOptions, snapshot?: SessionSnapshot) {
-    this.record = record
+    this.#record = record
+    this.#shownRecord = record
     this.#options = options
     this.#model = record.model
     this.#transcript = [...(snapshot?.transcript ?? [])]
@@ -62,8 +66,22 @@ export class Journal {
       last_seq: snapshot?.seq ?? 0,
       runtime_session_id: this.#runtimeSessionId,
       permission_mode: record.permissionMode,
+      model: record.model,
+      title: record.title,
+      metadata: record.metadata,
+      archived: record.archived,
     }
     this.#shown = this.#state
+  }
+
+  /** The settings as of the last event that was numbered. */
+  get record(): SessionRecord {
+    return this.#record
+  }
+
+  /** The settings as of the last event that is committed. */
+  get shownRecord(): SessionRecord {
+    return this.#shownRecord
   }
 
   /** The state as of the last event that was numbered: what the next decision is based on. */
@@ -90,10 +108,6 @@ export class Journal {
     this.#runtimeSessionId = id
   }
 
-  set model(model: string) {
-    this.#model = model
-  }
-
   /** Hash of the request that made an open task; undefined once the task's row is all there is. */
   bodyHash(taskId: string): string | undefined {
     return this.#bodyHashes.get(taskId)
@@ -116,10 +130,12 @@ export class Journal {
   }
 
   /** Numbers, folds and queues the events in one atomic change. Resolves when they are committed; rejects only when the log is closed. */
-  commit(drafts: readonly Draft[], { durability, requestId, session, bodyHash }: CommitOptions): Promise<void> {
+  commit(drafts: readonly Draft[], { durability, requestId, session, update, bodyHash }: CommitOptions): Promise<void> {
     if (drafts.length === 0) return this.#flushed
     const stamped = drafts.map((draft) => this.#stamp(draft, requestId))
     const events = stamped.map(({ event }) => event)
+    const record = update?.record ?? this.#record
+    this.#record = record
     const touched = new Set(
       events.flatMap((event) => (changesRow(event.type) && event.trace.task_id !== undefined ? [event.trace.task_id] : [])),
     )
@@ -129,11 +145,12 @@ export class Journal {
       events: stamped.map(({ pending }) => pending),
       durability,
       ...(session === undefined ? {} : { session }),
+      ...(update === undefined ? {} : { update: update.row }),
       ...(session !== undefined || events.some((event) => isTerminal(event.type)) ? { snapshot: this.#snapshot() } : {}),
       ...(touched.size === 0 ? {} : { tasks: [...touched].flatMap((taskId) => this.#taskRow(taskId)) }),
     })
     const state = this.#state
-    this.#flushed = appended.then(() => this.#show(events, state))
+    this.#flushed = appended.then(() => this.#show(events, state, record))
     return this.#flushed
   }
 
@@ -152,6 +169,8 @@ export class Journal {
     const time = this.#options.clock.now()
     const { type, task_id, request_id = requestId, payload } = typeof draft === 'function' ? draft(this.#state, time) : draft
     const seq = this.#state.last_seq + 1
+    // A task keeps the model with which it began, whatever is chosen meanwhile.
+    if (type === 'task.started') this.#model = this.#record.model
     const { sessionId } = this.record
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a draft pairs its type with its payload; taking it apart loses that
     const event = {
@@ -186,8 +205,9 @@ export class Journal {
   }
 
   /** After the commit: ended tasks live on in their rows alone. */
-  #show(events: readonly Event[], state: SessionState): void {
+  #show(events: readonly Event[], state: SessionState, record: SessionRecord): void {
     this.#shown = forgetEnded(state)
+    this.#shownRecord = record
     if (events.some((event) => isTerminal(event.type))) {
       this.#state = forgetEnded(this.#state)
       for (const taskId of this.#bodyHashes.keys()) if (!this.#state.tasks.has(taskId)) this.#bodyHashes.delete(taskId)

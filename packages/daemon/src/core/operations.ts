@@ -13,6 +13,7 @@ import type {
   StopResponse,
   Task,
   TaskStarted,
+  UpdateSession,
   Verification,
 } from '@codesdkd/protocol'
 
@@ -28,7 +29,7 @@ export interface PageRequest {
 }
 
 export interface SessionQuery extends PageRequest {
-  readonly scope: 'daemon' | 'all'
+  readonly scope: 'daemon' | 'archived' | 'all'
   readonly runtime?: string
   readonly credentialNamespace?: string
   readonly phase?: SessionPhase
@@ -51,6 +52,13 @@ export interface SessionOperations {
   ): Promise<{ session: Session; replayed: boolean }>
   get(sessionId: string): Session
   list(query: SessionQuery): Page<Session>
+  /** Changes settings; those that stay the same make no event. */
+  update(sessionId: string, request: UpdateSession, options: { requestId: string }): Promise<Session>
+  /**
+   * Deletes the session and all that is kept of it; resolves when it is gone from the disk. With `stop` its open tasks are ended first,
+   * else they are `session_busy`. Rejects with `storage_unavailable` where something is left: it is swept up later.
+   */
+  remove(sessionId: string, options: { stop: boolean }): Promise<void>
   submit(sessionId: string, request: CreateTask, options: { requestId: string }): Promise<{ started: TaskStarted; replayed: boolean }>
   task(sessionId: string, taskId: string): Task
   tasks(sessionId: string, page: PageRequest): Page<Task>

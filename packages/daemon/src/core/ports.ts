@@ -181,6 +181,8 @@ export interface Append {
   readonly durability: Durability
   /** Row of a new session; exactly in its first append. */
   readonly session?: SessionRecord
+  /** Row of a session that is there already; replaces the older one. */
+  readonly update?: SessionRecord
   /** New fold snapshot; replaces the older one. */
   readonly snapshot?: SessionSnapshot
   readonly tasks?: readonly TaskRecord[]
@@ -198,7 +200,7 @@ export interface SandboxSettings {
   readonly networkAllow: readonly string[]
 }
 
-/** Everything of a session that is fixed at its creation, secrets excepted. */
+/** The settings of a session, secrets excepted. What `SessionChanges` names can change, all else is fixed at its creation. */
 export interface SessionRecord {
   readonly sessionId: string
   readonly runtime: string
@@ -217,9 +219,14 @@ export interface SessionRecord {
   readonly approvalTimeoutMs: number | null
   readonly title: string | null
   readonly metadata: Readonly<Record<string, string>>
+  /** Takes no tasks until it is brought back. */
+  readonly archived: boolean
   /** Where a retried `POST /sessions` finds its answer: scope-wide key and hash of the body. */
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | null
 }
+
+/** New values of the settings that can change. */
+export type SessionChanges = Partial<Pick<SessionRecord, 'title' | 'metadata' | 'permissionMode' | 'model' | 'archived'>>
 
 /** What is needed to go on with a session without reading its whole log: the fold as of `seq`, ended tasks left out. */
 export interface SessionSnapshot {
@@ -236,9 +243,18 @@ export interface TaskRecord {
 }
 
 export interface SessionFilter {
-  readonly scope: 'daemon' | 'all'
+  /** Since the start of the daemon without those archived, the archived ones of the data directory, or all of it. */
+  readonly scope: 'daemon' | 'archived' | 'all'
   readonly runtime?: string
   readonly credentialNamespace?: string
+}
+
+export interface SessionAge {
+  /** Never given to another session. */
+  readonly position: number
+  readonly sessionId: string
+  /** RFC 3339 UTC. */
+  readonly lastTime: string | null
 }
 
 /** The durable log and the rows folded from it. Throws `Problem('storage_unavailable')` for reads that fail. */
@@ -270,6 +286,17 @@ export interface EventLog extends Disposable {
   tasks(sessionId: string, after: string | null, limit: number): readonly TaskRecord[] | null
   /** Sessions that have a task without a terminal event: what a restart must close. */
   sessionsWithOpenTasks(): readonly string[]
+  /**
+   * Takes a session out of the log, durably: from here on it is unknown, and whoever waits for its events is woken. What is stored of it
+   * is erased afterwards. Nothing of it may wait for its commit. Throws `Problem('storage_unavailable')`, and then it is still there.
+   */
+  discard(sessionId: string): void
+  /** Sessions that were discarded and not erased yet. */
+  discarded(): readonly SessionRecord[]
+  /** Sessions in order of creation after a position (0: from the first), with the time of their last event. */
+  ages(after: number, limit: number): readonly SessionAge[]
+  /** Time of the last committed event; null for an unknown session. */
+  lastTime(sessionId: string): string | null
   stats(): { readonly sessions: number; readonly events: number; readonly bytes: number }
 }
 

@@ -64,6 +64,7 @@ export async function toRecord(
     approvalTimeoutMs: request.approval_timeout_ms ?? null,
     title: request.title ?? null,
     metadata: request.metadata ?? {},
+    archived: false,
     idempotency,
   }
 }

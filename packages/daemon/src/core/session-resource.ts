@@ -20,5 +20,6 @@ export function toSession(
     last_seq: live.lastSeq,
     title: record.title,
     metadata: { ...record.metadata },
+    archived: record.archived,
   }
 }

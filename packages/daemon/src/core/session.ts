@@ -17,13 +17,26 @@ import { Inbox } from './inbox.ts'
 import { Journal } from './journal.ts'
 import { toOpenBlockTexts } from './open-blocks.ts'
 import type { Planted } from './enclosure.ts'
-import type { AgentEnv, ArtifactStore, Clock, EventLog, Masker, NewId, Outcome, Runtime, SessionRecord, SessionSnapshot } from './ports.ts'
+import type {
+  AgentEnv,
+  ArtifactStore,
+  Clock,
+  EventLog,
+  Masker,
+  NewId,
+  Outcome,
+  Runtime,
+  SessionChanges,
+  SessionRecord,
+  SessionSnapshot,
+} from './ports.ts'
 import type { NativeCall } from './task-host.ts'
 import { createRefusals } from './refusals.ts'
 import { toSecrets } from './redaction/secret-settings.ts'
 import type { CheckAnswer } from './question.ts'
 import type { Seats } from './seats.ts'
 import type { Slots } from './slots.ts'
+import { toChanged } from './session-changes.ts'
 import { toSession } from './session-resource.ts'
 import { newMessages } from './transcript.ts'
 import { endOf } from './task-end.ts'
@@ -68,7 +81,6 @@ interface Queued {
 
 /** One session: its journal, its queue of tasks, the turn that runs, the agent behind it. */
 export class Session {
-  readonly record: SessionRecord
   readonly #world: SessionWorld
   /** What of it waits for a person. */
   readonly inbox: Inbox
@@ -78,16 +90,20 @@ export class Session {
   readonly #queue: Queued[] = []
   #turn: { readonly turn: Turn; readonly done: Promise<void> } | null = null
   #withdraw: (() => void) | null = null
+  /** Of the task that runs, or ran last. */
+  #permissionMode: PermissionMode
   #toldUnconfined = false
+  /** Set while it is being deleted: then nothing new begins. */
+  #deleting = false
 
   constructor({ record, runtime, environment, masker, snapshot }: SessionParts, world: SessionWorld) {
-    this.record = record
     this.#world = world
+    this.#permissionMode = record.permissionMode
     this.#masker = masker
     this.#journal = new Journal(record, { ...world, hash: world.hash.contentHash, masker }, snapshot)
     this.inbox = new Inbox({
       journal: this.#journal,
-      inputs: this.#inputs(record.permissionMode),
+      inputs: () => this.#inputs(this.#permissionMode),
       checkAnswer: world.checkAnswer,
       turn: () => this.#turn?.turn ?? null,
     })
@@ -100,6 +116,10 @@ export class Session {
     })
   }
 
+  get record(): SessionRecord {
+    return this.#journal.record
+  }
+
   get journal(): Journal {
     return this.#journal
   }
@@ -110,7 +130,7 @@ export class Session {
 
   /** True when nothing is open and nothing runs: the session can be read from its rows alone. */
   get dormant(): boolean {
-    return this.#turn === null && this.#queue.length === 0 && !this.#agent.live && this.#journal.state.tasks.size === 0
+    return !this.busy && !this.#agent.live && !this.#deleting
   }
 
   get openTasks(): { readonly running: number; readonly queued: number } {
@@ -118,7 +138,7 @@ export class Session {
   }
 
   get resource(): SessionResource {
-    return toSession(this.record, {
+    return toSession(this.#journal.shownRecord, {
       runtimeSessionId: this.#journal.runtimeSessionId,
       phase: this.#stopping(sessionPhase(this.#journal.shown)),
       lastSeq: this.#journal.shown.last_seq,
@@ -145,6 +165,7 @@ export class Session {
       await this.#journal.flushed
       return { started: this.#started(earlier.task), replayed: true }
     }
+    this.#refuseTasks()
     if (this.#queue.length >= this.#world.queueLimit) {
       throw new Problem('backpressure', 'Too many tasks wait in this session.', {
         members: { limit: this.#world.queueLimit, current: this.#queue.length, scope: 'session' },
@@ -171,6 +192,22 @@ export class Session {
     return { started: this.#started(task), replayed: false }
   }
 
+  /** Changes settings; durable when it resolves. `toRow` makes of the settings what may stand in the log. Throws `session_busy`. */
+  async update(changes: SessionChanges, toRow: (record: SessionRecord) => SessionRecord, requestId: string): Promise<void> {
+    this.#refuseDeleting()
+    if (Object.keys(changes).length === 0) return this.#journal.flushed
+    if (changes.archived === true) {
+      if (this.busy) throw this.busyProblem()
+      void this.#agent.close()
+    }
+    const record = { ...this.record, ...changes }
+    await this.#journal.commit([{ type: 'session.updated', payload: { changed: toChanged(changes), changed_by: 'user' } }], {
+      durability: 'synced',
+      requestId,
+      update: { record, row: toRow(record) },
+    })
+  }
+
   /** Idempotent; resolves once the stop is under way (a queued task: has ended). Throws `task_not_found`. */
   async stop(taskId: string, requestId: string): Promise<StopResponse> {
     const task = this.#earlier(taskId)?.task
@@ -194,14 +231,47 @@ export class Session {
       await this.#endNow(taskId, { status: 'failed', reason: 'daemon_restarted', error })
   }
 
-  /** Stops everything and ends the agent; every open task gets its terminal event. */
-  async close(): Promise<void> {
+  /** Stops everything and ends the agent; every open task gets its terminal event. Whatever it is closed for, nothing new begins. */
+  async close(kind: 'shutdown' | 'delete' = 'shutdown'): Promise<void> {
+    this.#deleting ||= kind === 'delete'
     this.#withdraw?.()
-    for (const { taskId } of this.#queue.splice(0)) await this.#endNow(taskId, { status: 'stopped', reason: 'daemon_shutdown' })
-    this.#turn?.turn.interrupt({ kind: 'shutdown' })
+    const reason = kind === 'delete' ? 'session_deleted' : 'daemon_shutdown'
+    for (const { taskId } of this.#queue.splice(0)) await this.#endNow(taskId, { status: 'stopped', reason })
+    this.#turn?.turn.interrupt({ kind })
     await this.#turn?.done
     await this.#agent.close()
     await this.#journal.flushed
+  }
+
+  /** It was not deleted after all. */
+  keep(): void {
+    this.#deleting = false
+  }
+
+  get busy(): boolean {
+    return this.#turn !== null || this.#queue.length > 0 || this.#journal.state.tasks.size > 0
+  }
+
+  /** What is in the way of who wants a session without open tasks. */
+  busyProblem(): Problem {
+    const open = [...this.#journal.state.tasks.values()].filter(({ status }) => status === 'running').map(({ task_id }) => task_id)
+    return new Problem('session_busy', 'A task of the session is open: stop it first, or wait for its end.', {
+      members: { session_id: this.record.sessionId, open_tasks: open.slice(0, 100) },
+    })
+  }
+
+  #refuseTasks(): void {
+    this.#refuseDeleting()
+    if (!this.record.archived) return
+    const path = `/sessions/${this.record.sessionId}`
+    throw new Problem('session_archived', `The session is archived; PATCH ${path} with {"archived": false} brings it back.`, {
+      members: { session_id: this.record.sessionId },
+    })
+  }
+
+  #refuseDeleting(): void {
+    if (!this.#deleting) return
+    throw new Problem('session_busy', 'The session is being deleted.', { members: { session_id: this.record.sessionId } })
   }
 
   /** That a stop is under way is no event: it shows in the phase alone. */
@@ -244,6 +314,7 @@ export class Session {
     const { record } = this
     const world = this.#world
     const permissionMode = request.permission_mode ?? record.permissionMode
+    this.#permissionMode = permissionMode
     const turn = new Turn({
       journal: this.#journal,
       agent: this.#agent,
@@ -251,6 +322,7 @@ export class Session {
       clock: world.clock,
       inputs: this.#inputs(permissionMode),
       taskId,
+      record,
       messages,
       permissionMode,
       runtimeConfig: { ...record.runtimeConfig, ...request.runtime_config },

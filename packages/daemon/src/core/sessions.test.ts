@@ -57,6 +57,9 @@ test('a creation that nobody waits for any more still holds its Idempotency-Key'
     aliases: new Map(),
     environment: () => Promise.reject(new Error('no agent is started')),
     secrets: { save: () => {}, load: () => ({}), hide: (one) => one, reveal: (one) => one },
+    erase: () => Promise.resolve(),
+    removed: () => {},
+    notRemoved: () => {},
     createMasker: (values) => createMasker(values),
   })
   try {

@@ -9,7 +9,9 @@ import {
   type StopResponse,
   type Task,
   type TaskStarted,
+  type UpdateSession,
 } from '@codesdkd/protocol'
+import { acknowledge } from './acknowledge.ts'
 import { checkDecision } from './decision.ts'
 import type { DecisionRequest, Page, PageRequest, SessionCounts, SessionOperations, SessionQuery } from './operations.ts'
 import { toPage } from './page.ts'
@@ -17,6 +19,8 @@ import { findPastAnswer } from './past-answer.ts'
 import { findPastDecision } from './past-decision.ts'
 import type { AgentEnv, Masker, Runtime, SessionRecord, SessionSnapshot } from './ports.ts'
 import { checkRepeated } from './question.ts'
+import { Removals, type RemovalsOptions } from './removals.ts'
+import { toChanges } from './session-changes.ts'
 import { checkPermissionMode, toCreated, toRecord, type SessionRules } from './session-record.ts'
 import type { CheckRoot } from './session-sandbox.ts'
 import { toSecrets } from './redaction/secret-settings.ts'
@@ -40,10 +44,10 @@ export interface SessionsOptions extends Omit<SessionWorld, 'onChange'> {
   }
   readonly createMasker: (values: Iterable<string>) => Masker
   readonly checkRoot: CheckRoot
+  readonly erase: RemovalsOptions['erase']
+  readonly removed: RemovalsOptions['removed']
+  readonly notRemoved: RemovalsOptions['notRemoved']
 }
-
-/** Milliseconds that a request waits for its commit. */
-const ACKNOWLEDGE_LIMIT = 10_000
 
 /** All sessions of the data directory. Those with something open, or with a live agent, are in memory; the others are rows. */
 export class Sessions implements SessionOperations, AsyncDisposable {
@@ -52,10 +56,12 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   readonly #loaded = new Map<string, Session>()
   /** Creations under way, by idempotency key: a second one waits for the first. */
   readonly #creating = new Map<string, Promise<unknown>>()
+  readonly #removals: Removals
   #closing = false
 
   constructor(options: SessionsOptions) {
     this.#options = options
+    this.#removals = new Removals({ ...options, loaded: this.#loaded })
     this.#world = { ...options, checkCwd: (cwd) => this.#checkAgain(cwd), onChange: (session) => this.#unload(session) }
   }
 
@@ -103,6 +109,32 @@ export class Sessions implements SessionOperations, AsyncDisposable {
       },
       keep: (session) => phase === undefined || session.phase === phase,
     })
+  }
+
+  async update(sessionId: string, request: UpdateSession, { requestId }: { requestId: string }): Promise<SessionResource> {
+    this.#refuseWork()
+    const session = this.#load(sessionId)
+    try {
+      const changes = toChanges(session.record, request, this.#options.rules)
+      await acknowledge(session.update(changes, (record) => this.#options.secrets.hide(record), requestId))
+      return session.resource
+    } finally {
+      this.#unload(session)
+    }
+  }
+
+  remove(sessionId: string, { stop }: { stop: boolean }): Promise<void> {
+    return this.#removals.remove(sessionId, { stop, reason: 'request' })
+  }
+
+  /** Erases what removals have left that failed, or that the end of a daemon cut short. */
+  sweep(): Promise<void> {
+    return this.#removals.sweep()
+  }
+
+  /** Deletes the sessions that rest and whose last event is older than `before` (RFC 3339 UTC). Resolves to their number. */
+  expire(before: string): Promise<number> {
+    return this.#removals.expire(before)
   }
 
   async submit(
@@ -205,7 +237,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   /** Refuses new work, ends every task with its terminal event and every agent. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing = true
-    await Promise.all([...this.#loaded.values()].map((session) => session.close()))
+    await Promise.all([this.#removals[Symbol.asyncDispose](), ...[...this.#loaded.values()].map((session) => session.close())])
   }
 
   /** A key is taken from its first request to the commit, also when nobody waits for that any more. */
@@ -306,30 +338,6 @@ export class Sessions implements SessionOperations, AsyncDisposable {
 
   #unload(session: Session): void {
     if (session.dormant) this.#loaded.delete(session.record.sessionId)
-  }
-}
-
-/**
- * A disk that refuses writes delays what was asked for; a client is told so instead of being left to wait. It may
- * still happen: the same request again, with the same ids, tells.
- */
-async function acknowledge<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new Problem('storage_unavailable', 'The log cannot be written at the moment; what was asked for may still happen.', {
-            retryAfter: 5,
-          }),
-        ),
-      ACKNOWLEDGE_LIMIT,
-    )
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

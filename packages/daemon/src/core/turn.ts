@@ -9,7 +9,7 @@ import { toOpenBlockTexts } from './open-blocks.ts'
 import { createPatientStore, type PatientStore } from './patient-store.ts'
 import { endOf } from './task-end.ts'
 import { type ConfinementDenial, type Planted } from './enclosure.ts'
-import { RuntimeFailure, type Clock, type EventLog, type Outcome, type RuntimeSession } from './ports.ts'
+import { RuntimeFailure, type Clock, type EventLog, type Outcome, type RuntimeSession, type SessionRecord } from './ports.ts'
 import { isAsked, type Answer, type Decision, type NativeCall, type Observation, type Question, type TaskHost } from './task-host.ts'
 import { toBriefing, type Briefing } from './briefing.ts'
 import { OpenCalls } from './open-calls.ts'
@@ -36,6 +36,8 @@ export interface TurnOptions {
   readonly clock: Clock
   readonly inputs: Inputs
   readonly taskId: string
+  /** The settings of the session when the task began: what changes later counts for the next one. */
+  readonly record: SessionRecord
   readonly messages: readonly Message[]
   readonly permissionMode: PermissionMode
   readonly runtimeConfig: Readonly<Record<string, unknown>>
@@ -56,7 +58,7 @@ export interface TurnOptions {
   readonly report: (error: unknown) => void
 }
 
-type Cause = { readonly kind: 'stop' | 'shutdown' } | { readonly kind: 'deadline' }
+type Cause = { readonly kind: 'stop' | 'shutdown' | 'delete' } | { readonly kind: 'deadline' }
 
 /** One task while it runs: the agent's way into the session, and the session's way to stop it. */
 export class Turn implements TaskHost {
@@ -201,8 +203,8 @@ export class Turn implements TaskHost {
 
   /** Opens the agent, hands the conversation over and says so in the log. */
   async #prepare(): Promise<{ agent: RuntimeSession; spec: { messages: readonly Message[] } }> {
-    const { journal, agent, log, messages, permissionMode } = this.#options
-    const { record, runtimeSessionId } = journal
+    const { journal, agent, log, record, messages, permissionMode } = this.#options
+    const { runtimeSessionId } = journal
     const { agent: live, opened } = await agent.acquire(
       {
         sessionId: record.sessionId,
@@ -244,8 +246,8 @@ export class Turn implements TaskHost {
 
   /** Where `auto` is not what its name says, the log says so. */
   #unconfined(): readonly Draft[] {
-    const { journal, permissionMode, tellUnconfined } = this.#options
-    const { confinement } = journal.record
+    const { record, permissionMode, tellUnconfined } = this.#options
+    const { confinement } = record
     if (permissionMode !== 'auto' || confinement === 'sandbox' || !tellUnconfined()) return []
     const message =
       confinement === 'tool_paths'
@@ -317,6 +319,8 @@ function reasonOf(cause: Cause): string {
       return 'stopped_by_user'
     case 'shutdown':
       return 'daemon_shutdown'
+    case 'delete':
+      return 'session_deleted'
     case 'deadline':
       return 'deadline_exceeded'
     default:

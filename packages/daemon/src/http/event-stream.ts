@@ -12,6 +12,8 @@ export interface Followable {
   frameId(event: StoredEvent): string
   /** True when no task is open, as of what is committed. */
   idle(): boolean
+  /** True when what is followed was deleted. */
+  gone(): boolean
   /** Data of the control frames at a position. */
   control(tip: number): Readonly<Record<string, unknown>>
 }
@@ -43,10 +45,17 @@ export async function* eventStream(source: Followable, options: FollowOptions): 
   yield `retry: 1000\n${control('ready', source)}`
   if (options.resync !== null) yield control('resync', source, { reason: options.resync })
   while (!options.signal.aborted) {
+    if (source.gone()) {
+      yield ': deleted\n\n'
+      return
+    }
     // Told before the log is read, so that everything committed until then is sent before the end.
     const end = options.closing.aborted ? 'closing' : options.untilIdle && source.idle() ? 'idle' : null
+    const tip = source.tip()
     const page = source.read(position, PAGE)
     const last = page.at(-1)
+    // Where the last events were deleted, the end of the log has no event.
+    if (last === undefined) position = Math.max(position, tip)
     if (last !== undefined) {
       position = source.position(last)
       const frames = page
@@ -102,6 +111,7 @@ export function followSession(log: EventLog, sessionId: string): Followable {
     position: (event) => event.seq,
     frameId: (event) => String(event.seq),
     idle: () => !log.sessionsWithOpenTasks().includes(sessionId),
+    gone: () => log.lastSeq(sessionId) === 0,
     control: (tip) => ({ session_id: sessionId, last_seq: tip, log_id: log.logId }),
   }
 }
@@ -114,6 +124,7 @@ export function followAll(log: EventLog): Followable {
     position: (event) => event.cursor,
     frameId: (event) => toCursor(log, event.cursor),
     idle: () => log.sessionsWithOpenTasks().length === 0,
+    gone: () => false,
     control: (tip) => ({ last_cursor: toCursor(log, tip), log_id: log.logId }),
   }
 }

@@ -120,7 +120,7 @@ function isPreflight(head: RequestHead, incoming: IncomingMessage, access: HttpC
 const preflight: Reply = {
   status: 204,
   headers: {
-    'access-control-allow-methods': 'GET, HEAD, POST',
+    'access-control-allow-methods': 'GET, HEAD, POST, PATCH, DELETE',
     'access-control-allow-headers': 'authorization, content-type, idempotency-key, last-event-id, range, if-none-match',
     'access-control-max-age': '600',
   },

@@ -2,6 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
 import { eventTypes, problems } from '@codesdkd/protocol'
 import { toOpenApi } from './openapi.ts'
+import type { Method } from './route.ts'
 import { routes } from './routes.ts'
 
 const document = toOpenApi(routes, { version: '1.2.3', basePath: '' })
@@ -13,6 +14,8 @@ function at(pointer: string): unknown {
     .split('/')
     .reduce<unknown>((node, key) => (typeof node === 'object' && node !== null ? Reflect.get(node, key) : undefined), document)
 }
+
+const toKey = (method: Method) => ({ GET: 'get', POST: 'post', PATCH: 'patch', DELETE: 'delete' } as const)[method]
 
 describe('the OpenAPI document', () => {
   test('is OpenAPI 3.1 and has every route', () => {
@@ -58,7 +61,7 @@ describe('the OpenAPI document', () => {
   test('every path parameter is declared', () => {
     for (const { method, path } of routes) {
       const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
-      const operation = document.paths?.[path]?.[method === 'GET' ? 'get' : 'post']
+      const operation = document.paths?.[path]?.[toKey(method)]
       const declared = (operation?.parameters ?? []).flatMap((parameter) =>
         'in' in parameter && parameter.in === 'path' ? [parameter.name] : [],
       )

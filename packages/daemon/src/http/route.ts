@@ -1,6 +1,6 @@
 import type * as z from 'zod'
-import { problems, type ProblemCode } from '@codesdkd/protocol'
-import { readObject } from './body.ts'
+import { Problem, problems, type ProblemCode } from '@codesdkd/protocol'
+import { readObject, toField } from './body.ts'
 import { toSnakeCase } from './casing.ts'
 import type { HttpContext, HttpLimits } from './context.ts'
 import type { Exchange } from './exchange.ts'
@@ -13,9 +13,11 @@ export type PathParams<Path extends string> = Path extends `${string}{${infer Na
   ? { readonly [K in Name]: string } & PathParams<Rest>
   : unknown
 
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
+
 /** One endpoint, told once: routing, validation, `Allow`, HEAD and the OpenAPI document are read from it. */
 export interface Route extends RouteText {
-  readonly method: 'GET' | 'POST'
+  readonly method: Method
   readonly path: string
   readonly query: z.ZodObject | undefined
   readonly body: z.ZodObject | undefined
@@ -34,13 +36,15 @@ interface RouteText {
   readonly errors?: readonly ProblemCode[]
   /** A static file that holds nothing of the user's: served without asking who is there. */
   readonly open?: true
+  /** Refuses fields that it does not know, where to ignore them would pretend that they were heeded. */
+  readonly strict?: true
   /** Begins something new: refused while the daemon shuts down. */
   readonly startsWork?: true
 }
 
 /** The answer when all is well: media type -> schema of the content (null where it is bytes). */
 export interface Success {
-  readonly status: 200 | 201 | 202
+  readonly status: 200 | 201 | 202 | 204
   readonly description: string
   readonly content: Readonly<Record<string, z.ZodType | null>>
   readonly headers?: Readonly<Record<string, string>>
@@ -57,7 +61,7 @@ export interface Input<Path extends string, Q extends z.ZodObject | undefined, B
 }
 
 interface Declared<Path extends string, Q extends z.ZodObject | undefined, B extends z.ZodObject | undefined> extends RouteText {
-  readonly method: 'GET' | 'POST'
+  readonly method: Method
   readonly path: Path
   readonly query?: Q
   readonly body?: B
@@ -113,6 +117,7 @@ export function rawRoute<
     body,
     async run(params, exchange, context) {
       const read = body === undefined ? undefined : await readFields(body, exchange, context.limits[bodyLimit])
+      if (spec.strict === true) refuseUnknown(read?.ignored ?? [], body)
       const input = {
         params,
         query: query === undefined ? undefined : check(query, parseQuery(exchange.query, Object.keys(query.shape))),
@@ -130,6 +135,14 @@ export function rawRoute<
 async function readFields(schema: z.ZodObject, exchange: Exchange, limit: number) {
   const { fields, ignored } = toSnakeCase(await readObject(exchange, limit), Object.keys(schema.shape))
   return { fields: check(schema, fields), ignored }
+}
+
+function refuseUnknown([first]: readonly string[], body: z.ZodObject | undefined): void {
+  if (first === undefined) return
+  const field = toField([first])
+  throw new Problem('invalid_request', `${field} cannot be changed, or is not known.`, {
+    members: { field, allowed: Object.keys(body?.shape ?? {}) },
+  })
 }
 
 function check(schema: z.ZodObject, value: unknown): z.output<z.ZodObject> {

@@ -1,8 +1,8 @@
 import * as z from 'zod'
-import { createSession, credentialNamespace, Problem, session, sessionList, sessionPhaseName } from '@codesdkd/protocol'
+import { createSession, credentialNamespace, Problem, session, sessionList, sessionPhaseName, updateSession } from '@codesdkd/protocol'
 import type { Exchange } from './exchange.ts'
 import { paging } from './query.ts'
-import { route } from './route.ts'
+import { rawRoute, route } from './route.ts'
 
 export const sessionRoutes = [
   route({
@@ -11,11 +11,12 @@ export const sessionRoutes = [
     operationId: 'listSessions',
     tag: 'sessions',
     summary: 'Sessions, oldest first',
-    description: 'Those created since the start of the daemon; `scope=all` lists every session of the data directory.',
+    description:
+      'Those created since the start of the daemon that are not archived; `scope=all` lists every session of the data directory, `scope=archived` those of them that are.',
     errors: ['invalid_cursor'],
     query: z.object({
       ...paging,
-      scope: z.enum(['daemon', 'all']).default('daemon'),
+      scope: z.enum(['daemon', 'archived', 'all']).default('daemon'),
       runtime: z.string().max(64).optional(),
       credential_namespace: credentialNamespace.optional(),
       phase: sessionPhaseName.optional(),
@@ -74,6 +75,42 @@ export const sessionRoutes = [
     errors: ['session_not_found'],
     returns: session,
     handle: ({ params, context }) => ({ value: context.sessions.get(params.session_id) }),
+  }),
+  route({
+    method: 'PATCH',
+    path: '/sessions/{session_id}',
+    operationId: 'updateSession',
+    tag: 'sessions',
+    summary: 'Change settings of a session',
+    description:
+      'A JSON merge patch: what is left out stays, null takes away. What has changed is an event, `session.updated`. `permission_mode` and `model` count from the next ' +
+      'task that starts. With `archived: true` the session takes no tasks until `archived: false`; while a task is open it is 409. All other fields are refused.',
+    errors: ['session_not_found', 'session_busy', 'permission_mode_not_allowed', 'shutting_down'],
+    strict: true,
+    startsWork: true,
+    body: updateSession,
+    returns: session,
+    handle: async ({ params, body, exchange, context }) => ({
+      value: await context.sessions.update(params.session_id, body, { requestId: exchange.id }),
+    }),
+  }),
+  rawRoute({
+    method: 'DELETE',
+    path: '/sessions/{session_id}',
+    operationId: 'deleteSession',
+    tag: 'sessions',
+    summary: 'Delete a session and all that is kept of it',
+    description:
+      'Its events, tasks, artifacts, variables, and the directories of its agent; the workspace is left as it is. While a task is open it is 409, unless `stop=true` ends ' +
+      'what is open first. Event streams of the session end. With the answer it is gone from the disk; 503 `storage_unavailable` says what is left.',
+    errors: ['session_not_found', 'session_busy', 'shutting_down'],
+    startsWork: true,
+    query: z.object({ stop: z.enum(['true', 'false']).default('false').describe('`true`: stop open tasks, and wait for their end') }),
+    success: { status: 204, description: 'The session is deleted', content: {} },
+    async handle({ params, query, context }) {
+      await context.sessions.remove(params.session_id, { stop: query.stop === 'true' })
+      return { status: 204, headers: {}, body: null }
+    },
   }),
 ]
 

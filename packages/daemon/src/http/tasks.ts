@@ -15,6 +15,8 @@ export const taskRoutes = [
       'A leading run of `messages` that equals the transcript of the session is dropped; the last message never is.',
     errors: [
       'session_not_found',
+      'session_archived',
+      'session_busy',
       'task_exists',
       'permission_mode_not_allowed',
       'tool_manifest_unsupported',

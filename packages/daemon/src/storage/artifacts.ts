@@ -1,12 +1,14 @@
 import { hash } from 'node:crypto'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { Problem } from '@codesdkd/protocol'
 import type { ArtifactMeta, ArtifactStore, Clock, NewId } from '../core/ports.ts'
 import type { DataDir } from './data-dir.ts'
 import { isSystemError, syncDirectory, writeDurably } from './durable-file.ts'
+import { transaction } from './sqlite.ts'
 
 export interface ArtifactStoreOptions {
   readonly dir: DataDir
@@ -17,6 +19,9 @@ export interface ArtifactStoreOptions {
   /** Bytes of one artifact; default 64 MiB. */
   readonly maxSize?: number
 }
+
+/** Few enough that the daemon answers in between. */
+const ERASED_AT_ONCE = 64
 
 interface Row {
   readonly artifact_id: string
@@ -41,17 +46,26 @@ export class FileArtifactStore implements ArtifactStore {
   readonly #insert: StatementSync
   readonly #find: StatementSync
   readonly #list: StatementSync
+  readonly #slice: StatementSync
+  readonly #sharers: StatementSync
+  readonly #drop: StatementSync
+  readonly #database: DatabaseSync
 
   constructor({ dir, database, clock, newId, maxSize = 64 * 1024 * 1024 }: ArtifactStoreOptions) {
     this.#dir = dir
+    this.#database = database
     this.#clock = clock
     this.#newId = newId
     this.#maxSize = maxSize
     this.#insert = database.prepare(
       'INSERT INTO artifact (artifact_id, session_id, content_type, name, size, sha256, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
     )
-    this.#find = database.prepare('SELECT * FROM artifact WHERE artifact_id = ?')
-    this.#list = database.prepare('SELECT * FROM artifact WHERE session_id = ? ORDER BY artifact_no')
+    const there = 'NOT EXISTS (SELECT 1 FROM removal WHERE removal.session_id = artifact.session_id)'
+    this.#find = database.prepare(`SELECT * FROM artifact WHERE artifact_id = ? AND ${there}`)
+    this.#slice = database.prepare('SELECT * FROM artifact WHERE session_id = ? ORDER BY artifact_no LIMIT ?')
+    this.#sharers = database.prepare('SELECT count(*) AS count FROM artifact WHERE sha256 = ? AND session_id <> ?')
+    this.#drop = database.prepare('DELETE FROM artifact WHERE artifact_id = ?')
+    this.#list = database.prepare(`SELECT * FROM artifact WHERE session_id = ? AND ${there} ORDER BY artifact_no`)
   }
 
   /** Also throws `Problem('storage_unavailable')`; then nothing can be found under an id. */
@@ -106,6 +120,30 @@ export class FileArtifactStore implements ArtifactStore {
     return bytes
   }
 
+  /**
+   * Erases the artifacts of a session, and the files of those that no other session has. Files go before the rows that tell of them, so that
+   * it can be gone on with. Throws the errors of SQLite and the system, and the signal's reason.
+   */
+  async erase(sessionId: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const slice = this.#slice.all(sessionId, ERASED_AT_ONCE).map(toMeta)
+      if (slice.length === 0) return
+      const paths = new Set(slice.filter(({ sha256 }) => !this.#isShared(sha256, sessionId)).map(({ sha256 }) => this.#pathOf(sha256)))
+      const directories = new Set<string>()
+      for (const path of paths) if (removeFile(path)) directories.add(dirname(path))
+      for (const directory of directories) syncDirectory(directory)
+      transaction(this.#database, () => {
+        for (const { artifactId } of slice) this.#drop.run(artifactId)
+      })
+      await setImmediate()
+      signal.throwIfAborted()
+    }
+  }
+
+  #isShared(sha256: string, sessionId: string): boolean {
+    return (this.#sharers.get(sha256, sessionId) as { count: number }).count > 0
+  }
+
   /** A file that is there already is compared, and replaced where it is damaged. */
   #writeContent(sha256: string, bytes: Uint8Array): void {
     const path = this.#pathOf(sha256)
@@ -123,6 +161,17 @@ export class FileArtifactStore implements ArtifactStore {
 function toMeta(row: unknown): ArtifactMeta {
   const { artifact_id, session_id, content_type, name, size, sha256, created_at } = row as Row
   return { artifactId: artifact_id, sessionId: session_id, contentType: content_type, name, size, sha256, createdAt: created_at }
+}
+
+/** False where there is none. */
+function removeFile(path: string): boolean {
+  try {
+    rmSync(path)
+    return true
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return false
+    throw error
+  }
 }
 
 function readIfThere(path: string): Buffer | null {

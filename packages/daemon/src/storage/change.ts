@@ -6,6 +6,8 @@ export interface Change extends Committable {
   readonly sessionId: string
   readonly events: readonly PendingEvent[]
   readonly session: SessionRow | null
+  /** In place of the row that is there. */
+  readonly update: SessionRow | null
   readonly snapshot: string | null
   readonly tasks: readonly TaskRow[]
 }
@@ -14,6 +16,7 @@ export interface SessionRow {
   readonly runtime: string
   readonly credentialNamespace: string
   readonly idempotencyKey: string | null
+  readonly archived: 0 | 1
   readonly record: string
 }
 
@@ -24,13 +27,20 @@ export interface TaskRow {
 }
 
 /** Throws for what is not JSON, so that only its own append fails. */
-export function toChange({ sessionId, events, durability, session, snapshot, tasks = [] }: Append): Change {
+export function toChange({ sessionId, events, durability, session, update, snapshot, tasks = [] }: Append): Change {
   const rows = {
     session: session === undefined ? null : toSessionRow(session),
+    update: update === undefined ? null : toSessionRow(update),
     snapshot: snapshot === undefined ? null : JSON.stringify(snapshot),
     tasks: tasks.map(toTaskRow),
   }
-  const texts = [rows.session?.record, rows.snapshot, ...rows.tasks.map(({ record }) => record), ...events.map(({ json }) => json)]
+  const texts = [
+    rows.session?.record,
+    rows.update?.record,
+    rows.snapshot,
+    ...rows.tasks.map(({ record }) => record),
+    ...events.map(({ json }) => json),
+  ]
   return { sessionId, events, durability, bytes: texts.reduce((sum, text) => sum + (text?.length ?? 0), 0), ...rows }
 }
 
@@ -39,6 +49,7 @@ function toSessionRow(session: SessionRecord): SessionRow {
     runtime: session.runtime,
     credentialNamespace: session.credentialNamespace,
     idempotencyKey: session.idempotency?.key ?? null,
+    archived: session.archived ? 1 : 0,
     record: JSON.stringify(session),
   }
 }

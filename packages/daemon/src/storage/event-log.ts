@@ -7,6 +7,7 @@ import type {
   EventLog,
   NewId,
   SessionFilter,
+  SessionAge,
   SessionRecord,
   SessionSnapshot,
   StoredEvent,
@@ -22,6 +23,7 @@ import { LiveSessions, toLiveSession, type LiveSession } from './live-sessions.t
 import { closeIdentity, openIdentity, type LogGap } from './log-identity.ts'
 import { LogWriter, type Rows, type Written } from './log-writer.ts'
 import { toPage } from './page.ts'
+import { RemovalRows } from './removal-rows.ts'
 import { SessionRows } from './session-rows.ts'
 import { isOutOfRoom } from './sqlite-error.ts'
 import { Tail } from './tail.ts'
@@ -47,6 +49,7 @@ export class SqliteEventLog implements EventLog {
   readonly gap: LogGap | null
   readonly #database: DatabaseSync
   readonly #rows: Rows
+  readonly #removals: RemovalRows
   readonly #writer: LogWriter
   readonly #commits: GroupCommit<Change>
   readonly #mark: HighWaterMark
@@ -65,6 +68,7 @@ export class SqliteEventLog implements EventLog {
   constructor({ dir, database, newId, bootId, onFailure = () => {}, onCommit = () => {} }: EventLogOptions) {
     this.#database = database
     this.#rows = { events: new EventRows(database), sessions: new SessionRows(database), tasks: new TaskRows(database) }
+    this.#removals = new RemovalRows(database)
     this.#writer = new LogWriter(database, this.#rows)
     this.#commits = new GroupCommit({ commit: (changes, durability) => this.#commit(changes, durability) })
     this.#lastCursor = this.#rows.events.lastCursor()
@@ -154,12 +158,43 @@ export class SqliteEventLog implements EventLog {
     return this.#reading(() => this.#rows.tasks.sessionsWithOpenTasks())
   }
 
+  discard(sessionId: string): void {
+    if ((this.#live.get(sessionId)?.pending ?? 0) > 0)
+      throw new Problem('storage_unavailable', 'Something of the session waits to be written.', { retryAfter: 5 })
+    const mark = () => this.#removals.add(sessionId, { lastCursor: this.#lastCursor, lastSessionNo: this.#rows.sessions.lastNumber() })
+    try {
+      this.#withReserve(() => this.#writer.durably(mark))
+    } catch (cause) {
+      throw new Problem('storage_unavailable', 'The log cannot be written.', { cause, retryAfter: 5 })
+    }
+    this.#live.forget(sessionId)
+    this.#tail.clear()
+    this.#followers.wake(sessionId, Infinity)
+  }
+
+  discarded(): readonly SessionRecord[] {
+    return this.#reading(() => this.#removals.list())
+  }
+
+  /** Erases the rows of a discarded session; see `RemovalRows.erase`. */
+  async erase(sessionId: string, signal: AbortSignal): Promise<void> {
+    await this.#removals.erase(sessionId, signal)
+  }
+
+  ages(after: number, limit: number): readonly SessionAge[] {
+    return this.#reading(() => this.#rows.sessions.ages({ after, limit }))
+  }
+
+  lastTime(sessionId: string): string | null {
+    return this.#reading(() => this.#rows.sessions.ages({ sessionId, limit: 1 }))[0]?.lastTime ?? null
+  }
+
   stats(): { readonly sessions: number; readonly events: number; readonly bytes: number } {
     return this.#reading(() => {
       const size = this.#database.prepare('SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size').get() as {
         bytes: number
       }
-      return { sessions: this.#rows.sessions.count(), events: this.#lastCursor, bytes: size.bytes }
+      return { sessions: this.#rows.sessions.count(), events: this.#lastCursor - this.#removals.erasedEvents(), bytes: size.bytes }
     })
   }
 
@@ -198,13 +233,23 @@ export class SqliteEventLog implements EventLog {
 
   #commit(changes: readonly Change[], durability: Durability): void {
     try {
-      this.#write(changes, durability)
+      this.#withReserve(() => this.#write(changes, durability))
     } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)))
-      if (!isOutOfRoom(error) || !this.#ballast.release()) throw error
-      this.#write(changes, durability)
+      this.#fail(error)
+      throw error
     }
     this.#recover()
+  }
+
+  /** A full disk gets the reserve, once; until it is there again the log counts as not writable. */
+  #withReserve(write: () => void): void {
+    try {
+      write()
+    } catch (error) {
+      if (!isOutOfRoom(error) || !this.#ballast.release()) throw error
+      this.#fail(error)
+      write()
+    }
   }
 
   #write(changes: readonly Change[], durability: Durability): void {
@@ -232,10 +277,10 @@ export class SqliteEventLog implements EventLog {
     if (last !== undefined) this.#followers.wake(sessionId, last.seq)
   }
 
-  #fail(failure: Error): void {
+  #fail(error: unknown): void {
     const first = this.#failure === null
-    this.#failure = failure
-    if (first) this.#onFailure(failure)
+    this.#failure = error instanceof Error ? error : new Error(String(error))
+    if (first) this.#onFailure(this.#failure)
   }
 
   /** All is well only when the reserve is there again too. */

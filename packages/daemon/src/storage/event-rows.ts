@@ -32,7 +32,12 @@ export class EventRows {
       'SELECT cursor, session_id, seq, type, body FROM event JOIN session USING (session_no) WHERE cursor > ? ORDER BY cursor LIMIT ?',
     )
     this.#lastSeq = database.prepare('SELECT max(seq) AS last FROM event WHERE session_no = ?')
-    this.#lastCursor = database.prepare('SELECT max(cursor) AS last FROM event')
+    // The last events may be erased: no cursor is given twice all the same.
+    this.#lastCursor = database.prepare(`
+      SELECT max(
+        (SELECT coalesce(max(cursor), 0) FROM event), coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'last_cursor'), 0)
+      ) AS last
+    `)
   }
 
   /**
@@ -59,7 +64,7 @@ export class EventRows {
   }
 
   lastCursor(): number {
-    return (this.#lastCursor.get() as { last: number | null }).last ?? 0
+    return (this.#lastCursor.get() as { last: number }).last
   }
 }
 

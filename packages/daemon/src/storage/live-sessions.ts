@@ -31,6 +31,10 @@ export class LiveSessions {
     return this.#sessions.get(sessionId)
   }
 
+  forget(sessionId: string): void {
+    this.#sessions.delete(sessionId)
+  }
+
   /** Puts a session last in line to be forgotten. */
   keep(sessionId: string, live: LiveSession): void {
     this.#sessions.delete(sessionId)

@@ -52,11 +52,18 @@ export class LogWriter {
     })
   }
 
-  #writeRows({ sessionId, session, snapshot, tasks }: Change): number {
+  /** Another transaction that is synced before this returns. Throws SQLite's error. */
+  durably<T>(body: () => T): T {
+    this.#setDurability('synced')
+    return transaction(this.#database, body)
+  }
+
+  #writeRows({ sessionId, session, update, snapshot, tasks }: Change): number {
     const { sessions, tasks: taskRows } = this.#rows
     if (session !== null) sessions.insert(sessionId, session)
     const sessionNo = sessions.number(sessionId)
     if (sessionNo === null) throw new Error(`session ${sessionId} has no row`)
+    if (update !== null) sessions.update(sessionNo, update)
     if (snapshot !== null) sessions.setSnapshot(sessionNo, snapshot)
     for (const task of tasks) taskRows.put(sessionNo, task)
     return sessionNo

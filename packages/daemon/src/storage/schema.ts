@@ -61,4 +61,16 @@ export const migrations: readonly string[] = [
     mark       TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  ALTER TABLE session ADD COLUMN archived INTEGER NOT NULL DEFAULT 0;
+
+  -- Sessions that were deleted: what is still stored of them nobody finds, and is erased.
+  CREATE TABLE removal (
+    session_no INTEGER PRIMARY KEY,
+    session_id TEXT NOT NULL UNIQUE,
+    record     TEXT NOT NULL
+  ) STRICT;
+
+  CREATE INDEX artifact_by_content ON artifact (sha256);
+  `,
 ]

@@ -3,24 +3,35 @@ import type { SessionFilter, SessionRecord, SessionSnapshot } from '../core/port
 import { noSandbox } from '../core/session-sandbox.ts'
 import type { SessionRow } from './change.ts'
 
+/** The highest number that was ever given. */
+const lastNumber = `max(
+  (SELECT coalesce(max(session_no), 0) FROM session),
+  coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'last_session_no'), 0)
+)`
+
 const emptySnapshot = JSON.stringify({ seq: 0, runtimeSessionId: null, transcript: [] } satisfies SessionSnapshot)
 
-/** The table of sessions. Rows are never removed, so their numbers are also their count and their order. */
+/** The table of sessions. Their numbers are their order: none is ever given again, also after its session is gone. */
 export class SessionRows {
   readonly #insert: StatementSync
+  readonly #update: StatementSync
   readonly #setSnapshot: StatementSync
   readonly #number: StatementSync
   readonly #find: StatementSync
   readonly #byKey: StatementSync
   readonly #list: StatementSync
+  readonly #ages: StatementSync
+  readonly #lastNumber: StatementSync
   readonly #count: StatementSync
   readonly #ofEarlierRuns: number
 
   constructor(database: DatabaseSync) {
     this.#insert = database.prepare(`
-      INSERT INTO session (session_id, runtime, credential_namespace, idempotency_key, record, snapshot) VALUES (?, ?, ?, ?, ?, ?)
+      INSERT INTO session (session_no, session_id, runtime, credential_namespace, idempotency_key, archived, record, snapshot)
+      VALUES (1 + ${lastNumber}, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (session_id) DO NOTHING
     `)
+    this.#update = database.prepare('UPDATE session SET archived = ?, record = ? WHERE session_no = ?')
     this.#setSnapshot = database.prepare('UPDATE session SET snapshot = ? WHERE session_no = ?')
     this.#number = database.prepare('SELECT session_no FROM session WHERE session_id = ?')
     this.#find = database.prepare('SELECT record, snapshot FROM session WHERE session_id = ?')
@@ -28,14 +39,27 @@ export class SessionRows {
     this.#list = database.prepare(`
       SELECT record FROM session
       WHERE session_no > :after AND (:runtime IS NULL OR runtime = :runtime) AND (:namespace IS NULL OR credential_namespace = :namespace)
+        AND (:archived IS NULL OR archived = :archived)
       ORDER BY session_no LIMIT :limit
     `)
-    this.#count = database.prepare('SELECT coalesce(max(session_no), 0) AS count FROM session')
-    this.#ofEarlierRuns = this.count()
+    this.#ages = database.prepare(`
+      SELECT session_no AS position, session_id, (
+        SELECT json_extract(body, '$.time') FROM event WHERE event.session_no = session.session_no ORDER BY seq DESC LIMIT 1
+      ) AS last_time
+      FROM session WHERE session_no > :after AND (:id IS NULL OR session_id = :id) ORDER BY session_no LIMIT :limit
+    `)
+    this.#count = database.prepare('SELECT count(*) AS count FROM session')
+    this.#lastNumber = database.prepare(`SELECT ${lastNumber} AS last`)
+    this.#ofEarlierRuns = this.lastNumber()
   }
 
-  insert(sessionId: string, { runtime, credentialNamespace, idempotencyKey, record }: SessionRow): void {
-    this.#insert.run(sessionId, runtime, credentialNamespace, idempotencyKey, record, emptySnapshot)
+  insert(sessionId: string, { runtime, credentialNamespace, idempotencyKey, archived, record }: SessionRow): void {
+    this.#insert.run(sessionId, runtime, credentialNamespace, idempotencyKey, archived, record, emptySnapshot)
+  }
+
+  /** What changes of a row: its settings. */
+  update(sessionNo: number, { archived, record }: SessionRow): void {
+    this.#update.run(archived, record, sessionNo)
   }
 
   setSnapshot(sessionNo: number, snapshot: string): void {
@@ -65,9 +89,21 @@ export class SessionRows {
       after: Math.max(afterNo, floor),
       runtime: runtime ?? null,
       namespace: credentialNamespace ?? null,
+      archived: scope === 'all' ? null : Number(scope === 'archived'),
       limit,
     })
     return rows.map(toRecord)
+  }
+
+  /** Sessions after a number, or the one of this id, with the time of their last event. */
+  ages({ after = 0, sessionId = null, limit }: { readonly after?: number; readonly sessionId?: string | null; readonly limit: number }) {
+    const rows = this.#ages.all({ after, id: sessionId, limit }) as { position: number; session_id: string; last_time: string | null }[]
+    return rows.map(({ position, session_id, last_time }) => ({ position, sessionId: session_id, lastTime: last_time }))
+  }
+
+  /** The highest number that was ever given; 0 before the first. */
+  lastNumber(): number {
+    return (this.#lastNumber.get() as { last: number }).last
   }
 
   count(): number {
@@ -75,8 +111,8 @@ export class SessionRows {
   }
 }
 
-/** Sessions of earlier daemons have no settings of a sandbox. */
-function toRecord(row: unknown): SessionRecord {
-  const record = JSON.parse((row as { record: string }).record) as Omit<SessionRecord, 'sandbox'> & Partial<SessionRecord>
-  return { ...record, sandbox: record.sandbox ?? noSandbox }
+/** Sessions of earlier daemons have no settings of a sandbox, and could not be archived. */
+export function toRecord(row: unknown): SessionRecord {
+  const record = JSON.parse((row as { record: string }).record) as Omit<SessionRecord, 'sandbox' | 'archived'> & Partial<SessionRecord>
+  return { ...record, sandbox: record.sandbox ?? noSandbox, archived: record.archived ?? false }
 }

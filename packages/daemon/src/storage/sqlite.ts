@@ -83,6 +83,8 @@ function configure(database: DatabaseSync): void {
     PRAGMA synchronous = FULL;
     -- macOS: without it a sync stops at the drive's cache.
     PRAGMA fullfsync = ON;
+    -- What is deleted is overwritten, not only forgotten.
+    PRAGMA secure_delete = ON;
     PRAGMA journal_size_limit = 16777216;
     PRAGMA temp_store = MEMORY;
   `)

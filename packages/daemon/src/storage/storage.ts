@@ -31,6 +31,8 @@ export interface Storage extends Disposable {
   readonly log: SqliteEventLog
   readonly artifacts: ArtifactStore
   readonly processes: StoredProcessLedger
+  /** Erases what a discarded session has here; may be done again. Rejects with errors of SQLite and the system, and the signal's reason. */
+  erase(sessionId: string, signal: AbortSignal): Promise<void>
 }
 
 /** Opens or creates the storage. Throws `StartFailure`. */
@@ -48,6 +50,17 @@ export function openStorage({ path, clock, newId, bootId = readBootId(), maxArti
     const artifacts = new FileArtifactStore({ dir, database, clock, newId, ...(maxArtifactSize && { maxSize: maxArtifactSize }) })
     const processes = new StoredProcessLedger(database, bootId)
     const resources = opened.move()
-    return { dir, log, artifacts, processes, [Symbol.dispose]: () => resources.dispose() }
+    return {
+      dir,
+      log,
+      artifacts,
+      processes,
+      async erase(sessionId, signal) {
+        // The row that tells that there is something to erase goes last.
+        await artifacts.erase(sessionId, signal)
+        await log.erase(sessionId, signal)
+      },
+      [Symbol.dispose]: () => resources.dispose(),
+    }
   })
 }

@@ -27,16 +27,18 @@ export class Tail {
   /** Adds the next event and forgets what is beyond the bounds; the event itself always stays. */
   push(event: StoredEvent): void {
     const last = this.#events.at(-1)
-    if (last !== undefined && this.#position(event) !== this.#position(last) + 1) {
-      this.#events = []
-      this.#length = 0
-    }
+    if (last !== undefined && this.#position(event) !== this.#position(last) + 1) this.clear()
     this.#events.push(event)
     this.#length += weigh(event)
     while (this.#events.length > 1 && (this.#events.length > this.#maxEvents || this.#length > this.#maxLength)) {
       const oldest = this.#events.shift()
       if (oldest !== undefined) this.#length -= weigh(oldest)
     }
+  }
+
+  clear(): void {
+    this.#events = []
+    this.#length = 0
   }
 
   get size(): number {

@@ -70,6 +70,7 @@ const names = [
   'codesdk_event_loop_lag_seconds',
   'codesdk_build_info',
   'codesdk_denied_total',
+  'codesdk_sessions_deleted_total',
 ]
 
 describe('metrics', () => {

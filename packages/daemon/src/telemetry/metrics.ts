@@ -21,6 +21,8 @@ export interface Metrics extends Disposable {
   observe(event: Event): void
   /** One transaction of the log, in seconds. */
   appended(seconds: number): void
+  /** A session was deleted. */
+  removed(reason: 'request' | 'retention'): void
   /** How many event streams are open. */
   sseClients(open: number): void
   /** A request that was refused. */
@@ -51,6 +53,7 @@ export function createMetrics({ enabled, version, runtimes }: MetricsOptions): M
     render: () => registry.metrics(),
     observe,
     appended: (seconds) => instruments.append.observe(seconds),
+    removed: (reason) => instruments.removed.inc({ reason }),
     sseClients: (open) => instruments.sseClients.set(open),
     denied: (code) => {
       instruments.denied.inc({ reason: code })
@@ -82,6 +85,7 @@ function createInstruments(registry: Registry) {
     tokens: counter('codesdk_tokens_total', 'Tokens of ended tasks, as their agents report them', ['runtime', 'type']),
     cost: counter('codesdk_cost_usd_total', 'Cost of ended tasks, as their agents report it', ['runtime']),
     append: histogram('codesdk_event_append_seconds', 'One transaction of the event log', fast),
+    removed: counter('codesdk_sessions_deleted_total', 'Sessions that were deleted', ['reason']),
     drops: counter('codesdk_backpressure_drops_total', 'Requests refused because something is full', ['reason']),
     denied: counter('codesdk_denied_total', 'Requests that were refused, by error code', ['reason']),
     sseClients: new Gauge({ name: 'codesdk_sse_clients', help: 'Open event streams', registers }),

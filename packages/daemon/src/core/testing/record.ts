@@ -21,6 +21,7 @@ export function sampleRecord(sessionId: string, changes: Partial<SessionRecord> 
     approvalTimeoutMs: null,
     title: null,
     metadata: {},
+    archived: false,
     idempotency: null,
     ...changes,
   }

@@ -99,6 +99,7 @@ export const someSession: Session = {
   last_seq: 1,
   title: null,
   metadata: {},
+  archived: false,
 }
 
 const someTask: Task = {
@@ -128,6 +129,15 @@ function scriptedSessions(calls: Calls): SessionOperations {
     list(query) {
       note('list', query)
       return { items: [someSession], next_after: null }
+    },
+    async update(sessionId, request, options) {
+      known(sessionId)
+      note('update', sessionId, request, options)
+      return someSession
+    },
+    async remove(sessionId, options) {
+      known(sessionId)
+      note('remove', sessionId, options)
     },
     async submit(sessionId, request, options) {
       known(sessionId)
