@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['test/escape/*.escape.ts'],
     // Daemons and servers are started by the dozen: what Node compiled once is kept for the next.
     env: { NODE_COMPILE_CACHE: new URL('node_modules/.cache/compiled', import.meta.url).pathname },
-    // An attack may take 25 s; a busy machine is no reason to fail.
+    // An attack may take a minute; a busy machine is no reason to fail.
     testTimeout: 600_000,
     hookTimeout: 60_000,
     fileParallelism: false,

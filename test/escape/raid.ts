@@ -34,7 +34,8 @@ interface Play {
 }
 
 const folderName = 'attacks'
-const secondsForOne = 25
+/** Far more than any takes: only what hangs runs into it. */
+const secondsForOne = 60
 const spaces = ['pid', 'net', 'mnt', 'ipc', 'uts', 'user']
 /** Where a mark might be left behind that is not one of the field's own places. */
 const machinePlaces = [
@@ -69,7 +70,9 @@ export async function raid(field: Field, daemon: DaemonProcess, options: RaidOpt
         ...groups.map((group) => ({ tools: [shell(`sh ${folderName}/${group}.sh`)] })),
         // An agent may let a command run on by itself after a while.
         ...groups.map((group) => ({
-          tools: [shell(`i=0; while [ ! -e ${folderName}/${group}.end ] && [ $i -lt 250 ]; do sleep 0.1; i=$((i + 1)); done`)],
+          tools: [
+            shell(`i=0; while [ ! -e ${folderName}/${group}.end ] && [ $i -lt ${secondsForOne * 10} ]; do sleep 0.1; i=$((i + 1)); done`),
+          ],
         })),
         { text: 'All tried.' },
       ],

@@ -20,12 +20,14 @@ interface RunOptions {
   readonly env?: Env
   /** Told of all that was written to stdout so far; what it returns is typed in. Without it stdin is empty. */
   readonly type?: (stdout: string) => string | null
+  /** Default: 30 s. */
+  readonly limitMs?: number
 }
 
-/** Runs a program to its end, which it must find by itself within 30 s (`code` is null otherwise). */
-export async function run(command: string, args: readonly string[], { env = {}, type }: RunOptions = {}): Promise<Ended> {
+/** Runs a program to its end, which it must find by itself within that time (`code` is null otherwise). */
+export async function run(command: string, args: readonly string[], { env = {}, type, limitMs = 30_000 }: RunOptions = {}): Promise<Ended> {
   const { promise, resolve } = Promise.withResolvers<Ended>()
-  const options = { cwd: root, env: { ...process.env, ...env }, timeout: 30_000, killSignal: 'SIGKILL' } as const
+  const options = { cwd: root, env: { ...process.env, ...env }, timeout: limitMs, killSignal: 'SIGKILL' } as const
   const child = execFile(command, [...args], options, (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }))
   let seen = ''
   child.stdout?.on('data', (text: string) => {

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { readStat } from './process-stat.ts'
 import { processMark } from './process.ts'
 
 /** A process group that an earlier daemon started and did not see end. */
@@ -21,7 +22,8 @@ export async function sweepLeftovers(leftovers: readonly Leftover[]): Promise<re
   const ended: number[] = []
   for (const leftover of leftovers) {
     if (leftover.bootId !== bootId) continue
-    if ((await readStartTime(leftover.pid)) === leftover.startTime && kill(-leftover.pid)) ended.push(leftover.pid)
+    const found = await readStat(leftover.pid)
+    if (found?.state !== 'Z' && found?.startTime === leftover.startTime && kill(-leftover.pid)) ended.push(leftover.pid)
     ended.push(...(await killMarked(processMark, leftover.mark)))
   }
   return ended
@@ -62,14 +64,6 @@ async function carries(pid: number, entries: readonly string[]): Promise<boolean
     // It ended meanwhile, or is not ours to look at.
     return false
   }
-}
-
-/** Null also for one that has ended and of which nobody has taken note yet. */
-async function readStartTime(pid: number): Promise<string | null> {
-  const line = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => null)
-  // The second field is the name in parentheses, with whatever characters the process likes.
-  const fields = line?.slice(line.lastIndexOf(')') + 2).split(' ') ?? []
-  return fields[0] === 'Z' ? null : (fields[19] ?? null)
 }
 
 function kill(pid: number): boolean {

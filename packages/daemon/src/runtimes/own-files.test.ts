@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { makeDirectory, openInside, writeOwnFile } from './own-files.ts'
+import { makeDirectory, openInside, replaceFile, writeOwnFile } from './own-files.ts'
 
 let base: string
 let root: string
@@ -66,5 +66,18 @@ describe('openInside', () => {
     expect(await read(path.join(root, 'file'))).toBe('ours')
     for (const name of ['link', 'directory/file', '../elsewhere/file', 'missing', '.'])
       expect(await read(path.join(root, name)), name).toBeNull()
+  })
+  it('reads a file that is replaced again and again', async () => {
+    const file = path.join(root, 'file')
+    await writeOwnFile(root, ['file'], 'ours')
+    const done = new AbortController()
+    const replaced = (async () => {
+      while (!done.signal.aborted) await replaceFile(file, 'ours')
+    })()
+    const found = new Set<string | null>()
+    for (let round = 0; round < 500; round += 1) found.add(await read(file))
+    done.abort()
+    await replaced
+    expect([...found]).toEqual(['ours'])
   })
 })

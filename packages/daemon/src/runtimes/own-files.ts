@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, realpath, rename, rm } from 'node:fs/promises'
+import { lstat, mkdir, open, readlink, realpath, rename, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import * as path from 'node:path'
 
 /**
  * Files of the daemon in a directory where an agent writes as well. What the agent left there may be links to anywhere, and the
- * daemon writes with the rights of its user: none of these functions follows one. They hold while the agent does not run.
+ * daemon writes with the rights of its user: none of these functions follows one. They hold while the agent does not run; some say
+ * that they hold also while it does.
  */
 
 /** Makes `root/names…`, all real directories (0700): whatever else an agent has put in the way is removed. `root` itself is trusted. */
@@ -27,16 +28,30 @@ export async function makeDirectory(root: string, ...names: readonly string[]): 
 export async function writeOwnFile(root: string, names: readonly string[], content: string): Promise<string> {
   const directory = await makeDirectory(root, ...names.slice(0, -1))
   const file = path.join(directory, names.at(-1) ?? '')
-  const draft = `${file}.${randomUUID()}`
-  const handle = await open(draft, 'wx', 0o600)
-  try {
-    await handle.writeFile(content)
-  } finally {
-    await handle.close()
-  }
-  if ((await lstat(file).catch(() => null))?.isDirectory() === true) await rm(file, { recursive: true })
-  await rename(draft, file)
+  await clearDirectory(file)
+  await replaceFile(file, content)
   return file
+}
+
+/** Removes a directory that an agent has put in the place of a file. */
+export async function clearDirectory(file: string): Promise<void> {
+  if ((await lstat(file).catch(() => null))?.isDirectory() === true) await rm(file, { recursive: true })
+}
+
+/**
+ * Puts a file (0600) in the place of another, or of a link, as a whole or not at all; rejects where a directory is in the way. Also
+ * while the agent runs. `durable`: it is on the disk before the other one is gone.
+ */
+export async function replaceFile(file: string, content: string, how?: 'durable'): Promise<void> {
+  const draft = `${file}.${randomUUID()}`
+  try {
+    await using handle = await open(draft, 'wx', 0o600)
+    await handle.writeFile(content)
+    if (how === 'durable') await handle.sync()
+    await rename(draft, file)
+  } finally {
+    await rm(draft, { force: true })
+  }
 }
 
 /**
@@ -56,6 +71,7 @@ export async function openInside(root: string, file: string): Promise<FileHandle
   return null
 }
 
+// On Linux the kernel tells, also of a file that was replaced meanwhile: it ends in another way then, and begins in the same.
 function realpathOf(handle: FileHandle, file: string): Promise<string> {
-  return realpath(process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : file)
+  return process.platform === 'linux' ? readlink(`/proc/self/fd/${handle.fd}`) : realpath(file)
 }

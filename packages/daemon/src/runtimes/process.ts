@@ -3,12 +3,14 @@ import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_pr
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import type { Readable } from 'node:stream'
-import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { stripVTControlCharacters } from 'node:util'
 import type { ProcessLedger } from '../core/ports.ts'
+import { findInmate, untilEmpty } from './inmate.ts'
+import type { Inmate } from './inmate.ts'
 import { toLines } from './lines.ts'
 import type { Line } from './lines.ts'
+import { findProgram, readStat } from './process-stat.ts'
 
 /** The environment variable that marks every process of an agent, so that strays can be told from other people's. */
 export const processMark = 'CODESDKD_PROCESS'
@@ -69,7 +71,7 @@ export async function openProcess(options: ProcessOptions): Promise<AgentProcess
   }
 }
 
-/** A running agent. Disposing it ends the whole process group and resolves when that is gone. */
+/** A running agent. Disposing it ends the whole process group, and all that is in a sandbox, and resolves when that is gone. */
 export class AgentProcess implements AsyncDisposable {
   readonly pid: number
   /** stdout. Reading slowly slows the agent down. Ends when the agent is gone, even if a stray child keeps the pipe. Read it once. */
@@ -80,6 +82,7 @@ export class AgentProcess implements AsyncDisposable {
   readonly #exited: Promise<void>
   readonly #stopGraceMs: number
   readonly #depth: number
+  #inmate: Inmate | null = null
 
   constructor(child: ChildProcessWithoutNullStreams, options: ProcessOptions) {
     // Known since `spawn` was emitted.
@@ -100,7 +103,7 @@ export class AgentProcess implements AsyncDisposable {
         resolve()
       })
     })
-    this.lines = toLines(readUntilGone(child.stdout, this.#exited, exitGraceMs), maxLineBytes)
+    this.lines = toLines(this.#heard(readUntilGone(child.stdout, this.#exited, exitGraceMs)), maxLineBytes)
     const stderr = toTail(readUntilGone(child.stderr, this.#exited, exitGraceMs))
     this.ended = Promise.all([stderr, this.#exited]).then(([stderrTail]) => ({
       ...toExit(child, this.#depth),
@@ -119,8 +122,8 @@ export class AgentProcess implements AsyncDisposable {
   async groups(): Promise<ReadonlySet<number>> {
     if (!this.alive) return new Set()
     const inner = await Promise.all(Array.from({ length: this.#depth }, (_, above) => findProgram(this.pid, above + 1)))
-    const groups = await Promise.all(inner.flatMap((pid) => (pid === null ? [] : [readGroup(pid)])))
-    return new Set([this.pid, ...groups.filter((group) => group !== null)])
+    const stats = await Promise.all(inner.flatMap((pid) => (pid === null ? [] : [readStat(pid)])))
+    return new Set([this.pid, ...stats.flatMap((stat) => (stat === null ? [] : [stat.group]))])
   }
 
   /** Writes one line; a process that is gone takes none. Lines arrive in the order of the calls. */
@@ -143,6 +146,7 @@ export class AgentProcess implements AsyncDisposable {
   /** Closes stdin, asks the group to end, and kills it after the grace period. Resolves when all of it is gone. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.stdin.end()
+    if (this.alive) await this.#meet()
     if (this.alive) await this.#terminate()
     const late = new AbortController()
     const kill = delay(this.#stopGraceMs, undefined, { signal: late.signal }).then(
@@ -157,6 +161,19 @@ export class AgentProcess implements AsyncDisposable {
     await this.ended
     // What is killed dies a moment later; a dead child of which nobody takes note is not waited for.
     for (let round = 0; round < 25 && this.#signal(0); round += 1) await delay(20)
+    if (this.#inmate !== null) await untilEmpty(this.#inmate)
+  }
+
+  async #meet(): Promise<void> {
+    if (this.#depth > 0) this.#inmate ??= await findInmate(this.pid)
+  }
+
+  /** Who has said something is there; before that nothing was run for anybody. */
+  async *#heard(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      if (this.#inmate === null) await this.#meet()
+      yield chunk
+    }
   }
 
   /** Asks the program to end. A sandbox around it passes no signal on: it would end at once, and the program with it, unasked. */
@@ -185,22 +202,6 @@ function toExit({ exitCode, signalCode }: ChildProcess, depth: number): Pick<Pro
   const number = depth === 0 || exitCode === null ? 0 : exitCode - 128
   const signal = Object.entries(constants.signals).find(([, one]) => one === number)?.[0]
   return signal === undefined ? { exitCode, signal: signalCode } : { exitCode: null, signal }
-}
-
-/** The program that runs behind so many others, each the first child of the one before it; null where the system does not tell. */
-export async function findProgram(pid: number, depth: number): Promise<number | null> {
-  if (depth === 0) return pid
-  const line = await readFile(`/proc/${pid}/task/${pid}/children`, 'latin1').catch(() => '')
-  // Orphans that were handed to it come later.
-  const [first = ''] = line.split(' ')
-  return first === '' ? null : await findProgram(Number(first), depth - 1)
-}
-
-async function readGroup(pid: number): Promise<number | null> {
-  const line = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => null)
-  // The second field is the name in parentheses, with whatever characters the process likes; then state, parent, group.
-  const group = line?.slice(line.lastIndexOf(')') + 2).split(' ')[2]
-  return group === undefined ? null : Number(group)
 }
 
 /**

@@ -22,6 +22,7 @@ export interface OpenWallOptions {
 type Missing = Extract<WallState, { wall: null }>
 
 const builtRelay = fileURLToPath(new URL(`../../native/relay-linux-${process.arch}`, import.meta.url))
+const relayBuild = fileURLToPath(new URL('../../native/build-relay.mjs', import.meta.url))
 const systemDirectories = ['/usr/bin', '/usr/local/bin', '/bin', '/run/current-system/sw/bin']
 /** Where packages put programs and agents cannot; a program elsewhere on the PATH may be one that an agent has left there. */
 const trustedDirectory = /^\/(?:usr|nix\/store|gnu\/store|bin|sbin)(?:\/|$)/
@@ -36,10 +37,7 @@ export async function openWall(options: OpenWallOptions): Promise<WallState> {
     return missing('bubblewrap is not installed.', 'Install it: `apt-get install bubblewrap`, `dnf install bubblewrap` or the like.')
   const relay = options.relay ?? builtRelay
   if (!isProgram(relay))
-    return missing(
-      'The relay of the sandbox has not been built.',
-      'Install a C compiler and run `npm run prepare` in the folder of codesdkd.',
-    )
+    return missing('The relay of the sandbox has not been built.', `Install a C compiler and run \`node ${relayBuild}\`.`)
   const groups = findProcessGroups({ most: 1024 })
   return await proven(createBubblewrap({ bwrap, relay, home, groups }), (wall) => tryWall(wall, { scratch, relay }))
 }

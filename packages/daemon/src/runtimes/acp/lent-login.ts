@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto'
-import { watch } from 'node:fs'
-import { lstat, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { lstat, readFile, realpath, rm, symlink } from 'node:fs/promises'
 import * as path from 'node:path'
-import { makeDirectory, openInside } from '../own-files.ts'
+import { makeDirectory, replaceFile } from '../own-files.ts'
+import { readTextFile } from '../text-file.ts'
+import { watchFile } from '../watched-file.ts'
 import { isRefreshed } from './refreshed-login.ts'
 
 /** A login is a few KB; what an agent leaves instead may be of any size. */
@@ -56,7 +56,7 @@ async function findLogin(file: string, place: Omit<Login, 'file'>): Promise<Logi
 }
 
 async function lend(login: Login): Promise<AsyncDisposable> {
-  const directory = await makeDirectory(login.home, ...directoriesOf(login))
+  await makeDirectory(login.home, ...directoriesOf(login))
   const link = path.join(login.home, login.name)
   // An earlier daemon may have ended before it could.
   await bringHome(login, link)
@@ -64,10 +64,11 @@ async function lend(login: Login): Promise<AsyncDisposable> {
   await symlink(login.file, link)
   let work = Promise.resolve()
   const bring = (): Promise<void> => (work = work.then(() => bringHome(login, link)))
-  const watcher = watchDirectory(directory, (name) => name === path.basename(link) && void bring())
+  // Where nothing can be watched, it is brought home at the end.
+  const watcher = watchFile(link, () => void bring())
   return {
     async [Symbol.asyncDispose]() {
-      watcher?.close()
+      watcher[Symbol.dispose]()
       await bring()
     },
   }
@@ -78,33 +79,15 @@ function directoriesOf({ name }: Login): readonly string[] {
   return directory === '.' ? [] : [directory]
 }
 
-function watchDirectory(directory: string, onChange: (name: string | null) => void): { close(): void } | null {
-  try {
-    const watcher = watch(directory, { persistent: false }, (_event, name) => onChange(name))
-    // Then it is brought home at the end.
-    watcher.on('error', () => {})
-    return watcher
-  } catch {
-    return null
-  }
-}
-
 /** Takes over what stands in the place of the link, if it can be the same login refreshed. Never rejects. */
 async function bringHome({ file, home }: Login, link: string): Promise<void> {
-  const draft = `${file}.${randomUUID()}`
   try {
-    await using handle = await openInside(home, link)
-    if (handle === null) return
-    const [refreshed, known] = [await handle.stat(), await lstat(file)]
+    const [found, known] = [await lstat(link), await lstat(file)]
     // Another session may have refreshed it later.
-    if (refreshed.size > maxBytes || refreshed.mtimeMs <= known.mtimeMs) return
-    const content = await handle.readFile('utf8')
-    if (!isRefreshed(content, await readFile(file, 'utf8'))) return
-    await writeFile(draft, content, { mode: 0o600, flag: 'wx' })
-    await rename(draft, file)
+    if (found.mtimeMs <= known.mtimeMs) return
+    const content = await readTextFile(home, link, maxBytes)
+    if (content !== null && isRefreshed(content, await readFile(file, 'utf8'))) await replaceFile(file, content, 'durable')
   } catch {
     // There is no login to bring home, or no home for it.
-  } finally {
-    await rm(draft, { force: true }).catch(() => {})
   }
 }

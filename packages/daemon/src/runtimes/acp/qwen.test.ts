@@ -1,37 +1,22 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import * as path from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { qwenEntry } from '../../../../../test/fixtures/acp/qwen.ts'
+import { done, inWorkspace, kinds, lastRequest, play, shell } from '../../../../../test/fixtures/one-play.ts'
+import { runs } from '../../../../../test/fixtures/processes.ts'
 import { approve, deny, openStage, runTurn, spoken } from '../../../../../test/fixtures/stage.ts'
-import type { Scenario, Stage, Turn } from '../../../../../test/fixtures/stage.ts'
+import type { Scenario, Stage } from '../../../../../test/fixtures/stage.ts'
 import { toSupportedRuntime } from './configured.ts'
 
 /** These tests run the real Qwen Code, known to the daemon by configuration only, against the offline model. */
 
 vi.setConfig({ testTimeout: 120_000 })
 
-const openQwen = (...legs: Scenario['legs']): Promise<Stage> =>
-  openStage({ runtime: toSupportedRuntime(qwenEntry), scenarios: [{ name: 'play', prompt: 'Please', legs }] })
+const openQwen = (...legs: Scenario['legs']): Promise<Stage> => openStage({ runtime: toSupportedRuntime(qwenEntry), ...play(...legs) })
 
-const shell = (command: string) => ({ tool: 'shell' as const, command })
-const done = { text: 'Done.' }
-
-const kinds = ({ observations }: Turn) => observations.map(({ kind }) => kind).filter((kind) => kind !== 'event' && kind !== 'call.output')
-const inWorkspace = ({ workspace }: Stage, file: string) => path.join(workspace, file)
 /** Whether a text stood in the last request of the model; not the request itself, which is long. */
-const heard = ({ model }: Stage, text: string): boolean => JSON.stringify(model.journal.entries.at(-1)?.body).includes(text)
-
-/** Whether any process has this among its arguments. */
-function runs(argument: string): boolean {
-  return readdirSync('/proc').some((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(argument)
-    } catch {
-      return false
-    }
-  })
-}
+const heard = (stage: Stage, text: string): boolean => lastRequest(stage).includes(text)
 
 test('answers, and tells the tokens', async () => {
   await using stage = await openQwen({

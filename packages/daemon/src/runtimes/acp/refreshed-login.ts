@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { isObject, isSamePerson, toObject } from '../token-claims.ts'
 
 /** The last word in the name of a member that a refresh gives a new value: `access_token`, `idToken`, `expires`, `last_refresh`. */
 const changing = /^(?:token|access|refresh|jwt|expir\w*|exp|iat|timestamp)$/i
@@ -41,33 +42,4 @@ function isChanging(name: string): boolean {
   const words = name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').split(/[_\-.]/)
   const [first, last] = [words[0] ?? '', words.at(-1) ?? '']
   return changing.test(last) || (timed[0].test(first) && timed[1].test(last))
-}
-
-/** Claims of a token that say whose it is. */
-const claims = ['iss', 'sub', 'email', 'account_id', 'chatgpt_account_id', 'user_id', 'client_id', 'azp', 'aud']
-
-/** Tokens that tell nothing are taken for what they are; one that tells must go on telling the same. */
-function isSamePerson(before: string, after: string): boolean {
-  const [old, fresh] = [toClaims(before), toClaims(after)]
-  if (old === null) return fresh === null
-  return fresh !== null && claims.every((claim) => isDeepStrictEqual(old[claim], fresh[claim]))
-}
-
-/** What a JSON web token says; its signature is for its provider to check. */
-function toClaims(token: string): Members | null {
-  const parts = token.split('.')
-  return parts.length === 3 ? toObject(Buffer.from(parts[1] ?? '', 'base64url').toString('utf8')) : null
-}
-
-function toObject(text: string): Members | null {
-  try {
-    const json: unknown = JSON.parse(text)
-    return isObject(json) ? json : null
-  } catch {
-    return null
-  }
-}
-
-function isObject(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,4 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises'
+import { readStat } from '../process-stat.ts'
 import { processMark } from '../process.ts'
 
 /** Which processes of an agent count as commands of a turn. */
@@ -42,11 +43,8 @@ async function findStrays(strays: Strays): Promise<readonly number[]> {
 async function isStray(pid: number, { mark, groups, since }: Strays): Promise<boolean> {
   if (pid === process.pid) return false
   try {
-    const line = await readFile(`/proc/${pid}/stat`, 'latin1')
-    // The second field is the name in parentheses, with whatever characters the process likes; then state, parent, group ….
-    const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
-    const [state, , group] = fields
-    if (state === 'Z' || groups.has(Number(group)) || Number(fields[19]) < since) return false
+    const stat = await readStat(pid)
+    if (stat === null || stat.state === 'Z' || groups.has(stat.group) || Number(stat.startTime) < since) return false
     // Only processes of this user show their environment.
     return (await readFile(`/proc/${pid}/environ`, 'latin1')).split('\0').includes(`${processMark}=${mark}`)
   } catch {

@@ -4,8 +4,10 @@ import * as path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { done, inWorkspace, kinds, lastRequest, play, results, shell } from '../../../../../test/fixtures/one-play.ts'
+import { nap, runs } from '../../../../../test/fixtures/processes.ts'
 import { approve, decline, deny, openStage as openAnyStage, runTurn, spoken } from '../../../../../test/fixtures/stage.ts'
-import type { Scenario, Stage, StageOptions, Turn } from '../../../../../test/fixtures/stage.ts'
+import type { StageOptions, Turn } from '../../../../../test/fixtures/stage.ts'
 import { RuntimeFailure } from '../../core/ports.ts'
 import type { Command, Enclosure, Route } from '../../core/enclosure.ts'
 import type { NativeCall } from '../../core/task-host.ts'
@@ -14,40 +16,15 @@ import type { NativeCall } from '../../core/task-host.ts'
 
 const openStage = (options: Omit<StageOptions, 'runtime'>) => openAnyStage({ runtime: 'claude-agent-sdk', ...options })
 
-const shell = (command: string) => ({ tool: 'shell' as const, command })
 const write = (file: string, text = 'one\n') => ({ tool: 'write' as const, path: file, text })
-const play = (...legs: Scenario['legs']): { scenarios: readonly Scenario[] } => ({ scenarios: [{ name: 'play', prompt: 'Please', legs }] })
-const done = { text: 'Done.' }
 const byTitle = (allowed: RegExp) => (call: NativeCall) => (allowed.test(call.title) ? approve : deny('not this one'))
 
-const kinds = ({ observations }: Turn) => observations.map(({ kind }) => kind).filter((kind) => kind !== 'event' && kind !== 'call.output')
-const outputs = ({ observations }: Turn) => observations.flatMap((seen) => (seen.kind === 'call.completed' ? [seen.result] : []))
 const events = ({ observations }: Turn, type: string) =>
   observations.flatMap((seen) => (seen.kind === 'event' && seen.event.type === type ? [seen.event.payload] : []))
-const inWorkspace = ({ workspace }: Stage, file: string) => path.join(workspace, file)
-
-function lastRequest({ model }: Stage): string {
-  return JSON.stringify(model.journal.entries.at(-1)?.body)
-}
-
-/** Whether any process has this among its arguments. */
-function runs(argument: string): boolean {
-  return readdirSync('/proc').some((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(argument)
-    } catch {
-      return false
-    }
-  })
-}
 
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve))
 }
-
-/** A number of seconds that no other test sleeps. */
-let naps = 0
-const nap = () => `${7000 + process.pid}.${(naps += 1)}`
 
 /** A command that lasts so long; a plain `sleep` is refused by the tool itself. */
 const last = (seconds: string) => shell(`touch begun; exec sleep ${seconds}`)
@@ -81,14 +58,14 @@ test('runs a command when it is approved, not before', async () => {
   expect(before).toEqual([false])
   expect(turn.asked).toMatchObject([{ name: 'Bash', kind: 'execute', title: 'echo one > one.txt && echo made' }])
   expect(kinds(turn)).toEqual(['runtime_session', 'call.started', 'call.completed'])
-  expect(outputs(turn)).toMatchObject([{ output: 'made', exitCode: 0, isError: false }])
+  expect(results(turn)).toMatchObject([{ output: 'made', exitCode: 0, isError: false }])
   expect(await readFile(inWorkspace(stage, 'one.txt'), 'utf8')).toBe('one\n')
 })
 
 test('tells the exit code of a command that fails', async () => {
   await using stage = await openStage(play({ tools: [shell('echo out; echo err >&2; exit 3')] }, done))
   await using session = await stage.open()
-  expect(outputs(await runTurn(session, 'Please'))).toMatchObject([{ output: 'out\nerr', exitCode: 3, isError: true }])
+  expect(results(await runTurn(session, 'Please'))).toMatchObject([{ output: 'out\nerr', exitCode: 3, isError: true }])
 })
 
 test('does not run what is denied, and the reason is in the next request of the model', async () => {
@@ -253,7 +230,7 @@ test('a stop ends the command that runs', async () => {
   expect(turn.outcome).toEqual({ status: 'stopped', reason: 'stopped' })
   expect(runs(seconds)).toBe(false)
   expect(session.alive).toBe(true)
-  expect(outputs(turn)).toMatchObject([{ isError: true }])
+  expect(results(turn)).toMatchObject([{ isError: true }])
 })
 
 test('a stop ends an answer that is being written', async () => {
@@ -456,7 +433,7 @@ test.each([
   const variables = { ...stage.env.variables, FRUIT: 'plum' }
   await using session = await stage.open({ runtimeConfig }, { credentials, variables, enclosure })
   const turn = await runTurn(session, 'Please')
-  const output = outputs(turn)
+  const output = results(turn)
     .map((result) => result.output)
     .join('')
   expect(output).toContain('FRUIT=plum\n')
@@ -516,7 +493,7 @@ test('of a login an agent behind a wall gets the token that asks the model, wher
   const lent = `${stage.env.home}.login`
   {
     await using session = await stage.open({}, { offlineUrl: null, variables, enclosure: { ...gateway, walled: true, enclose } })
-    const [result] = outputs(await runTurn(session, 'Please'))
+    const [result] = results(await runTurn(session, 'Please'))
     const [copy = '', place] = result?.output.split('\n') ?? []
     const { refreshToken: _, ...rest } = login
     expect(JSON.parse(copy)).toEqual({ claudeAiOauth: rest })
@@ -652,7 +629,7 @@ test('temporary files have a place of their own, which goes with the session', a
   const before = readdirSync('/tmp').filter((name) => /^(cc-socks|claude-)/.test(name))
   {
     await using session = await stage.open()
-    const [result] = outputs(await runTurn(session, 'Please'))
+    const [result] = results(await runTurn(session, 'Please'))
     expect(result?.output).toContain(`${stage.env.home}/scratch/`)
   }
   expect(readdirSync(path.join(stage.env.home, 'scratch'))).toEqual([])

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, renameSync } from 'node:fs'
-import { mkdir, mkdtempDisposable, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtempDisposable, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import * as path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { lendLogin } from './login-loan.ts'
 import { refreshLogin } from './login.ts'
 
@@ -137,4 +137,21 @@ test('the refresh runs with the login and the way outside of the daemon, and not
   expect(seen.filter((line) => /^(ANTHROPIC_BASE_URL|LD_PRELOAD)=/.test(line))).toEqual([])
   const configured = seen.find((line) => line.startsWith('CLAUDE_CONFIG_DIR='))?.split('=')[1] ?? ''
   expect([existsSync(configured), configured === place.home]).toEqual([false, false])
+})
+
+test('a login that cannot be refreshed, as there is no room for that, is lent as it is', async () => {
+  await using place = await openPlace()
+  await place.put('one', soon())
+  vi.stubEnv('TMPDIR', path.join(place.root, 'missing'))
+  const login = { home: place.home, variables: {} }
+  await using _ = await place.lend(() => refreshLogin({ executable: '/bin/true', home: place.home, login, environment: {} }))
+  vi.unstubAllEnvs()
+  expect(place.copy()).toContain('"one"')
+})
+
+test('a directory of logins that cannot be watched does not keep the agent from starting', async () => {
+  await using place = await openPlace()
+  await rm(place.home, { recursive: true })
+  await using loan = await place.lend()
+  expect(existsSync(loan.directory)).toBe(true)
 })

@@ -1,10 +1,10 @@
-import { watch } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import * as path from 'node:path'
 import { loginFile, readLogin } from './login.ts'
 import type { Login } from './login.ts'
 import { aborted } from '../abort.ts'
 import { makeDirectory, writeOwnFile } from '../own-files.ts'
+import { watchFile } from '../watched-file.ts'
 
 /** Claude Code refreshes a login in the last five minutes of it, not before. */
 const marginMs = 4 * 60_000
@@ -60,12 +60,9 @@ export async function lendLogin({ home, directory, refresh, signal }: LoanOption
       .finally(() => (running = null)))
   }
 
-  // Another Claude Code of the user may refresh it at any time.
-  const watcher = watch(home, { persistent: false }, (_, file) => {
-    if (file === loginFile) void renew()
-  })
-  watcher.on('error', () => {})
   await makeDirectory(parent, name)
+  // Another Claude Code of the user may refresh it at any time.
+  const watcher = watchFile(path.join(home, loginFile), () => void renew())
   await Promise.race([renew(), aborted(signal)])
   const timer = setInterval(() => void renew(), lookMs).unref()
   return {
@@ -74,7 +71,7 @@ export async function lendLogin({ home, directory, refresh, signal }: LoanOption
     async [Symbol.asyncDispose]() {
       ended = true
       clearInterval(timer)
-      watcher.close()
+      watcher[Symbol.dispose]()
       // A refresh comes to its end by itself, and must.
       if (!refreshing) await running
       await rm(directory, { recursive: true, force: true })

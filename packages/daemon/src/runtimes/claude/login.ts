@@ -71,19 +71,27 @@ const passed = /^(?:path|lang|lc_\w+|tz|(?:https?|all|no)_proxy|ssl_cert_(?:file
  * Makes Claude Code refresh a login that is about to expire: asked for its state it does so, under a lock of its own that holds
  * for every Claude Code of the user. It runs outside of any wall, and sees nothing that a session has written. Never rejects.
  */
-export async function refreshLogin({ executable, home, login, environment }: RefreshOptions): Promise<void> {
-  await using folder = await mkdtempDisposable(path.join(tmpdir(), 'codesdkd-login-'))
+export async function refreshLogin(options: RefreshOptions): Promise<void> {
+  try {
+    await using folder = await mkdtempDisposable(path.join(tmpdir(), 'codesdkd-login-'))
+    await askForState(options, folder.path)
+  } catch {
+    // It exited with an error, or there is no room for it: whoever reads the login sees what came of it.
+  }
+}
+
+async function askForState({ executable, home, login, environment }: RefreshOptions, folder: string): Promise<void> {
   const env = {
     ...Object.fromEntries(Object.entries(environment).filter(([name]) => passed.test(name))),
     ...login.variables,
     ...quiet,
-    CLAUDE_CONFIG_DIR: folder.path,
+    CLAUDE_CONFIG_DIR: folder,
     CLAUDE_SECURESTORAGE_CONFIG_DIR: home,
-    TMPDIR: folder.path,
-    CLAUDE_CODE_TMPDIR: folder.path,
+    TMPDIR: folder,
+    CLAUDE_CODE_TMPDIR: folder,
   }
   // Longer than it waits itself: one that is killed between the answer and the file would have lost the only valid tokens.
-  const options = { cwd: folder.path, env, timeout: 60_000, killSignal: 'SIGKILL', maxBuffer: 1024 * 1024 } as const
+  const options = { cwd: folder, env, timeout: 60_000, killSignal: 'SIGKILL', maxBuffer: 1024 * 1024 } as const
   const [program, ...first] = toCommand(executable)
-  await promisify(execFile)(program, [...first, 'auth', 'status'], options).catch(() => {})
+  await promisify(execFile)(program, [...first, 'auth', 'status'], options)
 }

@@ -3,16 +3,15 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { play, results, shell } from '../../../../../test/fixtures/one-play.ts'
+import { runs } from '../../../../../test/fixtures/processes.ts'
 import { openStage, runTurn } from '../../../../../test/fixtures/stage.ts'
-import type { Scenario, Stage, Turn } from '../../../../../test/fixtures/stage.ts'
+import type { Scenario, Stage } from '../../../../../test/fixtures/stage.ts'
 
 /** The real Claude Code behind the real wall. */
 
-const shell = (command: string) => ({ tool: 'shell' as const, command })
-const outputs = ({ observations }: Turn) => observations.flatMap((seen) => (seen.kind === 'call.completed' ? [seen.result] : []))
-
 async function openWalled(...legs: Scenario['legs']) {
-  const stage = await openStage({ runtime: 'claude-agent-sdk', walled: true, scenarios: [{ name: 'play', prompt: 'Please', legs }] })
+  const stage = await openStage({ runtime: 'claude-agent-sdk', walled: true, ...play(...legs) })
   const own = path.join(stage.root, 'own')
   await mkdir(own)
   return { stage, variables: { ...stage.env.variables, HOME: own } }
@@ -29,16 +28,6 @@ function toEnvironments(stage: Stage): readonly string[] {
     }
   })
   return environments.filter((environment) => environment.includes(mark))
-}
-
-function runs(argument: string): boolean {
-  return readdirSync('/proc').some((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(argument)
-    } catch {
-      return false
-    }
-  })
 }
 
 async function until(holds: () => boolean): Promise<void> {
@@ -60,7 +49,7 @@ test.skipIf(process.platform !== 'linux')('works in its workspace and nowhere el
     onObservation: ({ kind }) => void (kind === 'call.started' && environments.push(...toEnvironments(stage))),
   })
   expect(turn.outcome).toEqual({ status: 'completed', reason: 'completed' })
-  const [ran] = outputs(turn)
+  const [ran] = results(turn)
   expect(ran).toMatchObject({ executionEnv: 'sandbox', exitCode: 1, output: expect.stringContaining('Read-only file system') })
   expect(ran?.output).not.toContain('private.txt')
   expect(readdirSync(stage.workspace).toSorted()).toEqual(['one.txt', 'two.txt'])

@@ -2,25 +2,22 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import * as path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { done, play, results, shell } from '../../../../../test/fixtures/one-play.ts'
 import { approve, deny, openStage as openAnyStage, runTurn } from '../../../../../test/fixtures/stage.ts'
-import type { Scenario, Stage, Turn } from '../../../../../test/fixtures/stage.ts'
+import type { Scenario, Stage } from '../../../../../test/fixtures/stage.ts'
 import type { SessionSpec } from '../../core/ports.ts'
 
 /** The real Codex behind the real wall, against the offline model. */
 
-const openStage = (...legs: Scenario['legs']) =>
-  openAnyStage({ runtime: 'codex-sdk', walled: true, scenarios: [{ name: 'play', prompt: 'Please', legs }] })
+const openStage = (...legs: Scenario['legs']) => openAnyStage({ runtime: 'codex-sdk', walled: true, ...play(...legs) })
 
 /** A session whose HOME is its own, as the daemon makes it. */
 function open(stage: Stage, spec: Partial<SessionSpec> = {}, credentials: Readonly<Record<string, string>> = {}) {
   return stage.open(spec, { variables: { ...stage.env.variables, HOME: path.join(stage.root, 'home') }, credentials })
 }
 
-const shell = (command: string, more: object = {}) => ({ tool: 'shell' as const, command, ...more })
 const add = (file: string) => ({ tool: 'patch' as const, patch: `*** Begin Patch\n*** Add File: ${file}\n+one\n*** End Patch\n` })
-const done = { text: 'Done.' }
 
-const results = ({ observations }: Turn) => observations.flatMap((one) => (one.kind === 'call.completed' ? [one.result] : []))
 const files = ({ workspace }: Stage) => readdirSync(workspace).toSorted()
 
 /** Command lines of all processes of the machine. */

@@ -1,46 +1,23 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { done, inWorkspace, kinds, lastRequest, play, shell } from '../../../../../test/fixtures/one-play.ts'
+import { nap, runs } from '../../../../../test/fixtures/processes.ts'
 import { approve, decline, deny, openStage as openAnyStage, runTurn, spoken } from '../../../../../test/fixtures/stage.ts'
-import type { Scenario, Stage, StageOptions, Turn } from '../../../../../test/fixtures/stage.ts'
+import type { StageOptions } from '../../../../../test/fixtures/stage.ts'
 import { RuntimeFailure } from '../../core/ports.ts'
 
 /** These tests run the real Codex against the offline model. */
 
 const openStage = (options: Omit<StageOptions, 'runtime'>) => openAnyStage({ runtime: 'codex-sdk', ...options })
 
-const shell = (command: string, more: object = {}) => ({ tool: 'shell' as const, command, ...more })
 const add = (file: string) => ({ tool: 'patch' as const, patch: `*** Begin Patch\n*** Add File: ${file}\n+one\n*** End Patch\n` })
-const play = (...legs: Scenario['legs']): { scenarios: readonly Scenario[] } => ({ scenarios: [{ name: 'play', prompt: 'Please', legs }] })
-const done = { text: 'Done.' }
 const options = [
   { label: 'SQLite', description: 'One file.' },
   { label: 'Postgres', description: 'A server.' },
 ]
-
-const kinds = ({ observations }: Turn) => observations.map(({ kind }) => kind).filter((kind) => kind !== 'event' && kind !== 'call.output')
-const inWorkspace = ({ workspace }: Stage, file: string) => path.join(workspace, file)
-
-function lastRequest({ model }: Stage): string {
-  return JSON.stringify(model.journal.entries.at(-1)?.body)
-}
-
-/** Whether any process has this among its arguments. */
-function runs(argument: string): boolean {
-  return readdirSync('/proc').some((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(argument)
-    } catch {
-      return false
-    }
-  })
-}
-
-/** A number of seconds that no other test sleeps. */
-let naps = 0
-const nap = () => `${7000 + process.pid}.${(naps += 1)}`
 
 test('answers, and tells the tokens', async () => {
   await using stage = await openStage(

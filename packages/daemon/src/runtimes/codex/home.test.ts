@@ -4,12 +4,13 @@ import * as path from 'node:path'
 import { expect, test } from 'vitest'
 import { clearScratch, placeLogin, prepareHome } from './home.ts'
 
-test('a home has our settings, and no rules, hooks or variables', async () => {
+test('a home has our settings, and nothing else that Codex would obey', async () => {
   await using directory = await mkdtempDisposable(path.join(tmpdir(), 'home-'))
   const home = path.join(directory.path, 'new')
   await prepareHome(home, 'm')
   await mkdir(path.join(home, 'rules'))
-  await writeFile(path.join(home, 'hooks.json'), '{}')
+  await mkdir(path.join(home, 'skills', 'planted'), { recursive: true })
+  for (const name of ['hooks.json', 'environments.toml', 'AGENTS.md', 'models_cache.json']) await writeFile(path.join(home, name), '{}')
   await writeFile(path.join(home, '.env'), 'PATH=/planted')
   await writeFile(path.join(home, 'config.toml'), 'approval_policy = "never"')
   expect(await prepareHome(home, 'n')).toBe(path.join(home, 'scratch', 'n'))

@@ -1,10 +1,23 @@
 import { chmod, rm, symlink } from 'node:fs/promises'
 import * as path from 'node:path'
 import { LoginCopy } from './login-copy.ts'
-import { makeDirectory, writeOwnFile } from '../own-files.ts'
+import { clearDirectory, makeDirectory, writeOwnFile } from '../own-files.ts'
 
-/** What an agent could leave in its home so that a later one obeys it or asks less. */
-const planted = ['rules', 'hooks.json', 'hooks', 'config.toml.d', '.env']
+/** What an agent could leave in its home so that a later one obeys it, asks less, or runs its commands by another program. */
+const planted = [
+  '.env',
+  'AGENTS.md',
+  'AGENTS.override.md',
+  'agents',
+  'config.toml.d',
+  'environments.toml',
+  'hooks',
+  'hooks.json',
+  'models_cache.json',
+  'prompts',
+  'rules',
+  'skills',
+]
 
 /**
  * Makes the home of a session hold our settings, and nothing else that could widen what Codex may do. Only while no agent runs in
@@ -31,13 +44,14 @@ export async function clearScratch(home: string, mark: string): Promise<void> {
  */
 export async function placeLogin(home: string, login: string | null, { walled }: { readonly walled: boolean }): Promise<AsyncDisposable> {
   const resources = new AsyncDisposableStack()
+  const place = path.join(home, 'auth.json')
   if (login !== null && walled) {
+    await clearDirectory(place)
     await resources.use(new LoginCopy(home, login)).settled()
     return resources
   }
-  const link = path.join(home, 'auth.json')
-  await rm(link, { recursive: true, force: true })
-  if (login !== null) await symlink(login, link)
+  await rm(place, { recursive: true, force: true })
+  if (login !== null) await symlink(login, place)
   return resources
 }
 

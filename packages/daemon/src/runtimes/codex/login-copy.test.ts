@@ -1,4 +1,4 @@
-import { mkdir, mkdtempDisposable, readFile, readdir, rename, stat, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtempDisposable, readFile, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { watch } from 'node:fs'
 import { tmpdir } from 'node:os'
 import * as path from 'node:path'
@@ -86,6 +86,42 @@ test.each([
     await write(places.copy, planted)
   }
   expect(await readFile(places.original, 'utf8')).not.toContain('planted')
+})
+
+/** A JSON web token; nobody checks its signature here. */
+const jwt = (claims: object) =>
+  ['head', JSON.stringify(claims), 'signature'].map((part) => Buffer.from(part).toString('base64url')).join('.')
+
+test.each([
+  ['of the same person', { sub: 'user' }, true],
+  ['of somebody else', { sub: 'somebody' }, false],
+  ['of an unknown person', null, false],
+])('tokens that say they are %s', async (_, claims, brought) => {
+  await using places = await openPlaces()
+  const { tokens } = login('known', 1)
+  await write(places.original, login('known', 1, { tokens: { ...tokens, id_token: jwt({ sub: 'user', iat: 1 }) } }))
+  {
+    await using copy = new LoginCopy(places.home, places.original)
+    await copy.settled()
+    const id_token = claims === null ? 'opaque' : jwt({ ...claims, iat: 2 })
+    await write(places.copy, login('inside', 2, { tokens: { ...login('inside', 2).tokens, id_token } }))
+  }
+  expect((await readFile(places.original, 'utf8')).includes('inside')).toBe(brought)
+})
+
+test('a directory in its place is left alone while the agent runs, which could lead a removal elsewhere, and goes in the end', async () => {
+  await using places = await openPlaces()
+  {
+    await using copy = new LoginCopy(places.home, places.original)
+    await copy.settled()
+    await rm(places.copy)
+    await mkdir(places.copy)
+    await writeFile(path.join(places.copy, 'file'), '')
+    await using another = new LoginCopy(places.home, places.original)
+    await another.settled()
+    expect(await readdir(places.copy)).toEqual(['file'])
+  }
+  expect(await readdir(places.home)).toEqual([])
 })
 
 test('no link that an agent left is followed', async () => {

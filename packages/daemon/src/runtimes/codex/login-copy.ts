@@ -1,11 +1,11 @@
-import { watch } from 'node:fs'
-import type { FSWatcher } from 'node:fs'
-import { open, readFile, rename, rm } from 'node:fs/promises'
-import { randomUUID } from 'node:crypto'
+import { readFile, rm } from 'node:fs/promises'
 import * as path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
-import { openInside, writeOwnFile } from '../own-files.ts'
+import { clearDirectory, replaceFile } from '../own-files.ts'
+import { readTextFile } from '../text-file.ts'
+import { isSamePerson } from '../token-claims.ts'
+import { watchFile } from '../watched-file.ts'
 
 /** A login is a few KB. */
 const maxBytes = 256 * 1024
@@ -20,6 +20,7 @@ const loginFile = z.looseObject({
   tokens: loginTokens.nullish(),
   last_refresh: z.string().nullish(),
 })
+type LoginTokens = z.infer<typeof loginTokens>
 type LoginFile = z.infer<typeof loginFile>
 
 /**
@@ -31,14 +32,15 @@ type LoginFile = z.infer<typeof loginFile>
 export class LoginCopy implements AsyncDisposable {
   readonly #home: string
   readonly #original: string
-  readonly #watchers: readonly FSWatcher[]
+  readonly #watchers: readonly Disposable[]
   #level: Promise<boolean>
   #stale = false
 
   constructor(home: string, original: string) {
     this.#home = home
     this.#original = original
-    this.#watchers = [...this.#watch(home, fileName), ...this.#watch(path.dirname(original), path.basename(original))]
+    // Where nothing can be watched, the end of the agent still is seen.
+    this.#watchers = [path.join(home, fileName), original].map((file) => watchFile(file, () => this.#changed()))
     this.#level = level(home, original)
   }
 
@@ -48,19 +50,10 @@ export class LoginCopy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const watcher of this.#watchers) watcher.close()
+    for (const watcher of this.#watchers) watcher[Symbol.dispose]()
     await this.#level
+    await clearDirectory(path.join(this.#home, fileName))
     if (await level(this.#home, this.#original)) await rm(path.join(this.#home, fileName), { recursive: true, force: true })
-  }
-
-  // Where nothing can be watched, the end of the agent still is seen.
-  #watch(directory: string, name: string): readonly FSWatcher[] {
-    try {
-      const look = (_: string, found: string | null): void => (found === null || found === name ? this.#changed() : undefined)
-      return [watch(directory, { persistent: false }, look).on('error', () => {})]
-    } catch {
-      return []
-    }
   }
 
   // However often something changes, no more than one look waits for its turn.
@@ -84,21 +77,14 @@ async function level(home: string, original: string): Promise<boolean> {
   const kept = toLogin(text)
   if (kept === null) return false
   try {
-    const copy = toLogin(await readCopy(home))
+    const copy = toLogin((await readTextFile(home, path.join(home, fileName), maxBytes)) ?? '')
     const merged = copy === null ? null : merge(kept, copy)
-    if (merged !== null) await replace(original, toText(merged))
-    else if (copy === null || !isSame(copy, kept)) await writeOwnFile(home, [fileName], toText(kept))
+    if (merged !== null) await replaceFile(original, toText(merged), 'durable')
+    else if (copy === null || !isSame(copy, kept)) await replaceFile(path.join(home, fileName), toText(kept))
     return true
   } catch {
     return false
   }
-}
-
-async function readCopy(home: string): Promise<string> {
-  await using file = await openInside(home, path.join(home, fileName))
-  if (file === null) return ''
-  const { size } = await file.stat()
-  return size > maxBytes ? '' : await file.readFile('utf8')
 }
 
 function toLogin(text: string): LoginFile | null {
@@ -113,8 +99,12 @@ function toLogin(text: string): LoginFile | null {
 function merge(kept: LoginFile, copy: LoginFile): LoginFile | null {
   const [before, after] = [toTime(kept), toTime(copy)]
   if (kept.tokens == null || copy.tokens == null || after <= before || after > Date.now() + skewMs) return null
-  if (!isDeepStrictEqual(identityOf(copy), identityOf(kept))) return null
+  if (!isDeepStrictEqual(identityOf(copy), identityOf(kept)) || !isOfSamePerson(kept.tokens, copy.tokens)) return null
   return { ...kept, tokens: { ...kept.tokens, ...toRefreshed(copy) }, last_refresh: copy.last_refresh }
+}
+
+function isOfSamePerson(kept: LoginTokens, copy: LoginTokens): boolean {
+  return isSamePerson(kept.id_token, copy.id_token) && isSamePerson(kept.access_token, copy.access_token)
 }
 
 /** Whether they let in the same: Codex may write the rest of the file in its own way. */
@@ -139,16 +129,3 @@ function toRefreshed({ tokens, ...rest }: LoginFile): Readonly<Record<string, un
 }
 
 const toText = (login: LoginFile): string => JSON.stringify(login, null, 2)
-
-/** As a whole or not at all, and on the disk before the older tokens are gone. */
-async function replace(file: string, content: string): Promise<void> {
-  const draft = `${file}.${randomUUID()}`
-  try {
-    await using handle = await open(draft, 'wx', 0o600)
-    await handle.writeFile(content)
-    await handle.sync()
-    await rename(draft, file)
-  } finally {
-    await rm(draft, { force: true })
-  }
-}

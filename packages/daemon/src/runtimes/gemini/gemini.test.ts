@@ -3,6 +3,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { done, inWorkspace, results, shell } from '../../../../../test/fixtures/one-play.ts'
+import { nap, runs } from '../../../../../test/fixtures/processes.ts'
 import { approve, deny, openStage as openAnyStage, runTurn, spoken } from '../../../../../test/fixtures/stage.ts'
 import type { Scenario, Stage, StageOptions, Turn } from '../../../../../test/fixtures/stage.ts'
 import { RuntimeFailure } from '../../core/ports.ts'
@@ -11,17 +13,13 @@ import { RuntimeFailure } from '../../core/ports.ts'
 
 const openStage = (options: Omit<StageOptions, 'runtime'>) => openAnyStage({ runtime: 'gemini-cli-core', ...options })
 
-const shell = (command: string, more: object = {}) => ({ tool: 'shell' as const, command, ...more })
 const native = (name: string, input: Record<string, unknown>) => ({ tool: 'native' as const, name, input })
-const done = { text: 'Done.' }
 /** One scenario for each entry: the prompt is its name. */
 const play = (legs: Readonly<Record<string, Scenario['legs']>>): { scenarios: readonly Scenario[] } => ({
   scenarios: Object.entries(legs).map(([name, each]) => ({ name, prompt: `Please ${name}`, legs: each })),
 })
 
 const mcpServer = fileURLToPath(new URL('../../../../../test/fixtures/codex/mcp-server.ts', import.meta.url))
-const inWorkspace = ({ workspace }: Stage, file: string) => path.join(workspace, file)
-const results = ({ observations }: Turn) => observations.flatMap((seen) => (seen.kind === 'call.completed' ? [seen.result] : []))
 const rules = ({ observations }: Turn) =>
   observations.flatMap((seen) => (seen.kind === 'call.unasked' ? [[seen.call.name, seen.rule]] : []))
 
@@ -30,21 +28,6 @@ function lastOutputs({ model }: Stage): readonly string[] {
   const items = model.journal.entries.at(-1)?.conversation.items ?? []
   return items.flatMap((item) => (item.kind === 'tool_output' ? [item.text] : []))
 }
-
-/** Whether any process has this among its arguments. */
-function runs(argument: string): boolean {
-  return readdirSync('/proc').some((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(argument)
-    } catch {
-      return false
-    }
-  })
-}
-
-/** A number of seconds that no other test sleeps. */
-let naps = 0
-const nap = () => `${8000 + process.pid}.${(naps += 1)}`
 
 test('answers, asks about everything, and does what it is told', { timeout: 60_000 }, async () => {
   await using stage = await openStage(

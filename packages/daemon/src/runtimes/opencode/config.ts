@@ -50,8 +50,9 @@ export async function prepareLaunch(context: PrepareContext<OpenCodeConfig>): Pr
   const model = toModel(context)
   const access = await openAccess(env, context.config)
   checkAccess(access, model)
-  // A session has one process at a time: whatever is there is a dead one's.
-  await removeRun(env.home)
+  // A session has one process at a time: whatever is there is a dead one's. In the cache there would be which package speaks with a
+  // provider, for whoever has put it there.
+  await Promise.all([removeRun(env.home), rm(path.join(env.home, ...cachePath), { recursive: true, force: true })])
   const places = await makePlaces(env.home, mark)
   const ripgrep = await prepareRipgrep(env.home, cachePath, env.variables['PATH'] ?? '')
   const settings = toSettings(context, { access, model, instructions: await findInstructions(context) })

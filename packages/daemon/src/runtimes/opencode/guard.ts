@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { forgetApprovals } from './approvals.ts'
 import { throughDoors } from './doors.ts'
 import type { Doors } from './doors.ts'
 import { createPatientFetch } from './patient-fetch.ts'
@@ -12,6 +13,7 @@ import type { Turnstile } from './turnstile.ts'
 /**
  * A plugin that runs inside OpenCode and holds it to what its own settings cannot:
  * - its HTTP server, over which anyone could answer its questions, gets a password that never leaves the process;
+ * - approvals that commands of earlier turns have left in its database do not count;
  * - every shell command is asked about, also one in which OpenCode finds no program (`> file`);
  * - calls of one answer are asked about one after the other, as a rejection would reject all that wait;
  * - model calls are repeated as often as the session allows, and keep their real error;
@@ -61,6 +63,7 @@ interface BusEvent {
 interface Hooks {
   config(settings: Settings): Promise<void>
   event(input: { readonly event: BusEvent }): Promise<void>
+  'chat.message'(): Promise<void>
   'shell.env'(input: unknown, output: { readonly env: Record<string, string | undefined> }): Promise<void>
   'tool.execute.before'(
     input: { readonly tool: string; readonly callID: string },
@@ -95,6 +98,10 @@ export async function guard(input: PluginInput, options: GuardOptions): Promise<
       if (part?.tokens !== undefined) tokens.add(part.sessionID, part.id, part.tokens)
       passCalls(turnstile, event)
       tellRetries(patient, event)
+    },
+    // Before each turn: commands of an earlier one may have run unasked, as it was in another mode.
+    async 'chat.message'() {
+      await forgetApprovals(process.env['XDG_DATA_HOME'])
     },
     async 'shell.env'(_, { env }) {
       for (const name of Object.keys(process.env)) if (name.startsWith('OPENCODE')) env[name] = undefined

@@ -3,6 +3,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
+import { done, inWorkspace, kinds, lastRequest, play, results, shell } from '../../../../../test/fixtures/one-play.ts'
+import { nap, runs } from '../../../../../test/fixtures/processes.ts'
 import { approve, decline, deny, openStage as openAnyStage, runTurn, spoken } from '../../../../../test/fixtures/stage.ts'
 import type { Scenario, Stage, StageOptions, Turn } from '../../../../../test/fixtures/stage.ts'
 
@@ -13,31 +15,9 @@ vi.setConfig({ testTimeout: 180_000 })
 
 const openStage = (options: Omit<StageOptions, 'runtime'>) => openAnyStage({ runtime: 'opencode-server', ...options })
 
-const shell = (command: string) => ({ tool: 'shell' as const, command })
-const play = (...legs: Scenario['legs']): { scenarios: readonly Scenario[] } => ({ scenarios: [{ name: 'play', prompt: 'Please', legs }] })
 const named = (name: string, ...legs: Scenario['legs']): Scenario => ({ name, prompt: name, legs })
-const done = { text: 'Done.' }
 
-const kinds = ({ observations }: Turn) => observations.map(({ kind }) => kind).filter((kind) => kind !== 'event' && kind !== 'call.output')
 const events = ({ observations }: Turn) => observations.flatMap((seen) => (seen.kind === 'event' ? [seen.event] : []))
-const results = ({ observations }: Turn) => observations.flatMap((seen) => (seen.kind === 'call.completed' ? [seen.result] : []))
-const inWorkspace = ({ workspace }: Stage, file: string) => path.join(workspace, file)
-const lastRequest = ({ model }: Stage): string => JSON.stringify(model.journal.entries.at(-1)?.body)
-
-/** Whether any process has this among its arguments. */
-function runs(argument: string): boolean {
-  return readdirSync('/proc').some((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(argument)
-    } catch {
-      return false
-    }
-  })
-}
-
-/** A number of seconds that no other test sleeps. */
-let naps = 0
-const nap = () => `${6000 + process.pid}.${(naps += 1)}`
 
 /** Resolves when the command that was announced really runs. */
 async function started(seconds: string): Promise<void> {

@@ -1,11 +1,11 @@
-// Builds the wall's relay (packages/daemon/native/relay.c) where it can run and a compiler is at hand. Run by npm on install,
-// by whatever Node there is; never fails an install: without the relay the daemon says that it has no wall, and why.
+// Builds the wall's relay (relay.c) where it can run and a compiler is at hand. Run by npm on install, by whatever Node there
+// is; never fails an install: without the relay the daemon says that it has no wall, and why.
 import { spawnSync } from 'node:child_process'
 import { renameSync, rmSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const source = fileURLToPath(new URL('../packages/daemon/native/relay.c', import.meta.url))
-const target = fileURLToPath(new URL(`../packages/daemon/native/relay-linux-${process.arch}`, import.meta.url))
+const source = fileURLToPath(new URL('relay.c', import.meta.url))
+const target = fileURLToPath(new URL(`relay-linux-${process.arch}`, import.meta.url))
 const unfinished = `${target}.${process.pid}`
 const compilers = process.env['CC'] ? [process.env['CC']] : ['cc', 'gcc', 'clang']
 
@@ -26,5 +26,7 @@ function compile() {
   return false
 }
 
-if (process.platform === 'linux' && modified(target) <= modified(source) && !compile())
-  console.warn('codesdkd: the sandbox relay was not built, so agents run without a wall; install a C compiler and run: npm run prepare')
+if (process.platform === 'linux' && modified(target) < modified(source) && !compile())
+  process.stderr.write(
+    `codesdkd: the sandbox relay was not built, so agents run without a wall; install a C compiler and run: node ${fileURLToPath(import.meta.url)}\n`,
+  )

@@ -1,0 +1,29 @@
+import { readFile } from 'node:fs/promises'
+
+/** What Linux tells of a process in /proc. */
+export interface ProcessStat {
+  /** One letter; `Z` for one that has ended and of which nobody has taken note yet. */
+  readonly state: string
+  readonly group: number
+  /** Ticks since the boot, in decimal: with the pid it names a process for as long as the machine runs. */
+  readonly startTime: string
+}
+
+/** Null for one that is not there, and where there is no /proc. Never rejects. */
+export async function readStat(pid: number): Promise<ProcessStat | null> {
+  const line = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
+  // The second field is the name in parentheses, with whatever characters the process likes; then state, parent, group ….
+  const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
+  const [state = '', , group] = fields
+  const startTime = fields[19]
+  return startTime === undefined ? null : { state, group: Number(group), startTime }
+}
+
+/** The program that runs behind so many others, each the first child of the one before it; null where the system does not tell. */
+export async function findProgram(pid: number, depth: number): Promise<number | null> {
+  if (depth === 0) return pid
+  const line = await readFile(`/proc/${pid}/task/${pid}/children`, 'latin1').catch(() => '')
+  // Orphans that were handed to it come later.
+  const [first = ''] = line.split(' ')
+  return first === '' ? null : await findProgram(Number(first), depth - 1)
+}
