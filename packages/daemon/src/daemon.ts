@@ -99,6 +99,8 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   )
   const { dir, log, artifacts } = storage
   const trying = findWall(config, { scratch: dir.temp, environment })
+  // Whose parent ends while bubblewrap sets itself up would stay: it is not told to end with it before.
+  stack.defer(async () => void (await trying))
   const processes = createAgentProcesses(storage.processes)
   lap('storage_ms')
   const leftovers = await sweepLeftovers(

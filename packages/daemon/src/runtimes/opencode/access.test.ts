@@ -4,6 +4,7 @@ import * as path from 'node:path'
 import { expect, test } from 'vitest'
 import type { Route } from '../../core/enclosure.ts'
 import type { AgentEnv } from '../../core/ports.ts'
+import { checkRoute } from '../../keys/bound-keys.ts'
 import { openEnclosure, sampleAgentEnv } from '../../core/testing/env.ts'
 import { openAccess } from './access.ts'
 import { readLogin } from './login.ts'
@@ -85,6 +86,19 @@ test("keys of OpenCode's own login go the same way; one of a variable counts fir
     ['zai', 'login-z'],
   ])
   expect(hosts).toEqual([])
+})
+
+test('a key that is meant for another endpoint than its provider costs that provider alone', async () => {
+  const { env, routes } = record({ credentials: { OPENAI_API_KEY: 'key-o', GROQ_API_KEY: 'key-g' } })
+  const boundKeys = [{ variable: 'OPENAI_API_KEY', secret: 'key-o', endpoints: ['https://elsewhere.example/v1'] }]
+  const open = (route: Route) => {
+    checkRoute(route, boundKeys)
+    return env.enclosure.open(route)
+  }
+  const { passages, refused } = await openAccess({ ...env, enclosure: { ...env.enclosure, open } }, {})
+  expect(routes.map(({ name }) => name)).toEqual(['groq'])
+  expect([...passages.keys()]).toEqual(['groq'])
+  expect([...refused]).toEqual([['openai', expect.objectContaining({ failure: expect.objectContaining({ code: 'auth_required' }) })]])
 })
 
 test('an endpoint of the session is the only one, with the key that it names or none', async () => {

@@ -18,6 +18,8 @@ export interface AccessConfig {
 export interface Access {
   readonly passages: ReadonlyMap<string, Passage>
   readonly doors: Readonly<Record<string, Doors>>
+  /** Why the key of a provider may not be used with it: OpenCode goes without that provider. */
+  readonly refused: ReadonlyMap<string, RuntimeFailure>
 }
 
 /** True for a session that does not use one of OpenCode's own providers. */
@@ -25,20 +27,32 @@ export function isOwnProvider({ offlineUrl }: Pick<RuntimeEnv, 'offlineUrl'>, { 
   return base_url !== undefined || offlineUrl !== null
 }
 
-/** Opens the ways to the models. Rejects with `RuntimeFailure` when the key that was named is not there. */
+/** Opens the ways to the models. Rejects with `RuntimeFailure` when the key that was named is not there, or not for the base URL. */
 export async function openAccess(env: AgentEnv, config: AccessConfig): Promise<Access> {
   const own = toOwnKey(env, config)
   const upstream = config.base_url ?? (env.offlineUrl === null ? null : `${env.offlineUrl}/v1`)
-  if (upstream !== null) {
-    const credential = own === null ? null : ({ kind: 'bearer', secret: own } as const)
-    const passage = env.enclosure.open({ name: 'model', dialect: 'chat_completions', upstream, credential })
-    return { passages: new Map([[providerId, passage]]), doors: {} }
+  if (upstream === null) return openProviders(env, await findKeys(env))
+  const credential = own === null ? null : ({ kind: 'bearer', secret: own } as const)
+  const passage = env.enclosure.open({ name: 'model', dialect: 'chat_completions', upstream, credential })
+  return { passages: new Map([[providerId, passage]]), doors: {}, refused: new Map() }
+}
+
+/** A key that is meant for another endpoint than its provider's is no reason to go without the other providers. */
+function openProviders(env: AgentEnv, keys: readonly FoundKey[]): Access {
+  const passages = new Map<string, Passage>()
+  const doors: Record<string, Doors> = {}
+  const refused = new Map<string, RuntimeFailure>()
+  for (const found of keys) {
+    try {
+      const opened = openProvider(env, found)
+      passages.set(found.name, opened.passage)
+      if (opened.doors !== null) doors[found.name] = opened.doors
+    } catch (error) {
+      if (!(error instanceof RuntimeFailure)) throw error
+      refused.set(found.name, error)
+    }
   }
-  const opened = (await findKeys(env)).map((found) => ({ name: found.name, ...openProvider(env, found) }))
-  return {
-    passages: new Map(opened.map(({ name, passage }) => [name, passage])),
-    doors: Object.fromEntries(opened.flatMap(({ name, doors }) => (doors === null ? [] : [[name, doors] as const]))),
-  }
+  return { passages, doors, refused }
 }
 
 /** The key that the session names; null where it names none. */

@@ -2,8 +2,10 @@ import { lstat, mkdir, mkdtempDisposable, readFile, readdir, stat, symlink, writ
 import { tmpdir } from 'node:os'
 import * as path from 'node:path'
 import { expect, test } from 'vitest'
+import type { Route } from '../../core/enclosure.ts'
 import type { AgentEnv } from '../../core/ports.ts'
 import { sampleAgentEnv } from '../../core/testing/env.ts'
+import { checkRoute } from '../../keys/bound-keys.ts'
 import type { PrepareContext } from '../acp/profile.ts'
 import { prepareLaunch } from './config.ts'
 import type { OpenCodeConfig } from './config.ts'
@@ -61,6 +63,26 @@ test('links that an agent has left in its home lead the daemon nowhere', async (
   expect(await readdir(outside, { recursive: true })).toEqual(expect.arrayContaining(['mark', 'mark/config', 'mark/opencode.json']))
   expect(await readdir(outside, { recursive: true })).toHaveLength(3)
   expect(await readFile(path.join(outside, 'mark', 'opencode.json'), 'utf8')).toBe('theirs')
+})
+
+test('a model whose provider has a key for another endpoint is told so; a model of another provider works', async () => {
+  await using place = await openHome()
+  const context = (model?: string) => {
+    const made = place.context({
+      ...(model === undefined ? {} : { model }),
+      credentials: { OPENAI_API_KEY: 'key-o', GROQ_API_KEY: 'key-g' },
+    })
+    const boundKeys = [{ variable: 'OPENAI_API_KEY', secret: 'key-o', endpoints: ['https://elsewhere.example/v1'] }]
+    const { enclosure } = made.env
+    const open = (route: Route) => {
+      checkRoute(route, boundKeys)
+      return enclosure.open(route)
+    }
+    return { ...made, env: { ...made.env, enclosure: { ...enclosure, open } } }
+  }
+  await expect(prepareLaunch(context('openai/gpt-5'))).rejects.toThrow(/OPENAI_API_KEY is for https:\/\/elsewhere\.example\/v1/)
+  await (await prepareLaunch(context('groq/llama')))[Symbol.asyncDispose]()
+  await (await prepareLaunch(context()))[Symbol.asyncDispose]()
 })
 
 test('what belongs to one process is nobody elses, and ends with it', async () => {

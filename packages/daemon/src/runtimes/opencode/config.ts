@@ -95,8 +95,10 @@ async function findInstructions({ spec }: PrepareContext<OpenCodeConfig>): Promi
 }
 
 /** OpenCode takes a quarter of a minute to say less. A provider that is not in the table may find its key in the session's variables. */
-function checkAccess({ passages }: Access, model: ModelName | null): void {
+function checkAccess({ passages, refused }: Access, model: ModelName | null): void {
   if (model === null ? passages.size > 0 : passages.has(model.provider) || !providers.has(model.provider)) return
+  const [refusal] = model === null ? refused.values() : [refused.get(model.provider)]
+  if (refusal !== undefined) throw refusal
   const message = `There is no key for ${model === null ? 'any provider' : `the provider ${model.provider}`}.`
   throw new RuntimeFailure({ code: 'auth_required', message, retryable: false })
 }
