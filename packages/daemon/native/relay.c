@@ -6,7 +6,8 @@
  *   relay --join DIRECTORY -- PROGRAM [ARGUMENT ...]
  *
  * The first form listens on each PORT of 127.0.0.1, carries every connection to the unix socket beside it, and becomes PROGRAM:
- * the ports answer before the program runs its first instruction. Where mounts are named, these and no others have to be there. The second form is what the wall's self-test runs inside.
+ * the ports answer before the program runs its first instruction. Where mounts are named, these and no others have to be there. When
+ * whoever reads its stderr is gone, everything in the sandbox is ended. The second form is what the wall's self-test runs inside.
  * The third runs outside: it enters a control group and becomes PROGRAM, which cannot run uncounted then.
  */
 #define _GNU_SOURCE
@@ -44,6 +45,8 @@ static struct { int listener; struct sockaddr_un target; } ports[MAX_PORTS];
 static int port_count;
 static struct link links[MAX_LINKS];
 static int link_count;
+/* The first process of its own process namespace but for the init: pid 2 of a whole system is never a program. */
+static int alone;
 
 static void fail(const char *what, int status) {
   dprintf(2, "relay: %s: %s\n", what, strerror(errno));
@@ -129,15 +132,24 @@ static struct pollfd wish(const struct link *one, int side) {
   return (struct pollfd){ .fd = events == 0 ? -1 : one->side[side], .events = events };
 }
 
+/* bubblewrap ends everything when its parent dies, but not if that dies while the sandbox is being set up. */
+__attribute__((noreturn)) static void end_all(void) {
+  for (int round = 0; round < 5000 && kill(-1, SIGKILL) == 0; round++) usleep(1000);
+  _exit(0);
+}
+
 /* One process for all connections; it ends with the namespace it lives in. */
 __attribute__((noreturn)) static void pump(void) {
-  static struct pollfd polled[MAX_PORTS + 2 * MAX_LINKS];
+  static struct pollfd polled[MAX_PORTS + 2 * MAX_LINKS + 1];
   for (;;) {
     int known = link_count;
     for (int i = 0; i < port_count; i++) polled[i] = (struct pollfd){ .fd = known < MAX_LINKS ? ports[i].listener : -1, .events = POLLIN };
     for (int i = 0; i < known; i++)
       for (int side = 0; side < 2; side++) polled[port_count + 2 * i + side] = wish(&links[i], side);
-    if (poll(polled, (nfds_t)(port_count + 2 * known), -1) < 0) continue;
+    struct pollfd *reader = &polled[port_count + 2 * known];
+    *reader = (struct pollfd){ .fd = alone ? 2 : -1 };
+    if (poll(polled, (nfds_t)(port_count + 2 * known + 1), -1) < 0) continue;
+    if (reader->revents & (POLLHUP | POLLERR)) end_all();
     /* Downwards, since `drop` moves the last one into the gap. */
     for (int i = known - 1; i >= 0; i--) {
       int broken = 0;
@@ -172,9 +184,9 @@ static void start_pump(void) {
   if (grandchild != 0) _exit(grandchild < 0 ? 125 : 0);
   setsid();
   for (int ignored[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGQUIT, SIGUSR1, SIGUSR2 }, i = 0; i < 7; i++) signal(ignored[i], SIG_IGN);
-  /* The program's ends of its pipes are its own: whoever reads them has to see its end. */
+  /* The program's ends of its pipes are its own: whoever reads them has to see its end. Of stderr it is seen by the end of all. */
   int null = open("/dev/null", O_RDWR);
-  for (int fd = 0; fd < 3; fd++) if (null < 0 || dup2(null, fd) < 0) close(fd);
+  for (int fd = 0; fd < (alone ? 2 : 3); fd++) if (null < 0 || dup2(null, fd) < 0) close(fd);
   unsigned next = 3;
   for (int i = 0; i < port_count; i++) { close_from(next, (unsigned)ports[i].listener - 1); next = (unsigned)ports[i].listener + 1; }
   close_from(next, ~0U);
@@ -302,6 +314,7 @@ static void verify_mounts(void) {
 
 int main(int argc, char **argv) {
   int keep = -1, processes = 1024, i = 1;
+  alone = getpid() == 2;
   /* A standard stream that was closed must not become a listener. */
   int spare = open("/dev/null", O_RDWR);
   while (spare >= 0 && spare < 3) spare = dup(spare);

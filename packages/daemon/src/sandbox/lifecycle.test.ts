@@ -104,6 +104,27 @@ describe.skipIf(process.platform !== 'linux').each(users)('behind the wall, as u
     expect(await text(child.stdout)).toBe('')
   })
 
+  test('nothing survives whoever reads what it says', async () => {
+    using ground = new Ground(user)
+    const child = ground.start(ground.enclose(ground.command(survivors)))
+    await once(child.stdout, 'data')
+    child.stderr.destroy()
+    expect(await text(child.stdout)).toBe('')
+  })
+
+  test('nothing survives a spawner that dies while the wall is built', async () => {
+    using ground = new Ground(user)
+    const { program, args, ...rest } = ground.enclose(ground.command(survivors))
+    for (let round = 0; round < 20; round += 1) {
+      const die = ['-c', `"$@" & sleep 0.00${round % 10}; kill -9 $$`, 'sh', program, ...args]
+      const child = ground.start({ ...rest, program: '/bin/sh', args: die })
+      await once(child, 'exit')
+      // With a daemon its ends of the pipes go as well.
+      child.stderr.destroy()
+      expect(await text(child.stdout)).toMatch(/^(?:ready\n)?$/)
+    }
+  })
+
   test.skipIf(user === 0)('a fork bomb finds an end', async () => {
     using ground = new Ground(user)
     const ended = await ground.inside('i=0; while [ $i -lt 1100 ]; do sleep 600 & i=$((i+1)); done; echo forked', {})
