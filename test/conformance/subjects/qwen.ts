@@ -1,7 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { toSupportedRuntime } from '../../../packages/daemon/src/runtimes/acp/configured.ts'
 import { qwenEntry } from '../../fixtures/acp/qwen.ts'
 import type { Subject } from '../subject.ts'
@@ -105,8 +105,9 @@ export const qwen: Subject = {
 
 /** A config file that names the agent; where its program is differs from machine to machine. */
 function writeConfig(): string {
-  const folder = fileURLToPath(import.meta.resolve('../../../node_modules/.cache'))
-  mkdirSync(folder, { recursive: true })
+  // Not in the tree, which belongs to somebody else where root plays the suite as an ordinary user.
+  const folder = mkdtempSync(join(tmpdir(), 'qwen-agent-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const file = join(folder, 'qwen-agent.json')
   writeFileSync(file, JSON.stringify({ agents: [qwenEntry] }))
   return file
