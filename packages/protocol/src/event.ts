@@ -65,9 +65,11 @@ export const payloads = {
       changed_by: z.enum(['user', 'daemon']).optional().describe('`user`: a client asked for it'),
     })
     .describe('Settings that changed, with their new values. Permission mode and model count from the next task that starts.'),
-  'session.handed_off': handoffReceipt.describe(
-    'Another runtime goes on with the session, or the same one anew: it is named in the envelope from here on. The conversation of the one before is not taken up again; the next task begins with the transcript.',
-  ),
+  'session.handed_off': z
+    .object(handoffReceipt.shape)
+    .describe(
+      'Another runtime goes on with the session, or the same one anew: it is named in the envelope from here on. The conversation of the one before is not taken up again; the next task begins with the transcript.',
+    ),
   'session.forked': z
     .object({
       forked_from: forkOrigin,
