@@ -18,6 +18,7 @@ import { repositories } from './cells/repositories.ts'
 import { secrets } from './cells/secrets.ts'
 import { selfApproval } from './cells/self-approval.ts'
 import { stops } from './cells/stops.ts'
+import { successions } from './cells/successions.ts'
 import { wall } from './cells/wall.ts'
 
 /** Everything that is asked of a runtime. What has to wait comes first: the others are played meanwhile. */
@@ -32,6 +33,7 @@ export const suite: readonly Cell[] = [
   ...questions,
   ...stops,
   ...conversations,
+  ...successions,
   ...crashes,
   ...mcp,
   ...hostTools,

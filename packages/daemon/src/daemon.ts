@@ -200,7 +200,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
       judge: async (call, record, mode) => {
         // Git reads the configuration of the home that the agent's git will have.
         const runtime = runtimes.get(record.runtime)
-        const variables = runtime === undefined ? {} : (await namespaces.toEnv(runtime, record, secrets.load(record.sessionId))).variables
+        const variables = runtime === undefined ? {} : (await namespaces.toEnv(runtime, record, secrets.load(record))).variables
         const facts = await gatherFacts(call, mode, toPlaces(record), createWorkspace({ environment: variables }))
         return evaluatePolicy(call, {
           mode,
@@ -236,15 +236,20 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
       aliases: runtimeAliases,
       environment: async (record, runtime) => {
         await checkSandbox(record, { rules: { sandbox: config.sandbox, wall: presence, personal }, checkRoot })
-        const env = await namespaces.toEnv(runtime, record, secrets.load(record.sessionId))
+        const env = await namespaces.toEnv(runtime, record, secrets.load(record))
         return await enclosures.open(record, env, { answers: new NetworkAnswers(() => readNetworkAnswers(log, record.sessionId)) })
       },
       secrets,
       async erase(record, signal) {
         await namespaces.remove(record)
-        secrets.remove(record.sessionId)
+        secrets.remove(record)
         await storage.erase(record.sessionId, signal)
       },
+      async forget(record) {
+        secrets.forget(record)
+        await namespaces.forget(record)
+      },
+      installed: async ({ name }) => (await executables.find(name)) !== null,
       removed: (reason) => metrics.removed(reason),
       notRemoved: (error, session_id) => logger.error({ err: error, session_id }, 'a session could not be erased'),
       createMasker: (values) => createMasker([...ownSecrets, ...values]),

@@ -22,7 +22,7 @@ export interface NamespaceOptions {
 
 /** Whose directories and login: a session's, or, without a session, those that sessions of a namespace will have. */
 export type Whose = Pick<SessionRecord, 'credentialNamespace' | 'isolationLevel'> &
-  Partial<Pick<SessionRecord, 'sessionId' | 'cwd' | 'runtimeConfig' | 'sandbox'>> & {
+  Partial<Pick<SessionRecord, 'sessionId' | 'cwd' | 'runtimeConfig' | 'sandbox' | 'generation' | 'withheld'>> & {
     /** Makes the directories of the namespace's login, though there is no session. */
     readonly prepared?: boolean
   }
@@ -35,8 +35,12 @@ export interface Environments {
 /** Disposing it removes the directories of the ephemeral sessions. */
 export interface Namespaces extends Environments, Disposable {
   /** Removes the directories of a session, with what its agent kept there; of an ephemeral one its login too. Rejects with the system's error. */
-  remove(session: Pick<SessionRecord, 'sessionId' | 'credentialNamespace' | 'isolationLevel'>): Promise<void>
+  remove(session: HomedSession): Promise<void>
+  /** Removes what agents before the present one kept there, copies of logins too. Rejects with the system's error. */
+  forget(session: HomedSession): Promise<void>
 }
+
+type HomedSession = Pick<SessionRecord, 'sessionId' | 'credentialNamespace' | 'isolationLevel' | 'generation'>
 
 /** The namespaces of a daemon, which has the data directory for itself: what ephemeral sessions of one that was killed left behind is removed. */
 export function createNamespaces(options: NamespaceOptions): Namespaces {
@@ -44,7 +48,15 @@ export function createNamespaces(options: NamespaceOptions): Namespaces {
   removeEphemeral()
   return {
     ...createEnvironments(options),
-    remove: (session) => removeTree(options.dataDir, 'namespaces', ...toPlace(session)),
+    async remove(session) {
+      if (session.isolationLevel === 'ephemeral') return removeTree(options.dataDir, 'namespaces', ...directoryName(session).split(sep))
+      for (let generation = 0; generation <= session.generation; generation++)
+        await removeTree(options.dataDir, 'namespaces', ...toPlace({ ...session, generation }))
+    },
+    async forget(session) {
+      for (let generation = 0; generation < session.generation; generation++)
+        await removeTree(options.dataDir, 'namespaces', ...toPlace({ ...session, generation }))
+    },
     [Symbol.dispose]: removeEphemeral,
   }
 }
@@ -60,7 +72,8 @@ export function createEnvironments({ dataDir, environment, executable, offlineUr
       home: join(base, 'agents', runtime.name),
       variables: shared ? userHome(environment, runtime.homeVariables) : ownHome(join(base, 'home')),
     }
-    const place = whose.sessionId === undefined ? null : join(base, 'sessions', shortHash(whose.sessionId))
+    const { sessionId, generation = 0 } = whose
+    const place = sessionId === undefined ? null : join(directory, ...toPlace({ ...whose, sessionId, generation }))
     const home = place === null ? login.home : join(place, 'agent')
     // Behind a wall a session has a home for itself alone: what one leaves in it, no other obeys.
     const variables = place !== null && whose.sandbox?.walled === true ? ownHome(join(place, 'home')) : login.variables
@@ -69,8 +82,8 @@ export function createEnvironments({ dataDir, environment, executable, offlineUr
       for (const path of [login.home, home, ...own]) mkdirSync(path, { recursive: true, mode: 0o700 })
     }
     const secret = new Set([...runtime.credentialVariables, ...runtime.secretVariables(whose.runtimeConfig ?? {})])
-    const given = Object.entries(sessionEnv)
-    const bound = findBound(runtime, whose).filter(({ variable }) => !(secret.has(variable) && Object.hasOwn(sessionEnv, variable)))
+    const given = Object.entries(sessionEnv).filter(([name]) => !(whose.withheld ?? []).includes(name))
+    const bound = findBound(runtime, whose).filter(({ variable }) => !(secret.has(variable) && given.some(([name]) => name === variable)))
     return {
       executable: await executable(runtime),
       home,
@@ -135,10 +148,10 @@ function directoryName({ credentialNamespace, isolationLevel, sessionId }: Whose
   return ephemeral ? join('ephemeral', name) : name
 }
 
-/** What belongs to one session alone. */
-function toPlace(session: Whose & { readonly sessionId: string }): readonly string[] {
-  const base = directoryName(session).split(sep)
-  return session.isolationLevel === 'ephemeral' ? base : [...base, 'sessions', shortHash(session.sessionId)]
+/** What belongs to one session alone, and there to one agent: what another left in its home, it neither reads nor obeys. */
+function toPlace({ sessionId, generation, ...whose }: Whose & Pick<SessionRecord, 'sessionId' | 'generation'>): readonly string[] {
+  const name = generation === 0 ? sessionId : JSON.stringify([sessionId, generation])
+  return [...directoryName({ ...whose, sessionId }).split(sep), 'sessions', shortHash(name)]
 }
 
 function shortHash(text: string): string {

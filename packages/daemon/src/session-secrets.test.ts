@@ -7,6 +7,8 @@ import { sampleRecord } from './core/testing/record.ts'
 import { createSessionSecrets } from './session-secrets.ts'
 import { openDataDir, type DataDir } from './storage/data-dir.ts'
 
+const owner = (sessionId: string, generation = 0) => ({ sessionId, generation })
+
 let dir: DataDir
 beforeEach(() => {
   dir = openDataDir(mkdtempSync(join(tmpdir(), 'codesdkd-secrets-')))
@@ -20,9 +22,9 @@ test('whatever the variables are, they come back, also to the next daemon', () =
   const env = fc.dictionary(fc.string(), fc.string(), { noNullPrototype: true })
   fc.assert(
     fc.property(env, (variables) => {
-      createSessionSecrets(dir).save('sess_1', variables)
-      expect(createSessionSecrets(dir).load('sess_1')).toEqual(variables)
-      createSessionSecrets(dir).remove('sess_1')
+      createSessionSecrets(dir).save(owner('sess_1'), variables)
+      expect(createSessionSecrets(dir).load(owner('sess_1'))).toEqual(variables)
+      createSessionSecrets(dir).remove(owner('sess_1'))
     }),
     { numRuns: 30, examples: [[JSON.parse('{"__proto__":"x","constructor":"y"}')]] },
   )
@@ -41,31 +43,31 @@ test('what is secret in the settings is in a private file and not in the record;
   expect(createSessionSecrets(dir).reveal(older)).toBe(older)
   const plain = sampleRecord('sess_2', { runtimeConfig: { max_retries: 1 } })
   expect(createSessionSecrets(dir).hide(plain)).toBe(plain)
-  createSessionSecrets(dir).remove('sess_1')
+  createSessionSecrets(dir).remove(owner('sess_1'))
   expect(readdirSync(folder)).toEqual([])
 })
 
 test('each session has its own, and one without any has none', () => {
   const secrets = createSessionSecrets(dir)
-  secrets.save('sess_1', { A: '1' })
-  secrets.save('sess_2', { A: '2' })
-  secrets.save('sess_3', {})
-  expect(['sess_1', 'sess_2', 'sess_3', 'sess_4'].map((id) => secrets.load(id))).toEqual([{ A: '1' }, { A: '2' }, {}, {}])
-  secrets.remove('sess_1')
-  secrets.remove('sess_4')
-  expect(secrets.load('sess_1')).toEqual({})
+  secrets.save(owner('sess_1'), { A: '1' })
+  secrets.save(owner('sess_2'), { A: '2' })
+  secrets.save(owner('sess_3'), {})
+  expect(['sess_1', 'sess_2', 'sess_3', 'sess_4'].map((id) => secrets.load(owner(id)))).toEqual([{ A: '1' }, { A: '2' }, {}, {}])
+  secrets.remove(owner('sess_1'))
+  secrets.remove(owner('sess_4'))
+  expect(secrets.load(owner('sess_1'))).toEqual({})
   expect(readdirSync(join(dir.path, 'session-env'))).toEqual(['sess_2.json'])
 })
 
 test('nobody else can read them', () => {
-  createSessionSecrets(dir).save('sess_1', { A: '1' })
+  createSessionSecrets(dir).save(owner('sess_1'), { A: '1' })
   const directory = join(dir.path, 'session-env')
   expect([directory, join(directory, 'sess_1.json')].map((path) => statSync(path).mode & 0o777)).toEqual([0o700, 0o600])
 })
 
 test('a damaged file is not taken for a session without variables', () => {
   const secrets = createSessionSecrets(dir)
-  secrets.save('sess_1', { A: '1' })
+  secrets.save(owner('sess_1'), { A: '1' })
   writeFileSync(join(dir.path, 'session-env', 'sess_1.json'), '{"A":')
-  expect(() => secrets.load('sess_1')).toThrow()
+  expect(() => secrets.load(owner('sess_1'))).toThrow()
 })

@@ -1,7 +1,8 @@
 import * as z from 'zod'
+import { handoffReceipt } from './handoff.ts'
 import { message } from './message.ts'
 import { answeredBy, answerOutcome } from './question.ts'
-import { confinement, isolationLevel, isolationMode, sandboxMode } from './session.ts'
+import { confinement, forkOrigin, isolationLevel, isolationMode, sandboxMode } from './session.ts'
 import { receipt, taskError } from './task.ts'
 import { callIdentity, confinementDenial, decidedBy, permissionMode, policySnapshot, remember, toolCall } from './tool-call.ts'
 import { usage } from './usage.ts'
@@ -49,6 +50,7 @@ export const payloads = {
       runtime_config: z.record(z.string(), z.unknown()),
       title: z.string().nullable(),
       metadata: z.record(z.string(), z.string()),
+      forked_from: forkOrigin.optional().describe('set where the events up to that place are copies of those of another session'),
     })
     .describe('The session exists. Its settings, without secrets; the first event of every log.'),
   'session.updated': z
@@ -63,6 +65,23 @@ export const payloads = {
       changed_by: z.enum(['user', 'daemon']).optional().describe('`user`: a client asked for it'),
     })
     .describe('Settings that changed, with their new values. Permission mode and model count from the next task that starts.'),
+  'session.handed_off': z
+    .object(handoffReceipt.shape)
+    .describe(
+      'Another runtime goes on with the session, or the same one anew: it is named in the envelope from here on. The conversation of the one before is not taken up again; the next task begins with the transcript.',
+    ),
+  'session.forked': z
+    .object({
+      forked_from: forkOrigin,
+      runtime: z.string(),
+      model: z.string().nullable(),
+      permission_mode: permissionMode,
+      title: z.string().nullable(),
+      metadata: z.record(z.string(), z.string()),
+    })
+    .describe(
+      'The events before this one are copies of those of another session; here the new session begins, with these settings. Tasks that were open there end here.',
+    ),
   'session.closed': z.object({ reason: z.string() }).describe('The session takes no more tasks.'),
   'session.context_restored': z
     .object({

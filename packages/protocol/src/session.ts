@@ -94,6 +94,12 @@ export const sessionPhaseName = z
   .meta({ id: 'SessionPhase' })
 export type SessionPhase = z.infer<typeof sessionPhaseName>
 
+/** Where the log of a fork comes from. */
+export const forkOrigin = z
+  .object({ session_id: z.string(), after_seq: z.int().describe('the last event that both have') })
+  .meta({ id: 'ForkOrigin' })
+export type ForkOrigin = z.infer<typeof forkOrigin>
+
 export const session = z
   .object({
     session_id: z.string(),
@@ -110,6 +116,7 @@ export const session = z
     title: z.string().nullable(),
     metadata: z.record(z.string(), z.string()),
     archived: z.boolean(),
+    forked_from: forkOrigin.nullable(),
   })
   .meta({ id: 'Session' })
 export type Session = z.infer<typeof session>

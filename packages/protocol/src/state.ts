@@ -65,6 +65,8 @@ export interface SessionState {
   readonly last_seq: number
   readonly created: EventOf<'session.created'>['payload'] | null
   readonly closed: boolean
+  /** Who goes on with it; null before its first event. */
+  readonly runtime: string | null
   readonly runtime_session_id: string | null
   readonly permission_mode: PermissionMode
   readonly model: string | null
@@ -81,6 +83,7 @@ export function emptyState(sessionId: string): SessionState {
     last_seq: 0,
     created: null,
     closed: false,
+    runtime: null,
     runtime_session_id: null,
     permission_mode: 'ask',
     model: null,
@@ -98,8 +101,11 @@ export function evolve(state: SessionState, event: Event): SessionState {
     last_seq: event.seq,
     runtime_session_id: event.runtime.runtime_session_id ?? state.runtime_session_id,
   }
-  if (event.type === 'session.created') return { ...base, created: event.payload, ...toSettings(event.payload) }
+  if (event.type === 'session.created')
+    return { ...base, created: event.payload, runtime: event.payload.runtime, ...toSettings(event.payload) }
   if (event.type === 'session.updated') return { ...base, ...toSettings(event.payload.changed) }
+  if (event.type === 'session.handed_off') return { ...base, ...toSuccessor(event.payload.to) }
+  if (event.type === 'session.forked') return { ...base, ...toSuccessor(event.payload), ...toSettings(event.payload), archived: false }
   if (event.type === 'session.closed') return { ...base, closed: true }
   const taskId = event.trace.task_id
   if (taskId === undefined) return base
@@ -118,6 +124,11 @@ function toSettings({ permission_mode, model, title, metadata, archived }: Paylo
     ...(metadata === undefined ? {} : { metadata }),
     ...(archived === undefined ? {} : { archived }),
   }
+}
+
+/** Another agent goes on, with a conversation of its own. */
+function toSuccessor({ runtime, model }: Payload<'session.handed_off'>['to']): Partial<SessionState> {
+  return { runtime, model, runtime_session_id: null }
 }
 
 /** The state without its ended tasks, so that a long session stays small in memory. */

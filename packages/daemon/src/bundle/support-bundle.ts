@@ -9,7 +9,7 @@ import { createBundleStage, type StagedFile } from './stage.ts'
 import { mapStrings } from '../core/redaction/json-strings.ts'
 import { createKnownSecrets } from '../core/redaction/known-secrets.ts'
 import type { BundleOperations, RuntimeOperations, SupportBundle } from '../core/operations.ts'
-import type { ArtifactStore, Clock, EventLog, SessionRecord } from '../core/ports.ts'
+import type { ArtifactStore, Clock, EventLog, SecretsOwner, SessionRecord } from '../core/ports.ts'
 import { createRedactor, redactDeeply, type FindSecrets, type Identity } from '../core/redaction/redactor.ts'
 import { bundleLimits, toBundleFileName, toMcpTransports, toRuntimeConfig, toRuntimeEnv, type BundleManifest } from './contents.ts'
 import { toSecrets } from '../core/redaction/secret-settings.ts'
@@ -27,7 +27,7 @@ export interface SupportBundlesOptions {
   readonly ownSecrets: readonly string[]
   /** The variables of a session, whose values must be in no bundle. */
   readonly secrets: {
-    load(sessionId: string): Readonly<Record<string, string>>
+    load(session: SecretsOwner): Readonly<Record<string, string>>
     reveal(record: SessionRecord): SessionRecord
   }
   readonly clock: Clock
@@ -74,7 +74,7 @@ async function build(options: SupportBundlesOptions, request: Request): Promise<
   const remove = () => rm(directory, { recursive: true, force: true })
   try {
     const path = join(directory, 'bundle.tar.gz')
-    const env = options.secrets.load(record.sessionId)
+    const env = options.secrets.load(record)
     const known = [...options.ownSecrets, ...Object.values(env), ...toSecrets(record.runtimeConfig)]
     const { files, ownWords } = await stageFiles(options, request, { directory, known, envNames: Object.keys(env) })
     const size = await writeArchive(path, files, signal)

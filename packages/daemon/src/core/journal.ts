@@ -132,10 +132,10 @@ export class Journal {
   /** Numbers, folds and queues the events in one atomic change. Resolves when they are committed; rejects only when the log is closed. */
   commit(drafts: readonly Draft[], { durability, requestId, session, update, bodyHash }: CommitOptions): Promise<void> {
     if (drafts.length === 0) return this.#flushed
-    const stamped = drafts.map((draft) => this.#stamp(draft, requestId))
-    const events = stamped.map(({ event }) => event)
     const record = update?.record ?? this.#record
     this.#record = record
+    const stamped = drafts.map((draft) => this.#stamp(draft, requestId))
+    const events = stamped.map(({ event }) => event)
     const touched = new Set(
       events.flatMap((event) => (changesRow(event.type) && event.trace.task_id !== undefined ? [event.trace.task_id] : [])),
     )
@@ -146,7 +146,7 @@ export class Journal {
       durability,
       ...(session === undefined ? {} : { session }),
       ...(update === undefined ? {} : { update: update.row }),
-      ...(session !== undefined || events.some((event) => isTerminal(event.type)) ? { snapshot: this.#snapshot() } : {}),
+      ...(session !== undefined || events.some((event) => endsConversation(event.type)) ? { snapshot: this.#snapshot() } : {}),
       ...(touched.size === 0 ? {} : { tasks: [...touched].flatMap((taskId) => this.#taskRow(taskId)) }),
     })
     const state = this.#state
@@ -170,7 +170,7 @@ export class Journal {
     const { type, task_id, request_id = requestId, payload } = typeof draft === 'function' ? draft(this.#state, time) : draft
     const seq = this.#state.last_seq + 1
     // A task keeps the model with which it began, whatever is chosen meanwhile.
-    if (type === 'task.started') this.#model = this.#record.model
+    if (type === 'task.started' || type === 'session.handed_off') this.#model = this.#record.model
     const { sessionId } = this.record
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a draft pairs its type with its payload; taking it apart loses that
     const event = {
@@ -234,6 +234,11 @@ export class Journal {
 
 function changesRow(type: string): boolean {
   return type === 'task.queued' || type === 'task.started' || isTerminal(type)
+}
+
+/** What a snapshot says of the conversation is not so any more. */
+function endsConversation(type: string): boolean {
+  return isTerminal(type) || type === 'session.handed_off'
 }
 
 export function toTask(sessionId: string, task: TaskState): Task {

@@ -4,6 +4,9 @@ import type {
   AuthStatus,
   CreateSession,
   CreateTask,
+  ForkSession,
+  HandOffSession,
+  Handoff,
   Health,
   MeasuredCapabilities,
   OpenQuestion,
@@ -56,6 +59,14 @@ export interface SessionOperations {
   list(query: SessionQuery): Page<Session>
   /** Changes settings; those that stay the same make no event. */
   update(sessionId: string, request: UpdateSession, options: { requestId: string }): Promise<Session>
+  /** Lets another runtime go on with the session; `replayed` where it does already, by the same request. */
+  handOff(sessionId: string, request: HandOffSession, options: { requestId: string }): Promise<{ handoff: Handoff; replayed: boolean }>
+  /** A new session with the log of this one up to an event. Takes time in proportion to it; rejects with `shutting_down` when the daemon ends. */
+  fork(
+    sessionId: string,
+    request: ForkSession,
+    options: { requestId: string; idempotencyKey: string | null },
+  ): Promise<{ session: Session; replayed: boolean }>
   /**
    * Deletes the session and all that is kept of it; resolves when it is gone from the disk. With `stop` its open tasks are ended first,
    * else they are `session_busy`. Rejects with `storage_unavailable` where something is left: it is swept up later.

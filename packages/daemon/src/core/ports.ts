@@ -203,7 +203,7 @@ export interface SandboxSettings {
   readonly networkAllow: readonly string[]
 }
 
-/** The settings of a session, secrets excepted. What `SessionChanges` names can change, all else is fixed at its creation. */
+/** The settings of a session, secrets excepted. What `SessionChanges` names can change, a handoff changes more, all else is fixed at its creation. */
 export interface SessionRecord {
   readonly sessionId: string
   readonly runtime: string
@@ -224,9 +224,18 @@ export interface SessionRecord {
   readonly metadata: Readonly<Record<string, string>>
   /** Takes no tasks until it is brought back. */
   readonly archived: boolean
+  /** How often another runtime took the session over: each keeps its own home and secrets. */
+  readonly generation: number
+  /** Variables of the session that its agent does not get, because they are credentials of agents before it. */
+  readonly withheld: readonly string[]
+  /** The session that its log is a copy of up to that event, itself included. */
+  readonly forkedFrom: { readonly sessionId: string; readonly afterSeq: number } | null
   /** Where a retried `POST /sessions` finds its answer: scope-wide key and hash of the body. */
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | null
 }
+
+/** Whose variables and secret settings. */
+export type SecretsOwner = Pick<SessionRecord, 'sessionId' | 'generation'>
 
 /** New values of the settings that can change. */
 export type SessionChanges = Partial<Pick<SessionRecord, 'title' | 'metadata' | 'permissionMode' | 'model' | 'archived'>>
@@ -300,7 +309,23 @@ export interface EventLog extends Disposable {
   ages(after: number, limit: number): readonly SessionAge[]
   /** Time of the last committed event; null for an unknown session. */
   lastTime(sessionId: string): string | null
+  /** seq of the last event that ended a task; 0 where none did. */
+  lastEnd(sessionId: string): number
+  /** Begins a session that nobody finds before it is published; see there. Throws `Problem('storage_unavailable')`. */
+  copy(record: SessionRecord): SessionCopy
   stats(): { readonly sessions: number; readonly events: number; readonly bytes: number }
+}
+
+/**
+ * A session whose log begins as a copy of another's. What was not published when it is disposed, or when the daemon ends, counts among those
+ * that were discarded. Each method throws `Problem('storage_unavailable')`, and then has done nothing.
+ */
+export interface SessionCopy extends Disposable {
+  /** Adds events; their place in the daemon-wide order is before its beginning, so that nobody is told them as news. */
+  add(events: readonly PendingEvent[]): void
+  addTasks(tasks: readonly TaskRecord[]): void
+  /** Adds these, which are news to everybody, and from here on the session is there, durably. */
+  publish(events: readonly PendingEvent[], snapshot: SessionSnapshot): void
 }
 
 export interface ArtifactMeta {
@@ -319,6 +344,12 @@ export interface ArtifactStore {
   put(sessionId: string, content: Uint8Array | string, about: { contentType: string; name?: string }): ArtifactMeta
   meta(artifactId: string): ArtifactMeta | null
   list(sessionId: string): readonly ArtifactMeta[]
+  /** Gives another session artifacts of this one, under the ids that `toId` makes; both keep them until each is deleted. Returns those it has, by their ids here. May be done twice. */
+  share(
+    ids: readonly string[],
+    sessions: { readonly from: string; readonly to: string },
+    toId: (id: string) => string,
+  ): ReadonlyMap<string, string>
   /** The whole content, verified against its hash. Throws `Problem('artifact_corrupt')`. */
   content(artifactId: string): Promise<Uint8Array>
 }

@@ -1,4 +1,4 @@
-import { Problem, type CreateSession, type IsolationLevel, type Payload, type PermissionMode } from '@codesdkd/protocol'
+import { Problem, type CreateSession, type ForkOrigin, type IsolationLevel, type Payload, type PermissionMode } from '@codesdkd/protocol'
 import type { Clock, NewId, Runtime, SessionRecord } from './ports.ts'
 import { checkSessionEnv } from './session-env.ts'
 import { toSandboxSettings, type CheckRoot, type SandboxRules } from './session-sandbox.ts'
@@ -65,6 +65,9 @@ export async function toRecord(
     title: request.title ?? null,
     metadata: request.metadata ?? {},
     archived: false,
+    generation: 0,
+    withheld: [],
+    forkedFrom: null,
     idempotency,
   }
 }
@@ -102,7 +105,12 @@ export function toCreated(record: SessionRecord, envNames: readonly string[]): P
     runtime_config: { ...record.runtimeConfig },
     title: record.title,
     metadata: { ...record.metadata },
+    ...(record.forkedFrom === null ? {} : { forked_from: toForkOrigin(record.forkedFrom) }),
   }
+}
+
+export function toForkOrigin({ sessionId, afterSeq }: NonNullable<SessionRecord['forkedFrom']>): ForkOrigin {
+  return { session_id: sessionId, after_seq: afterSeq }
 }
 
 function toIsolationLevel(wish: IsolationLevel | undefined, namespace: string, { sharedAllowed }: SessionRules): IsolationLevel {

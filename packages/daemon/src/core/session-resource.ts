@@ -1,5 +1,6 @@
 import type { Session } from '@codesdkd/protocol'
 import type { SessionRecord } from './ports.ts'
+import { toForkOrigin } from './session-record.ts'
 
 /** The wire shape of a session. */
 export function toSession(
@@ -21,5 +22,6 @@ export function toSession(
     title: record.title,
     metadata: { ...record.metadata },
     archived: record.archived,
+    forked_from: record.forkedFrom === null ? null : toForkOrigin(record.forkedFrom),
   }
 }

@@ -13,6 +13,7 @@ import {
 import { Agent } from './agent.ts'
 import type { Inputs, Verdict } from './call-events.ts'
 import { storeTextIn } from './bounds.ts'
+import type { Succession } from './handoff.ts'
 import { Inbox } from './inbox.ts'
 import { Journal } from './journal.ts'
 import { toOpenBlockTexts } from './open-blocks.ts'
@@ -98,8 +99,8 @@ export class Session {
   /** Of the task that runs, or ran last. */
   #permissionMode: PermissionMode
   #toldUnconfined = false
-  /** Set while it is being deleted: then nothing new begins. */
-  #deleting = false
+  /** Set while it is being deleted or handed off: then nothing new begins. */
+  #leaving: 'delete' | 'handoff' | null = null
 
   constructor({ record, runtime, environment, masker, snapshot }: SessionParts, world: SessionWorld) {
     this.#world = world
@@ -136,7 +137,7 @@ export class Session {
 
   /** True when nothing is open and nothing runs: the session can be read from its rows alone. */
   get dormant(): boolean {
-    return !this.busy && !this.#agent.live && !this.#deleting
+    return !this.busy && !this.#agent.live && this.#leaving === null
   }
 
   get openTasks(): { readonly running: number; readonly queued: number } {
@@ -202,7 +203,7 @@ export class Session {
 
   /** Changes settings; durable when it resolves. `toRow` makes of the settings what may stand in the log. Throws `session_busy`. */
   async update(changes: SessionChanges, toRow: (record: SessionRecord) => SessionRecord, requestId: string): Promise<void> {
-    this.#refuseDeleting()
+    this.#refuseLeaving()
     if (Object.keys(changes).length === 0) return this.#journal.flushed
     if (changes.archived === true) {
       if (this.busy) throw this.busyProblem()
@@ -214,6 +215,33 @@ export class Session {
       requestId,
       update: { record, row: toRow(record) },
     })
+  }
+
+  /**
+   * Ends the agent and commits what `prepare` says of its successor (null: there is none, and all stays). After that nothing begins here any
+   * more: the session has to be opened anew. Throws `session_busy`, `session_archived`, and what `prepare` throws.
+   */
+  async handOff(prepare: (record: SessionRecord) => Promise<Succession | null>, requestId: string): Promise<boolean> {
+    this.#refuseTasks()
+    if (this.busy) throw this.busyProblem()
+    this.#leaving = 'handoff'
+    try {
+      const next = await prepare(this.record)
+      if (next !== null) await this.#succeed(next, requestId)
+      else this.#leaving = null
+      return next !== null
+    } catch (error) {
+      if (this.#leaving === 'handoff') this.#leaving = null
+      throw error
+    }
+  }
+
+  async #succeed({ record, row, event, secrets }: Succession, requestId: string): Promise<void> {
+    await this.#agent.close()
+    if (this.#leaving === 'delete') this.#refuseLeaving()
+    this.#masker.add(secrets)
+    this.#journal.runtimeSessionId = null
+    await this.#journal.commit([event], { durability: 'synced', requestId, update: { record, row } })
   }
 
   /** What the host says of a call that it runs. Throws `tool_call_not_running` where no task runs, and the other problems of the contract. */
@@ -237,17 +265,23 @@ export class Session {
     return { ok: true, task_id: taskId, status: task.status }
   }
 
-  /** Ends what a killed daemon left open: nothing is run again by itself. */
+  /** Ends what a killed daemon left open, or what was open where the log was copied: nothing is run again by itself. */
   async recover(): Promise<void> {
     this.#journal.replay()
     const error = { code: 'daemon_restarted', message: 'The daemon ended while the task was open.', retryable: true } as const
-    for (const taskId of this.#journal.state.tasks.keys())
-      await this.#endNow(taskId, { status: 'failed', reason: 'daemon_restarted', error })
+    const copied = this.record.forkedFrom?.afterSeq ?? 0
+    for (const { task_id, first_seq } of this.#journal.state.tasks.values()) {
+      const forked = first_seq <= copied
+      await this.#endNow(
+        task_id,
+        forked ? { status: 'stopped', reason: 'forked' } : { status: 'failed', reason: 'daemon_restarted', error },
+      )
+    }
   }
 
   /** Stops everything and ends the agent; every open task gets its terminal event. Whatever it is closed for, nothing new begins. */
   async close(kind: 'shutdown' | 'delete' = 'shutdown'): Promise<void> {
-    this.#deleting ||= kind === 'delete'
+    if (kind === 'delete') this.#leaving = kind
     this.#withdraw?.()
     const reason = kind === 'delete' ? 'session_deleted' : 'daemon_shutdown'
     for (const { taskId } of this.#queue.splice(0)) await this.#endNow(taskId, { status: 'stopped', reason })
@@ -259,7 +293,7 @@ export class Session {
 
   /** It was not deleted after all. */
   keep(): void {
-    this.#deleting = false
+    this.#leaving = null
   }
 
   get busy(): boolean {
@@ -275,7 +309,7 @@ export class Session {
   }
 
   #refuseTasks(): void {
-    this.#refuseDeleting()
+    this.#refuseLeaving()
     if (!this.record.archived) return
     const path = `/sessions/${this.record.sessionId}`
     throw new Problem('session_archived', `The session is archived; PATCH ${path} with {"archived": false} brings it back.`, {
@@ -283,9 +317,10 @@ export class Session {
     })
   }
 
-  #refuseDeleting(): void {
-    if (!this.#deleting) return
-    throw new Problem('session_busy', 'The session is being deleted.', { members: { session_id: this.record.sessionId } })
+  #refuseLeaving(): void {
+    if (this.#leaving === null) return
+    const detail = this.#leaving === 'delete' ? 'The session is being deleted.' : 'The session is being handed off.'
+    throw new Problem('session_busy', detail, { members: { session_id: this.record.sessionId } })
   }
 
   /** That a stop is under way is no event: it shows in the phase alone. */

@@ -56,6 +56,8 @@ test('a creation that nobody waits for any more still holds its Idempotency-Key'
       networkAllow: [],
       namespaces: new Map(),
     },
+    installed: () => Promise.resolve(true),
+    forget: () => Promise.resolve(),
     runtimes: new Map([[runtime.name, runtime]]),
     aliases: new Map(),
     environment: () => Promise.reject(new Error('no agent is started')),

@@ -4,6 +4,9 @@ import {
   type Approval,
   type CreateSession,
   type CreateTask,
+  type ForkSession,
+  type HandOffSession,
+  type Handoff,
   type OpenQuestion,
   type Session as SessionResource,
   type StopResponse,
@@ -19,7 +22,10 @@ import type { DecisionRequest, Page, PageRequest, SessionCounts, SessionOperatio
 import { toPage } from './page.ts'
 import { findPastAnswer } from './past-answer.ts'
 import { findPastDecision } from './past-decision.ts'
-import type { AgentEnv, Masker, Runtime, SessionRecord, SessionSnapshot } from './ports.ts'
+import { Forks } from './forks.ts'
+import { findHandoff, nothingToHandOff, prepareHandoff, type HandoffWorld } from './handoff.ts'
+import { createOneByOne } from './one-by-one.ts'
+import type { AgentEnv, Masker, Runtime, SecretsOwner, SessionRecord, SessionSnapshot } from './ports.ts'
 import { checkRepeated } from './question.ts'
 import { Removals, type RemovalsOptions } from './removals.ts'
 import { toChanges } from './session-changes.ts'
@@ -38,14 +44,17 @@ export interface SessionsOptions extends Omit<SessionWorld, 'onChange'> {
   readonly environment: (record: SessionRecord, runtime: Runtime) => Promise<AgentEnv>
   /** The session's own variables: kept apart from the log, because they may be secret. */
   readonly secrets: {
-    save(sessionId: string, env: Readonly<Record<string, string>>): void
-    load(sessionId: string): Readonly<Record<string, string>>
+    save(owner: SecretsOwner, env: Readonly<Record<string, string>>): void
+    load(owner: SecretsOwner): Readonly<Record<string, string>>
     /** The record as it may stand in the log: what is secret in its settings is kept with the variables. */
     hide(record: SessionRecord): SessionRecord
     reveal(record: SessionRecord): SessionRecord
   }
   readonly createMasker: (values: Iterable<string>) => Masker
   readonly checkRoot: CheckRoot
+  readonly installed: HandoffWorld['installed']
+  /** Removes what runtimes kept for the session that had it before its present one. */
+  readonly forget: (record: SessionRecord) => Promise<void>
   readonly erase: RemovalsOptions['erase']
   readonly removed: RemovalsOptions['removed']
   readonly notRemoved: RemovalsOptions['notRemoved']
@@ -57,12 +66,15 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   readonly #world: SessionWorld
   readonly #loaded = new Map<string, Session>()
   /** Creations under way, by idempotency key: a second one waits for the first. */
-  readonly #creating = new Map<string, Promise<unknown>>()
+  readonly #creating = createOneByOne()
+  readonly #handingOff = createOneByOne()
+  readonly #forks: Forks
   readonly #removals: Removals
   #closing = false
 
   constructor(options: SessionsOptions) {
     this.#options = options
+    this.#forks = new Forks(options)
     this.#removals = new Removals({ ...options, loaded: this.#loaded })
     this.#world = { ...options, checkCwd: (cwd) => this.#checkAgain(cwd), onChange: (session) => this.#unload(session) }
   }
@@ -82,7 +94,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     request: CreateSession,
     options: { requestId: string; idempotencyKey: string | null },
   ): Promise<{ session: SessionResource; replayed: boolean }> {
-    return acknowledge(this.#createOnce(request, options))
+    return acknowledge(this.#once(request, options, (idempotency) => this.#create(request, options.requestId, idempotency)))
   }
 
   get(sessionId: string): SessionResource {
@@ -123,6 +135,34 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     } finally {
       this.#unload(session)
     }
+  }
+
+  /** The same again, before anything else has happened in the session, gets the same answer. */
+  handOff(
+    sessionId: string,
+    request: HandOffSession,
+    { requestId }: { requestId: string },
+  ): Promise<{ handoff: Handoff; replayed: boolean }> {
+    return acknowledge(this.#handingOff(sessionId, () => this.#handOff(sessionId, request, requestId)))
+  }
+
+  fork(
+    sessionId: string,
+    request: ForkSession,
+    options: { requestId: string; idempotencyKey: string | null },
+  ): Promise<{ session: SessionResource; replayed: boolean }> {
+    return this.#once({ fork: sessionId, ...request }, options, async (idempotency) => {
+      this.#refuseWork()
+      const { requestId } = options
+      const id = await this.#forks.fork({ sessionId, request, requestId, idempotency }).catch((error: unknown) => {
+        void this.sweep()
+        throw error
+      })
+      const session = this.#load(id)
+      await session.recover()
+      this.#unload(session)
+      return this.get(id)
+    })
   }
 
   remove(sessionId: string, { stop }: { stop: boolean }): Promise<void> {
@@ -254,31 +294,53 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   /** Refuses new work, ends every task with its terminal event and every agent. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing = true
-    await Promise.all([this.#removals[Symbol.asyncDispose](), ...[...this.#loaded.values()].map((session) => session.close())])
+    await Promise.all([
+      this.#removals[Symbol.asyncDispose](),
+      this.#forks[Symbol.asyncDispose](),
+      ...[...this.#loaded.values()].map((session) => session.close()),
+    ])
   }
 
   /** A key is taken from its first request to the commit, also when nobody waits for that any more. */
-  async #createOnce(
-    request: CreateSession,
-    { requestId, idempotencyKey }: { requestId: string; idempotencyKey: string | null },
+  #once(
+    body: object,
+    { idempotencyKey: key }: { idempotencyKey: string | null },
+    make: (idempotency: SessionRecord['idempotency']) => Promise<SessionResource>,
   ): Promise<{ session: SessionResource; replayed: boolean }> {
-    if (idempotencyKey === null) return { session: await this.#create(request, requestId, null), replayed: false }
-    for (let other = this.#creating.get(idempotencyKey); other !== undefined; other = this.#creating.get(idempotencyKey))
-      await other.catch(() => undefined)
-    const bodyHash = this.#options.hash.contentHash(request)
-    const earlier = this.#options.log.sessionByIdempotencyKey(idempotencyKey)
-    if (earlier !== null) {
-      if (earlier.idempotency?.bodyHash !== bodyHash)
-        throw new Problem('idempotency_key_reused', 'This Idempotency-Key was used with another body.')
-      return { session: this.get(earlier.sessionId), replayed: true }
-    }
-    const creation = this.#create(request, requestId, { key: idempotencyKey, bodyHash })
-    this.#creating.set(idempotencyKey, creation)
+    if (key === null) return make(null).then((session) => ({ session, replayed: false }))
+    return this.#creating(key, async () => {
+      const bodyHash = this.#options.hash.contentHash(body)
+      const earlier = this.#options.log.sessionByIdempotencyKey(key)
+      if (earlier === null) return { session: await make({ key, bodyHash }), replayed: false }
+      if (earlier.idempotency?.bodyHash === bodyHash) return { session: this.get(earlier.sessionId), replayed: true }
+      throw new Problem('idempotency_key_reused', 'This Idempotency-Key was used with another body.')
+    })
+  }
+
+  async #handOff(sessionId: string, request: HandOffSession, requestId: string): Promise<{ handoff: Handoff; replayed: boolean }> {
+    this.#refuseWork()
+    const session = this.#load(sessionId)
     try {
-      return { session: await creation, replayed: false }
+      const runtime = this.#runtime(request.runtime)
+      const { runtimeSessionId } = session.journal
+      const done = await session.handOff(
+        (record) => prepareHandoff({ record, runtimeSessionId, runtime, request }, this.#options),
+        requestId,
+      )
+      const last = findHandoff(this.#options.log, sessionId)
+      if (last === null) throw nothingToHandOff(session.record)
+      // Whoever needs it next opens it with its new runtime.
+      if (done && this.#loaded.get(sessionId) === session) this.#loaded.delete(sessionId)
+      if (done) await this.#forget(session.record)
+      return { handoff: { session: this.get(sessionId), ...last }, replayed: !done }
     } finally {
-      this.#creating.delete(idempotencyKey)
+      this.#unload(session)
     }
+  }
+
+  /** What is left of the runtimes before goes with the session at the latest. */
+  async #forget(record: SessionRecord): Promise<void> {
+    await this.#options.forget(record).catch((error: unknown) => this.#options.notRemoved(error, record.sessionId))
   }
 
   async #create(request: CreateSession, requestId: string, idempotency: SessionRecord['idempotency']): Promise<SessionResource> {
@@ -290,7 +352,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
       idempotency,
     })
     const env = request.env ?? {}
-    this.#options.secrets.save(record.sessionId, env)
+    this.#options.secrets.save(record, env)
     const session = this.#open(record)
     await session.journal.commit([{ type: 'session.created', payload: toCreated(record, Object.keys(env)) }], {
       durability: 'synced',
@@ -336,10 +398,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   }
 
   #open(record: SessionRecord, snapshot?: SessionSnapshot): Session {
-    const masker = this.#options.createMasker([
-      ...Object.values(this.#options.secrets.load(record.sessionId)),
-      ...toSecrets(record.runtimeConfig),
-    ])
+    const masker = this.#options.createMasker([...Object.values(this.#options.secrets.load(record)), ...toSecrets(record.runtimeConfig)])
     const environment = async (runtime: Runtime) => {
       const env = await this.#options.environment(record, runtime)
       // Keys that were stored since the session was opened.

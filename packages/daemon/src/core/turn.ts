@@ -272,7 +272,8 @@ export class Turn implements TaskHost {
       { host: this, tools: this.#owned, hostsDenied: toHostsDenied({ mode: permissionMode, escalation: record.escalation }) },
       this.signal,
     )
-    const lost = opened && runtimeSessionId !== null && !live.resumed
+    // Also where it never had it: another runtime took the session over, or the log is a copy.
+    const lost = opened && !live.resumed
     if (live.nativeId !== null) journal.runtimeSessionId = live.nativeId
     const briefing = toBriefing({ messages, log, sessionId: record.sessionId, opened, lost, known: journal.transcript.length })
     await this.#record(await this.#handover(briefing), 'lazy')

@@ -30,6 +30,7 @@ function storeOf(
     },
     meta: (id) => rows.get(id)?.meta ?? null,
     list: () => [...rows.values()].map(({ meta }) => meta),
+    share: () => new Map(),
     content: async (id) => {
       const row = rows.get(id)
       if (row === undefined) throw new Problem('artifact_not_found', 'There is no such artifact.')

@@ -7,6 +7,7 @@ import { eventRoutes } from './events.ts'
 import type { Route } from './route.ts'
 import { runtimeRoutes } from './runtimes.ts'
 import { sessionRoutes } from './sessions.ts'
+import { successionRoutes } from './succession.ts'
 import { taskRoutes } from './tasks.ts'
 import { toolCallRoutes } from './tool-calls.ts'
 import { transcriptRoutes } from './transcript.ts'
@@ -15,6 +16,7 @@ import { transcriptRoutes } from './transcript.ts'
 export const routes: readonly Route[] = [
   ...runtimeRoutes,
   ...sessionRoutes,
+  ...successionRoutes,
   ...eventRoutes,
   ...taskRoutes,
   ...transcriptRoutes,

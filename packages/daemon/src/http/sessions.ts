@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { createSession, credentialNamespace, Problem, session, sessionList, sessionPhaseName, updateSession } from '@codesdkd/protocol'
-import type { Exchange } from './exchange.ts'
+import { createSession, credentialNamespace, session, sessionList, sessionPhaseName, updateSession } from '@codesdkd/protocol'
+import { idempotencyKey } from './idempotency-key.ts'
 import { paging } from './query.ts'
 import { rawRoute, route } from './route.ts'
 
@@ -113,16 +113,3 @@ export const sessionRoutes = [
     },
   }),
 ]
-
-/** The key as a structured-field string (`"abc"`) or bare; null without one. */
-function idempotencyKey({ headers }: Exchange): string | null {
-  const given = headers['idempotency-key']
-  if (given === undefined) return null
-  const key = typeof given === 'string' ? /^(?:"([\x20-\x7e]{1,255})"|([\x21-\x7e]{1,255}))$/.exec(given.trim()) : null
-  const value = key?.[1] ?? key?.[2]
-  if (value === undefined)
-    throw new Problem('invalid_request', 'Idempotency-Key must be 1 to 255 printable ASCII characters.', {
-      members: { field: 'Idempotency-Key' },
-    })
-  return value
-}

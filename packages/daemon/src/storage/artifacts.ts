@@ -46,6 +46,7 @@ export class FileArtifactStore implements ArtifactStore {
   readonly #insert: StatementSync
   readonly #find: StatementSync
   readonly #list: StatementSync
+  readonly #share: StatementSync
   readonly #slice: StatementSync
   readonly #sharers: StatementSync
   readonly #drop: StatementSync
@@ -60,6 +61,10 @@ export class FileArtifactStore implements ArtifactStore {
     this.#insert = database.prepare(
       'INSERT INTO artifact (artifact_id, session_id, content_type, name, size, sha256, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
     )
+    this.#share = database.prepare(`
+      INSERT INTO artifact (artifact_id, session_id, content_type, name, size, sha256, created_at)
+      SELECT ?, ?, content_type, name, size, sha256, created_at FROM artifact WHERE artifact_id = ? ON CONFLICT (artifact_id) DO NOTHING
+    `)
     const there = 'NOT EXISTS (SELECT 1 FROM removal WHERE removal.session_id = artifact.session_id)'
     this.#find = database.prepare(`SELECT * FROM artifact WHERE artifact_id = ? AND ${there}`)
     this.#slice = database.prepare('SELECT * FROM artifact WHERE session_id = ? ORDER BY artifact_no LIMIT ?')
@@ -101,6 +106,20 @@ export class FileArtifactStore implements ArtifactStore {
 
   list(sessionId: string): readonly ArtifactMeta[] {
     return available('The artifacts cannot be read.', () => this.#list.all(sessionId)).map(toMeta)
+  }
+
+  share(
+    ids: readonly string[],
+    { from, to }: { readonly from: string; readonly to: string },
+    toId: (id: string) => string,
+  ): ReadonlyMap<string, string> {
+    return available('The artifacts cannot be shared.', () =>
+      transaction(this.#database, () => {
+        const own = ids.filter((id) => (this.#find.get(id) as Row | undefined)?.session_id === from)
+        for (const id of own) this.#share.run(toId(id), to, id)
+        return new Map(own.map((id) => [id, toId(id)]))
+      }),
+    )
   }
 
   /** Also throws `Problem('artifact_not_found')`, and `Problem('storage_unavailable')` where the file is there and cannot be read. */

@@ -44,7 +44,7 @@ export function toChange({ sessionId, events, durability, session, update, snaps
   return { sessionId, events, durability, bytes: texts.reduce((sum, text) => sum + (text?.length ?? 0), 0), ...rows }
 }
 
-function toSessionRow(session: SessionRecord): SessionRow {
+export function toSessionRow(session: SessionRecord): SessionRow {
   return {
     runtime: session.runtime,
     credentialNamespace: session.credentialNamespace,
@@ -54,6 +54,6 @@ function toSessionRow(session: SessionRecord): SessionRow {
   }
 }
 
-function toTaskRow(record: TaskRecord): TaskRow {
+export function toTaskRow(record: TaskRecord): TaskRow {
   return { taskId: record.task.task_id, open: record.task.status === 'running' ? 1 : 0, record: JSON.stringify(record) }
 }

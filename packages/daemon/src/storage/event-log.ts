@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { Problem } from '@codesdkd/protocol'
+import { Problem, terminalTypes } from '@codesdkd/protocol'
 import type {
   Append,
   Durability,
@@ -8,13 +8,14 @@ import type {
   NewId,
   SessionFilter,
   SessionAge,
+  SessionCopy,
   SessionRecord,
   SessionSnapshot,
   StoredEvent,
   TaskRecord,
 } from '../core/ports.ts'
 import { Ballast } from './ballast.ts'
-import { toChange, type Change } from './change.ts'
+import { toChange, toSessionRow, toTaskRow, type Change } from './change.ts'
 import type { DataDir } from './data-dir.ts'
 import { EventRows } from './event-rows.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -24,6 +25,7 @@ import { closeIdentity, openIdentity, type LogGap } from './log-identity.ts'
 import { LogWriter, type Rows, type Written } from './log-writer.ts'
 import { toPage } from './page.ts'
 import { RemovalRows } from './removal-rows.ts'
+import { SessionCopies } from './session-copies.ts'
 import { SessionRows } from './session-rows.ts'
 import { isOutOfRoom } from './sqlite-error.ts'
 import { Tail } from './tail.ts'
@@ -50,6 +52,9 @@ export class SqliteEventLog implements EventLog {
   readonly #database: DatabaseSync
   readonly #rows: Rows
   readonly #removals: RemovalRows
+  readonly #copies: SessionCopies
+  /** Sessions that grow, and are not to be erased meanwhile. */
+  readonly #growing = new Set<string>()
   readonly #writer: LogWriter
   readonly #commits: GroupCommit<Change>
   readonly #mark: HighWaterMark
@@ -69,6 +74,7 @@ export class SqliteEventLog implements EventLog {
     this.#database = database
     this.#rows = { events: new EventRows(database), sessions: new SessionRows(database), tasks: new TaskRows(database) }
     this.#removals = new RemovalRows(database)
+    this.#copies = new SessionCopies(database, this.#rows)
     this.#writer = new LogWriter(database, this.#rows)
     this.#commits = new GroupCommit({ commit: (changes, durability) => this.#commit(changes, durability) })
     this.#lastCursor = this.#rows.events.lastCursor()
@@ -161,19 +167,37 @@ export class SqliteEventLog implements EventLog {
   discard(sessionId: string): void {
     if ((this.#live.get(sessionId)?.pending ?? 0) > 0)
       throw new Problem('storage_unavailable', 'Something of the session waits to be written.', { retryAfter: 5 })
-    const mark = () => this.#removals.add(sessionId, { lastCursor: this.#lastCursor, lastSessionNo: this.#rows.sessions.lastNumber() })
-    try {
-      this.#withReserve(() => this.#writer.durably(mark))
-    } catch (cause) {
-      throw new Problem('storage_unavailable', 'The log cannot be written.', { cause, retryAfter: 5 })
-    }
+    this.#apart(() => this.#removals.add(sessionId, { lastCursor: this.#lastCursor, lastSessionNo: this.#rows.sessions.lastNumber() }))
     this.#live.forget(sessionId)
     this.#tail.clear()
     this.#followers.wake(sessionId, Infinity)
   }
 
   discarded(): readonly SessionRecord[] {
-    return this.#reading(() => this.#removals.list())
+    return this.#reading(() => this.#removals.list()).filter(({ sessionId }) => !this.#growing.has(sessionId))
+  }
+
+  lastEnd(sessionId: string): number {
+    return this.#reading(() => this.#rows.events.lastOf(sessionId, terminalTypes))
+  }
+
+  copy(record: SessionRecord): SessionCopy {
+    const { sessionId } = record
+    const row = toSessionRow(record)
+    const sessionNo = this.#apart(() => this.#copies.begin(sessionId, row))
+    this.#growing.add(sessionId)
+    return {
+      add: (events) => this.#apart(() => this.#copies.add(sessionNo, events), 'lazy'),
+      addTasks: (tasks) => this.#apart(() => this.#copies.addTasks(sessionNo, tasks.map(toTaskRow)), 'lazy'),
+      publish: (events, snapshot) => {
+        const about = { sessionNo, sessionId, row, snapshot: JSON.stringify(snapshot) }
+        const stored = this.#apart(() => this.#copies.publish(about, events, this.#lastCursor))
+        this.#publish({ sessionId, sessionNo, events: stored })
+        this.#mark.note(this.#lastCursor)
+        this.#allFollowers.wake(null, this.#lastCursor)
+      },
+      [Symbol.dispose]: () => void this.#growing.delete(sessionId),
+    }
   }
 
   /** Erases the rows of a discarded session; see `RemovalRows.erase`. */
@@ -194,7 +218,11 @@ export class SqliteEventLog implements EventLog {
       const size = this.#database.prepare('SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size').get() as {
         bytes: number
       }
-      return { sessions: this.#rows.sessions.count(), events: this.#lastCursor - this.#removals.erasedEvents(), bytes: size.bytes }
+      return {
+        sessions: this.#rows.sessions.count(),
+        events: this.#lastCursor + this.#copies.copiedEvents() - this.#removals.erasedEvents(),
+        bytes: size.bytes,
+      }
     })
   }
 
@@ -241,14 +269,23 @@ export class SqliteEventLog implements EventLog {
     this.#recover()
   }
 
-  /** A full disk gets the reserve, once; until it is there again the log counts as not writable. */
-  #withReserve(write: () => void): void {
+  /** A transaction of its own, past the queue of changes. */
+  #apart<T>(body: () => T, durability: Durability = 'synced'): T {
     try {
-      write()
+      return this.#withReserve(() => this.#writer.apart(body, durability))
+    } catch (cause) {
+      throw new Problem('storage_unavailable', 'The log cannot be written.', { cause, retryAfter: 5 })
+    }
+  }
+
+  /** A full disk gets the reserve, once; until it is there again the log counts as not writable. */
+  #withReserve<T>(write: () => T): T {
+    try {
+      return write()
     } catch (error) {
       if (!isOutOfRoom(error) || !this.#ballast.release()) throw error
       this.#fail(error)
-      write()
+      return write()
     }
   }
 

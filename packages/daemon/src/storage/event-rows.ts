@@ -18,6 +18,7 @@ export class EventRows {
   readonly #all: StatementSync
   readonly #lastSeq: StatementSync
   readonly #lastCursor: StatementSync
+  readonly #lastOf: StatementSync
 
   constructor(database: DatabaseSync) {
     this.#insert = database.prepare(
@@ -32,6 +33,11 @@ export class EventRows {
       'SELECT cursor, session_id, seq, type, body FROM event JOIN session USING (session_no) WHERE cursor > ? ORDER BY cursor LIMIT ?',
     )
     this.#lastSeq = database.prepare('SELECT max(seq) AS last FROM event WHERE session_no = ?')
+    this.#lastOf = database.prepare(`
+      SELECT seq FROM event
+      WHERE session_no = (SELECT session_no FROM session WHERE session_id = ?) AND type IN (SELECT value FROM json_each(?))
+      ORDER BY seq DESC LIMIT 1
+    `)
     // The last events may be erased: no cursor is given twice all the same.
     this.#lastCursor = database.prepare(`
       SELECT max(
@@ -61,6 +67,11 @@ export class EventRows {
 
   lastSeq(sessionNo: number): number {
     return (this.#lastSeq.get(sessionNo) as { last: number | null }).last ?? 0
+  }
+
+  /** seq of the last event of one of these types; 0 where there is none. */
+  lastOf(sessionId: string, types: readonly string[]): number {
+    return (this.#lastOf.get(sessionId, JSON.stringify(types)) as { seq: number } | undefined)?.seq ?? 0
   }
 
   lastCursor(): number {

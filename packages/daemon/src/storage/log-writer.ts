@@ -52,9 +52,9 @@ export class LogWriter {
     })
   }
 
-  /** Another transaction that is synced before this returns. Throws SQLite's error. */
-  durably<T>(body: () => T): T {
-    this.#setDurability('synced')
+  /** Another transaction; a synced one is on the disk when this returns. Throws SQLite's error. */
+  apart<T>(body: () => T, durability: Durability): T {
+    this.#setDurability(durability)
     return transaction(this.#database, body)
   }
 

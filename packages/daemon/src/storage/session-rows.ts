@@ -14,6 +14,7 @@ const emptySnapshot = JSON.stringify({ seq: 0, runtimeSessionId: null, transcrip
 /** The table of sessions. Their numbers are their order: none is ever given again, also after its session is gone. */
 export class SessionRows {
   readonly #insert: StatementSync
+  readonly #insertAt: StatementSync
   readonly #update: StatementSync
   readonly #setSnapshot: StatementSync
   readonly #number: StatementSync
@@ -31,7 +32,12 @@ export class SessionRows {
       VALUES (1 + ${lastNumber}, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (session_id) DO NOTHING
     `)
-    this.#update = database.prepare('UPDATE session SET archived = ?, record = ? WHERE session_no = ?')
+    this.#insertAt = database.prepare(`
+      INSERT INTO session (session_no, session_id, runtime, credential_namespace, idempotency_key, archived, record, snapshot)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (session_id) DO NOTHING
+    `)
+    this.#update = database.prepare('UPDATE session SET runtime = ?, archived = ?, record = ? WHERE session_no = ?')
     this.#setSnapshot = database.prepare('UPDATE session SET snapshot = ? WHERE session_no = ?')
     this.#number = database.prepare('SELECT session_no FROM session WHERE session_id = ?')
     this.#find = database.prepare('SELECT record, snapshot FROM session WHERE session_id = ?')
@@ -57,9 +63,14 @@ export class SessionRows {
     this.#insert.run(sessionId, runtime, credentialNamespace, idempotencyKey, archived, record, emptySnapshot)
   }
 
+  /** A row whose number was taken before. */
+  insertAt(sessionNo: number, sessionId: string, { runtime, credentialNamespace, idempotencyKey, archived, record }: SessionRow): void {
+    this.#insertAt.run(sessionNo, sessionId, runtime, credentialNamespace, idempotencyKey, archived, record, emptySnapshot)
+  }
+
   /** What changes of a row: its settings. */
-  update(sessionNo: number, { archived, record }: SessionRow): void {
-    this.#update.run(archived, record, sessionNo)
+  update(sessionNo: number, { runtime, archived, record }: SessionRow): void {
+    this.#update.run(runtime, archived, record, sessionNo)
   }
 
   setSnapshot(sessionNo: number, snapshot: string): void {
@@ -111,8 +122,11 @@ export class SessionRows {
   }
 }
 
-/** Sessions of earlier daemons have no settings of a sandbox, and could not be archived. */
+type Later = 'sandbox' | 'archived' | 'generation' | 'withheld' | 'forkedFrom'
+
+/** Sessions of earlier daemons have no settings of a sandbox, and could not be archived, handed off or forked. */
 export function toRecord(row: unknown): SessionRecord {
-  const record = JSON.parse((row as { record: string }).record) as Omit<SessionRecord, 'sandbox' | 'archived'> & Partial<SessionRecord>
-  return { ...record, sandbox: record.sandbox ?? noSandbox, archived: record.archived ?? false }
+  const record = JSON.parse((row as { record: string }).record) as Omit<SessionRecord, Later> & Partial<SessionRecord>
+  const { sandbox = noSandbox, archived = false, generation = 0, withheld = [], forkedFrom = null } = record
+  return { ...record, sandbox, archived, generation, withheld, forkedFrom }
 }

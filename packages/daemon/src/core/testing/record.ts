@@ -22,6 +22,9 @@ export function sampleRecord(sessionId: string, changes: Partial<SessionRecord> 
     title: null,
     metadata: {},
     archived: false,
+    generation: 0,
+    withheld: [],
+    forkedFrom: null,
     idempotency: null,
     ...changes,
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { Problem, type Session, type Task } from '@codesdkd/protocol'
+import { Problem, type HandoffReceipt, type Session, type Task } from '@codesdkd/protocol'
 import type { BundleOperations, RuntimeOperations, SessionOperations } from '../../core/operations.ts'
 import type { ArtifactStore } from '../../core/ports.ts'
 import { openDataDir } from '../../storage/data-dir.ts'
@@ -100,6 +100,19 @@ export const someSession: Session = {
   title: null,
   metadata: {},
   archived: false,
+  forked_from: null,
+}
+
+const someReceipt: HandoffReceipt = {
+  from: { runtime: 'codex-sdk', model: null, runtime_session_id: null },
+  to: { runtime: 'claude-agent-sdk', model: null },
+  isolation_mode: 'subprocess',
+  confinement: 'sandbox',
+  runtime_config: {},
+  env_names: [],
+  env_withheld: [],
+  carried: { messages: 0, messages_omitted: 0, characters: 0, truncated: false, network_answers: 0 },
+  not_carried: [],
 }
 
 const someTask: Task = {
@@ -142,6 +155,16 @@ function scriptedSessions(calls: Calls): SessionOperations {
       known(sessionId)
       note('update', sessionId, request, options)
       return someSession
+    },
+    async handOff(sessionId, request, options) {
+      known(sessionId)
+      note('handOff', sessionId, request, options)
+      return { handoff: { session: someSession, seq: 1, receipt: someReceipt }, replayed: false }
+    },
+    async fork(sessionId, request, options) {
+      known(sessionId)
+      note('fork', sessionId, request, options)
+      return { session: someSession, replayed: false }
     },
     async remove(sessionId, options) {
       known(sessionId)
@@ -237,6 +260,7 @@ const noArtifacts: ArtifactStore = {
   },
   meta: () => null,
   list: () => [],
+  share: () => new Map(),
   content: async () => {
     throw new Problem('artifact_corrupt', 'There is nothing.')
   },

@@ -12,7 +12,7 @@ export interface Child extends AsyncDisposable {
   readonly closed: Promise<unknown>
 }
 
-export type Script = 'appender.ts' | 'eraser.ts' | 'holder.ts' | 'full-disk.ts'
+export type Script = 'appender.ts' | 'eraser.ts' | 'forker.ts' | 'holder.ts' | 'full-disk.ts'
 
 /** `prefix`: a command that runs the script's command line. */
 export function startChild(script: Script, args: readonly string[], prefix: readonly string[] = []): Child {
