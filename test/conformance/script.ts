@@ -10,7 +10,8 @@ export type FaultInput = NonNullable<LegInput['fault']>
 export type Script = Readonly<Record<string, LegInput[]>>
 
 export function toScenarios(script: Script): ScenarioFileInput {
-  return { scenarios: Object.entries(script).map(([prompt, legs]) => ({ name: prompt, prompt: { regex: `^${prompt}$` }, legs })) }
+  // An output schema stands in the lines after the prompt.
+  return { scenarios: Object.entries(script).map(([prompt, legs]) => ({ name: prompt, prompt: { regex: `^${prompt}(?:\\n|$)` }, legs })) }
 }
 
 /** A command; `leave` asks to run it outside the sandbox. */

@@ -11,6 +11,7 @@ import { limits } from './cells/limits.ts'
 import { mcp } from './cells/mcp.ts'
 import { modes } from './cells/modes.ts'
 import { network } from './cells/network.ts'
+import { outputSchemas } from './cells/output-schemas.ts'
 import { parallel } from './cells/parallel.ts'
 import { patience } from './cells/patience.ts'
 import { questions } from './cells/questions.ts'
@@ -37,6 +38,7 @@ export const suite: readonly Cell[] = [
   ...crashes,
   ...mcp,
   ...hostTools,
+  ...outputSchemas,
   ...isolation,
   ...secrets,
   ...selfApproval,

@@ -3,7 +3,7 @@ import { handoffReceipt } from './handoff.ts'
 import { message } from './message.ts'
 import { answeredBy, answerOutcome } from './question.ts'
 import { confinement, forkOrigin, isolationLevel, isolationMode, sandboxMode } from './session.ts'
-import { receipt, taskError } from './task.ts'
+import { receipt, taskError, taskOutput } from './task.ts'
 import { callIdentity, confinementDenial, decidedBy, permissionMode, policySnapshot, remember, toolCall } from './tool-call.ts'
 import { usage } from './usage.ts'
 
@@ -228,7 +228,7 @@ export const payloads = {
       data: z.unknown().optional(),
     })
     .describe('Anything the agent said that has no other place; warnings; limits.'),
-  'task.completed': terminal.describe('The task has ended: the agent is done. The last event of its task.'),
+  'task.completed': terminal.extend(taskOutput.shape).describe('The task has ended: the agent is done. The last event of its task.'),
   'task.failed': terminal.extend({ error: taskError }).describe('The task has ended with an error. The last event of its task.'),
   'task.stopped': terminal.describe('The task has ended because somebody stopped it. The last event of its task.'),
 } as const

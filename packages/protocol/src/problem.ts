@@ -14,6 +14,7 @@ export const problems = {
   unsupported_isolation_mode: { status: 400, title: 'The runtime does not support this isolation mode' },
   tool_manifest_unsupported: { status: 400, title: 'The runtime cannot be offered tools' },
   invalid_tool_manifest: { status: 400, title: 'The tool manifest is not valid' },
+  invalid_output_schema: { status: 400, title: 'The output schema is not valid' },
   invalid_tool_result: { status: 400, title: 'The result does not fit the tool' },
   host_required: { status: 400, title: 'A Host header is required' },
   unauthorized: { status: 401, title: 'A bearer token is required' },

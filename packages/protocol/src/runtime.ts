@@ -19,6 +19,9 @@ export const capabilities = z
     supports_host_tools: z.boolean(),
     supports_attachments: z.boolean(),
     supports_deny_reason: z.boolean(),
+    supports_output_schema: z
+      .enum(['native', 'validated'])
+      .describe('`native`: the agent holds its model to an `output_schema` that allows it; the daemon checks the answer in every case'),
     confinement,
     max_outstanding_tool_calls: z.int().nullable(),
     auth_model: z.enum(['login', 'api_key', 'login_or_api_key', 'none']),

@@ -1,7 +1,7 @@
 import type { Event, EventOf, Payload } from './event.ts'
 import { addReceiptEvent, closeTime, emptyLedger, type Ledger } from './ledger.ts'
 import type { SessionPhase } from './session.ts'
-import type { Receipt, TaskError, TaskPhase, TaskStatus } from './task.ts'
+import type { Receipt, TaskError, TaskOutput, TaskPhase, TaskStatus } from './task.ts'
 import type { CallIdentity, DecidedBy, PermissionMode, PolicySnapshot, Remember, ToolCall } from './tool-call.ts'
 import type { Usage } from './usage.ts'
 
@@ -45,6 +45,8 @@ export interface TaskState {
   readonly usage: Usage | null
   readonly reason?: string
   readonly error?: TaskError
+  /** What an `output_schema` asked for. */
+  readonly result?: TaskOutput
   readonly receipt?: Receipt
   /** Calls that have not ended. */
   readonly calls: ReadonlyMap<string, ToolCallState>
@@ -303,7 +305,13 @@ function ended(task: TaskState, event: EventOf<'task.completed' | 'task.failed' 
     receipt: event.payload.receipt,
     usage: event.payload.receipt.usage,
     ...(event.payload.error === undefined ? {} : { error: event.payload.error }),
+    ...(event.type === 'task.completed' ? { result: toOutput(event.payload) } : {}),
   }
+}
+
+/** Null is an answer like any other. */
+function toOutput({ output, output_ref }: TaskOutput): TaskOutput {
+  return { ...(output === undefined ? {} : { output }), ...(output_ref === undefined ? {} : { output_ref }) }
 }
 
 function openBlock(task: TaskState, event: EventOf<'model.output.delta'>): TaskState['blocks'] {

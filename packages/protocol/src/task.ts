@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { message } from './message.ts'
 import { permissionMode } from './tool-call.ts'
-import { toolManifest } from './tool.ts'
+import { jsonSchema, toolManifest } from './tool.ts'
 import { usage } from './usage.ts'
 
 export const taskStatus = z.enum(['running', 'completed', 'failed', 'stopped']).meta({ id: 'TaskStatus' })
@@ -32,6 +32,7 @@ export const taskErrorCode = z.enum([
   'cwd_not_allowed',
   'sandbox_unavailable',
   'resume_failed',
+  'output_schema_mismatch',
   'daemon_restarted',
   'daemon_error',
   'storage_unavailable',
@@ -80,6 +81,13 @@ export const receipt = z
   .meta({ id: 'Receipt' })
 export type Receipt = z.infer<typeof receipt>
 
+/** What came of a task with an `output_schema`. One of both. */
+export const taskOutput = z.object({
+  output: z.unknown().optional().describe('the answer to an `output_schema`, as a value that fits it'),
+  output_ref: z.string().optional().describe('artifact with that value, where it is long'),
+})
+export type TaskOutput = z.infer<typeof taskOutput>
+
 export const taskId = z
   .string()
   .regex(/^[A-Za-z0-9._-]{1,128}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ -')
@@ -97,6 +105,9 @@ export const createTask = z
     tool_manifest: toolManifest.optional(),
     timeout_ms: milliseconds.optional(),
     approval_timeout_ms: milliseconds.optional(),
+    output_schema: jsonSchema
+      .optional()
+      .describe('JSON Schema 2020-12 of the answer; `$ref` only inside itself. What fits it is the `output` of the task'),
   })
   .meta({ id: 'CreateTask' })
 export type CreateTask = z.infer<typeof createTask>
@@ -126,6 +137,7 @@ export const task = z
     usage: usage.nullable(),
     reason: z.string().optional(),
     error: taskError.optional(),
+    ...taskOutput.shape,
     receipt: receipt.optional(),
   })
   .meta({ id: 'Task' })

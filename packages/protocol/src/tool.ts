@@ -7,7 +7,10 @@ export type ToolPermission = z.infer<typeof toolPermission>
 /** Agents put up to 16 characters of their own before it, and models take 64 of letters, digits, `_` and `-`; some agents turn `-` into `_`. */
 export const toolName = z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,39}$/, 'must be 1 to 40 of A-Z a-z 0-9 _ and begin with a letter')
 
-const schema = z.record(z.string(), z.unknown()).describe('JSON Schema 2020-12 of an object; `$ref` only inside itself')
+export const jsonSchema = z.record(z.string(), z.unknown())
+export type JsonSchema = z.infer<typeof jsonSchema>
+
+const schema = jsonSchema.describe('JSON Schema 2020-12 of an object; `$ref` only inside itself')
 
 export const toolDefinition = z
   .object({

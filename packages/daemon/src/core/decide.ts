@@ -174,7 +174,7 @@ export function terminal(taskId: string, outcome: Outcome, receipt: Payload<'tas
   const { reason } = outcome
   switch (outcome.status) {
     case 'completed':
-      return { type: 'task.completed', task_id: taskId, payload: { reason, receipt } }
+      return { type: 'task.completed', task_id: taskId, payload: { reason, ...outcome.result, receipt } }
     case 'stopped':
       return { type: 'task.stopped', task_id: taskId, payload: { reason, receipt } }
     case 'failed':

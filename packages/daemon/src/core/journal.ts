@@ -255,6 +255,7 @@ export function toTask(sessionId: string, task: TaskState): Task {
     usage: task.usage,
     ...(task.reason === undefined ? {} : { reason: task.reason }),
     ...(task.error === undefined ? {} : { error: task.error }),
+    ...task.result,
     ...(task.receipt === undefined ? {} : { receipt: task.receipt }),
   }
 }

@@ -6,6 +6,7 @@ import type {
   Health,
   IsolationLevel,
   IsolationMode,
+  JsonSchema,
   Message,
   PermissionMode,
   SandboxMode,
@@ -13,6 +14,7 @@ import type {
   SessionState,
   Task,
   TaskError,
+  TaskOutput,
   ToolDefinition,
 } from '@codesdkd/protocol'
 import type { Enclosure } from './enclosure.ts'
@@ -96,11 +98,18 @@ export interface TaskSpec {
   /** What the agent has not seen yet, oldest first; the last one is the prompt. */
   readonly messages: readonly Message[]
   readonly runtimeConfig: Readonly<Record<string, unknown>>
+  /** What the agent holds its model's answer to: only where `Runtime.holdsToSchema` says that it can. */
+  readonly outputSchema?: JsonSchema
 }
 
 /** How a turn ended. A runtime never throws for what its agent did: it resolves to `failed`. */
 export type Outcome =
-  | { readonly status: 'completed'; readonly reason: string }
+  | {
+      readonly status: 'completed'
+      readonly reason: string
+      /** What an output schema asked for, as the daemon read it from the answer: no runtime sets it. */
+      readonly result?: TaskOutput
+    }
   | { readonly status: 'stopped'; readonly reason: string }
   | { readonly status: 'failed'; readonly reason: string; readonly error: TaskError }
 
@@ -112,7 +121,7 @@ export interface RuntimeSession extends AsyncDisposable {
   readonly alive: boolean
   /** Set when `SessionSpec.resume` was asked for: whether the agent found its conversation. */
   readonly resumed: boolean
-  /** Runs one turn to its end. At most one runs at a time. Never rejects for agent failures. */
+  /** Runs one turn to its end. At most one runs at a time; turns with the same host are one task. Never rejects for agent failures. */
   run(task: TaskSpec, host: TaskHost): Promise<Outcome>
 }
 
@@ -130,6 +139,8 @@ export interface Runtime {
   readonly homeVariables: readonly string[]
   /** Checks and normalises `runtimeConfig`. Throws `Problem('invalid_request')` that names the field. */
   parseConfig?(config: Readonly<Record<string, unknown>>): Record<string, unknown>
+  /** Whether its agent can hold its model to this schema of an answer. Left out: it can to none. */
+  holdsToSchema?(schema: JsonSchema): boolean
   /** Executable's version and presence of a login. Never starts a server, never throws, ends within 5 s. */
   health(env: RuntimeEnv, signal: AbortSignal): Promise<Omit<Health, 'checked_at'>>
   /** Presence of a login only, from files. */

@@ -39,6 +39,7 @@ import type { Seats } from './seats.ts'
 import type { Slots } from './slots.ts'
 import { toChanged } from './session-changes.ts'
 import { toSession } from './session-resource.ts'
+import { checkOutputSchema } from './output-schema.ts'
 import { newMessages } from './transcript.ts'
 import { endOf } from './task-end.ts'
 import { checkOffered, toOffered, type CheckSchema, type Tool, type ToolRegistry } from './tools.ts'
@@ -166,6 +167,7 @@ export class Session {
     requestId: string,
   ): Promise<{ started: TaskStarted; replayed: boolean }> {
     const tools = await this.#offered(request)
+    await checkOutputSchema(request.output_schema, this.#world.checkSchema)
     // Nothing is awaited from here to the commit: the id that was found free is the id that is taken.
     const earlier = this.#earlier(taskId)
     if (earlier !== null) {
@@ -379,6 +381,7 @@ export class Session {
   #run({ taskId, messages, request, tools }: Queued, release: () => void): void {
     const { record } = this
     const world = this.#world
+    const { output_schema: schema } = request
     const permissionMode = request.permission_mode ?? record.permissionMode
     this.#permissionMode = permissionMode
     const turn = new Turn({
@@ -399,6 +402,7 @@ export class Session {
       checkAnswer: world.checkAnswer,
       tools,
       checkSchema: world.checkSchema,
+      outputSchema: schema === undefined ? null : { schema, held: this.#runtime?.holdsToSchema?.(schema) === true },
       watchConfiguration: () => world.watchConfiguration(record),
       tellUnconfined: () => {
         const first = !this.#toldUnconfined

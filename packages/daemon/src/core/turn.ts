@@ -1,4 +1,4 @@
-import { type Message, type PermissionMode, type TaskError, type TaskState } from '@codesdkd/protocol'
+import { type JsonSchema, type Message, type PermissionMode, type TaskError, type TaskState } from '@codesdkd/protocol'
 import type { Agent } from './agent.ts'
 import { bound, storeNothing, type StoreText } from './bounds.ts'
 import type { Inputs, Verdict } from './call-events.ts'
@@ -9,12 +9,13 @@ import { toOpenBlockTexts } from './open-blocks.ts'
 import { createPatientStore, type PatientStore } from './patient-store.ts'
 import { endOf } from './task-end.ts'
 import { type ConfinementDenial, type Planted } from './enclosure.ts'
-import { RuntimeFailure, type Clock, type EventLog, type Outcome, type RuntimeSession, type SessionRecord } from './ports.ts'
+import { RuntimeFailure, type Clock, type EventLog, type Outcome, type RuntimeSession, type SessionRecord, type TaskSpec } from './ports.ts'
 import { isAsked, type Answer, type Decision, type NativeCall, type Observation, type Question, type TaskHost } from './task-host.ts'
 import { toBriefing, type Briefing } from './briefing.ts'
 import { OpenCalls } from './open-calls.ts'
 import { OpenQuestions } from './open-questions.ts'
 import { OwnedCalls } from './owned-calls.ts'
+import { createStructuredAnswer, type StructuredAnswer } from './structured-answer.ts'
 import { toOwnName, type CheckSchema, type Tool } from './tools.ts'
 import { toHostsDenied } from './policy/policy.ts'
 import { cancelQuestions, type CheckAnswer } from './question.ts'
@@ -53,6 +54,8 @@ export interface TurnOptions {
   /** What the agent is offered beside its own tools. */
   readonly tools: readonly Tool[]
   readonly checkSchema: CheckSchema
+  /** What the answer has to fit; `held` where the agent sees to that too. Null: anything goes. */
+  readonly outputSchema: { readonly schema: JsonSchema; readonly held: boolean } | null
   /** Looks at the configuration that other programs obey; the second look tells what has changed. Neither rejects. */
   readonly watchConfiguration: () => Promise<() => Promise<readonly Planted[]>>
   /** True once in a session: to be told that nothing confines its commands. */
@@ -75,6 +78,7 @@ export class Turn implements TaskHost {
   readonly #calls: OpenCalls
   readonly #questions: OpenQuestions
   readonly #owned: OwnedCalls
+  readonly #answer: StructuredAnswer | null
   /** Ids of calls that the agent only passes on: what comes of them is told by whoever runs them. */
   readonly #passedOn = new Set<string>()
   /** Refusals that wait for a call which they belong to. */
@@ -104,6 +108,16 @@ export class Turn implements TaskHost {
       ask: (call, known) => this.#calls.ask(call, () => this.stopping, known),
       record: (drafts, durability) => this.#record(drafts, durability),
     })
+    this.#answer =
+      options.outputSchema === null
+        ? null
+        : createStructuredAnswer({
+            ...options,
+            ...options.outputSchema,
+            stored: this.#stored,
+            signal: this.signal,
+            record: (drafts, durability) => this.#record(drafts, durability),
+          })
   }
 
   get signal(): AbortSignal {
@@ -147,6 +161,7 @@ export class Turn implements TaskHost {
 
   async observe(observations: readonly Observation[]): Promise<void> {
     const { journal } = this.#options
+    for (const observation of observations) this.#answer?.hear(observation)
     for (const observation of observations.flatMap((one) => this.#guard.pass(one))) {
       if (this.#isPassedOn(observation)) continue
       if (observation.kind === 'runtime_session') journal.runtimeSessionId = observation.id
@@ -241,20 +256,27 @@ export class Turn implements TaskHost {
     try {
       await this.#options.checkCwd()
       this.#findPlanted = await this.#options.watchConfiguration()
-      const { agent, spec } = await this.#prepare()
-      return await this.#withinGrace(
-        agent.run(
-          { ...spec, taskId: this.taskId, permissionMode: this.#options.permissionMode, runtimeConfig: this.#options.runtimeConfig },
-          this,
-        ),
-      )
+      const { agent, briefing } = await this.#prepare()
+      let { restored } = briefing
+      const run = async (messages: readonly Message[]) => {
+        await this.#record(await this.#handover({ messages, restored }), 'lazy')
+        restored = null
+        return await this.#withinGrace(agent.run(this.#spec(messages), this))
+      }
+      return await (this.#answer?.ask(briefing.messages, run) ?? run(briefing.messages))
     } catch (error) {
       return { status: 'failed', reason: 'error', error: this.#failure(error) }
     }
   }
 
-  /** Opens the agent, hands the conversation over and says so in the log. */
-  async #prepare(): Promise<{ agent: RuntimeSession; spec: { messages: readonly Message[] } }> {
+  #spec(messages: readonly Message[]): TaskSpec {
+    const { permissionMode, runtimeConfig, outputSchema } = this.#options
+    const held = outputSchema?.held === true ? { outputSchema: outputSchema.schema } : {}
+    return { taskId: this.taskId, messages, permissionMode, runtimeConfig, ...held }
+  }
+
+  /** Opens the agent, and finds what it has to be told. */
+  async #prepare(): Promise<{ agent: RuntimeSession; briefing: Briefing }> {
     const { journal, agent, log, record, messages, permissionMode } = this.#options
     const { runtimeSessionId } = journal
     const { agent: live, opened } = await agent.acquire(
@@ -276,14 +298,16 @@ export class Turn implements TaskHost {
     const lost = opened && !live.resumed
     if (live.nativeId !== null) journal.runtimeSessionId = live.nativeId
     const briefing = toBriefing({ messages, log, sessionId: record.sessionId, opened, lost, known: journal.transcript.length })
-    await this.#record(await this.#handover(briefing), 'lazy')
-    return { agent: live, spec: { messages: briefing.messages } }
+    return { agent: live, briefing }
   }
 
+  /** What the log says of what the agent is given. */
   async #handover({ messages, restored }: Briefing): Promise<readonly Draft[]> {
-    const { inputs, runtimeConfig, permissionMode } = this.#options
+    const { inputs, outputSchema } = this.#options
     const task_id = this.taskId
-    const input = { messages, tool_manifest: this.#owned.definitions, runtime_config: runtimeConfig, permission_mode: permissionMode }
+    const { permissionMode: permission_mode, runtimeConfig: runtime_config } = this.#options
+    const output_schema = outputSchema === null ? {} : { output_schema: outputSchema.schema }
+    const input = { messages, tool_manifest: this.#owned.definitions, runtime_config, permission_mode, ...output_schema }
     const about = { contentType: 'application/json', name: 'model-input.json' }
     const input_ref = await this.#stored((store) => store(JSON.stringify(input), about))
     const input_hash = inputs.contentHash(input)

@@ -21,6 +21,7 @@ export const taskRoutes = [
       'permission_mode_not_allowed',
       'tool_manifest_unsupported',
       'invalid_tool_manifest',
+      'invalid_output_schema',
       'backpressure',
       'shutting_down',
     ],

@@ -7,7 +7,7 @@ import type { Verdict } from '../call-events.ts'
 import { canonicalHash, inputHash } from '../input-hash.ts'
 import { checkSchema } from '../../json-schema.ts'
 import type { AttendedTask, Planted } from '../enclosure.ts'
-import type { ArtifactStore, EventLog, Outcome, Runtime, RuntimeSession, SessionRecord } from '../ports.ts'
+import type { ArtifactStore, EventLog, Outcome, Runtime, RuntimeSession, SessionRecord, TaskSpec } from '../ports.ts'
 import type { NativeCall, TaskHost, ToolHost } from '../task-host.ts'
 import { createMasker } from '../redaction/redact.ts'
 import { toCreated } from '../session-record.ts'
@@ -33,7 +33,9 @@ export interface Stage extends AsyncDisposable {
 }
 
 export interface StageOptions {
-  readonly run: (host: TaskHost, tools: ToolHost) => Promise<Outcome>
+  readonly run: (host: TaskHost, tools: ToolHost, task: TaskSpec) => Promise<Outcome>
+  /** Whether the agent holds its model to an output schema. Default: to none. */
+  readonly holdsToSchema?: Runtime['holdsToSchema']
   readonly judge?: (call: NativeCall) => Promise<Verdict>
   readonly dispose?: () => Promise<void>
   /** What the session sees of the log. */
@@ -91,7 +93,10 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   const session = new Session(
     {
       record: { ...record, permissionMode },
-      runtime: toRuntime((host) => run(host, attended?.tools ?? noTools), dispose),
+      runtime: {
+        ...toRuntime((task, host) => run(host, attended?.tools ?? noTools, task), dispose),
+        holdsToSchema: options.holdsToSchema ?? (() => false),
+      },
       environment: () => Promise.resolve(sampleAgentEnv({ enclosure: { ...openEnclosure, attend: (task) => void (attended = task) } })),
       masker: createMasker(secrets),
     },
@@ -126,12 +131,12 @@ export async function createStage(options: StageOptions): Promise<Stage> {
 
 const noTools: ToolHost = { definitions: [], call: () => Promise.reject(new Error('no task is attended')) }
 
-function toRuntime(run: (host: TaskHost) => Promise<Outcome>, dispose: StageOptions['dispose']): Runtime {
+function toRuntime(run: RuntimeSession['run'], dispose: StageOptions['dispose']): Runtime {
   const agent: RuntimeSession = {
     nativeId: 'native',
     alive: true,
     resumed: false,
-    run: (_task, host) => run(host),
+    run,
     [Symbol.asyncDispose]: dispose ?? (() => Promise.resolve()),
   }
   return { ...silentRuntime(), open: () => Promise.resolve(agent) }

@@ -94,6 +94,7 @@ function toCapabilities(entry: AgentEntry): Capabilities {
     supports_host_tools: true,
     supports_attachments: false,
     supports_deny_reason: false,
+    supports_output_schema: 'validated',
     confinement: 'tool_paths',
     max_outstanding_tool_calls: null,
     auth_model: 'login_or_api_key',

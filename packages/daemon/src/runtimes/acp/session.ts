@@ -53,6 +53,8 @@ export class AcpSession implements RuntimeSession {
   /** Resolves when nothing more can come from the agent, with the error if that is our own fault. */
   readonly #silence: Promise<unknown>
   #turn: AcpTurn | null = null
+  /** The task that ran last: it may be given a further prompt, and what was told of it goes on. */
+  #last: { readonly host: TaskHost; readonly turn: AcpTurn } | null = null
   #usable = true
   #mode: string
   /** What the conversation has cost; null when that is not known. */
@@ -84,10 +86,10 @@ export class AcpSession implements RuntimeSession {
   }
 
   async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {
-    const { rpc, profile, cwd, walled, takesImages } = this.#options
+    const { profile, takesImages } = this.#options
     await host.observe([{ kind: 'runtime_session', id: this.nativeId }])
     const since = await readTicks()
-    const turn = new AcpTurn({ rpc, profile, host, cwd, walled, sessionId: this.nativeId, costBefore: this.#cost })
+    const turn = await this.#begin(host)
     this.#turn = turn
     try {
       await this.#setMode(profile.toMode?.(task.permissionMode) ?? null)
@@ -108,6 +110,15 @@ export class AcpSession implements RuntimeSession {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#usable = false
     await this.#options.resources[Symbol.asyncDispose]()
+  }
+
+  async #begin(host: TaskHost): Promise<AcpTurn> {
+    const { rpc, profile, cwd, walled } = this.#options
+    const again = this.#last?.host === host ? this.#last.turn : null
+    await again?.begin()
+    const turn = again ?? new AcpTurn({ rpc, profile, host, cwd, walled, sessionId: this.nativeId, costBefore: this.#cost })
+    this.#last = { host, turn }
+    return turn
   }
 
   // An agent that does not keep to what it was told is no agent to work with, so a failure ends the task.

@@ -1,3 +1,4 @@
+import { addUsage } from '@codesdkd/protocol'
 import type { Observation } from '../../core/task-host.ts'
 import { completeBlock, discardOpen, mapStream } from './blocks.ts'
 import { announce, ask, complete, withdraw } from './call-flow.ts'
@@ -6,7 +7,7 @@ import { toNative, toNativeRequest, toNoticeKind } from './native.ts'
 import type { ContentBlock, Native, NativeOf } from './native.ts'
 import { askForServer } from './questions.ts'
 import type { ClaudeState, Mapped } from './state.ts'
-import { toTurnUsage } from './usage.ts'
+import { toReport, toTurnUsage } from './usage.ts'
 import { notice } from '../observation.ts'
 
 /** Notices of unreadable lines in one turn; a flood of them tells nothing more. */
@@ -109,7 +110,9 @@ function inTurn(state: ClaudeState, blocks: readonly ContentBlock[], map: (state
 function mapResult(state: ClaudeState, result: NativeOf<'result'>): Mapped {
   // The end of a turn that nobody asked for, or of an earlier one.
   if (result.origin != null || (result.user_message_uuid ?? state.prompt) !== state.prompt) return [state, []]
-  return [{ ...state, end: { kind: 'result', result, error: state.error } }, toTurnUsage(result)]
+  const told = toTurnUsage(result)
+  const usage = told === null ? state.usage : addUsage(state.usage, told)
+  return [{ ...state, usage, end: { kind: 'result', result, error: state.error } }, told === null ? [] : toReport('task', usage)]
 }
 
 function mapSystem(state: ClaudeState, native: NativeOf<'system'>): Mapped {

@@ -42,6 +42,8 @@ export class ClaudeSession implements RuntimeSession {
   /** Resolves when nothing more can come from the agent, with the error if that is our own fault. */
   readonly #silence: Promise<unknown>
   #turn: ClaudeTurn | null = null
+  /** The turn that ran last: a task may have more than one. */
+  #last: { readonly host: TaskHost; readonly turn: ClaudeTurn } | null = null
   #usable = true
 
   constructor(options: ClaudeSessionOptions) {
@@ -69,7 +71,9 @@ export class ClaudeSession implements RuntimeSession {
     const { channel, spec, executionEnv, prepare } = this.#options
     await Promise.race([prepare(), aborted(host.signal)])
     const prompt = randomUUID()
-    const turn = new ClaudeTurn({ channel, cwd: spec.cwd, executionEnv, prompt, host })
+    const usage = this.#last?.host === host ? this.#last.turn.usage : null
+    const turn = new ClaudeTurn({ channel, cwd: spec.cwd, executionEnv, prompt, usage, host })
+    this.#last = { host, turn }
     await host.observe([{ kind: 'runtime_session', id: this.nativeId }])
     this.#turn = turn
     try {

@@ -1,3 +1,4 @@
+import type { Usage } from '@codesdkd/protocol'
 import type { CallResult, Observation } from '../../core/task-host.ts'
 import type { NativeResult, NativeUsage, ToolUse } from './native.ts'
 
@@ -39,6 +40,8 @@ export interface ClaudeState {
   /** The prompt's own id, by which its result is known. */
   readonly prompt: string
   readonly end: TurnEnd | null
+  /** Of the turns of this task that have ended; null where nothing is known. */
+  readonly usage: Usage | null
   /** By thread: the id of the call that started a subagent, empty for the main one. */
   readonly messages: ReadonlyMap<string, OpenMessage>
   /** How often each native block id was used: a retried answer may use one again. */
@@ -55,14 +58,15 @@ export interface ClaudeState {
 
 export type Mapped = readonly [state: ClaudeState, observations: readonly Observation[]]
 
-export type StateOptions = Pick<ClaudeState, 'cwd' | 'prompt'> & Partial<Pick<ClaudeState, 'executionEnv'>>
+export type StateOptions = Pick<ClaudeState, 'cwd' | 'prompt'> & Partial<Pick<ClaudeState, 'executionEnv' | 'usage'>>
 
-export function createClaudeState({ cwd, prompt, executionEnv = 'host' }: StateOptions): ClaudeState {
+export function createClaudeState({ cwd, prompt, executionEnv = 'host', usage = null }: StateOptions): ClaudeState {
   return {
     cwd,
     executionEnv,
     prompt,
     end: null,
+    usage,
     messages: new Map(),
     blockUses: new Map(),
     calls: new Map(),

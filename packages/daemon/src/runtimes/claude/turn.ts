@@ -1,3 +1,4 @@
+import type { Usage } from '@codesdkd/protocol'
 import { isAsked } from '../../core/task-host.ts'
 import type { CallResult, NativeCall, Observation, Question, TaskHost } from '../../core/task-host.ts'
 import { answered, isOpen, toHookDecision } from './call-flow.ts'
@@ -18,6 +19,8 @@ export interface TurnOptions {
   readonly executionEnv: CallResult['executionEnv']
   /** The prompt's own id. */
   readonly prompt: string
+  /** Of the turns of the same task before it; null where there was none. */
+  readonly usage: Usage | null
   readonly host: TaskHost
 }
 
@@ -40,6 +43,11 @@ export class ClaudeTurn {
     this.ended = this.#end.promise
     // Nobody may be waiting when the host fails.
     this.ended.catch(() => {})
+  }
+
+  /** Of the task, with this turn once it has ended. */
+  get usage(): Usage | null {
+    return this.#state.usage
   }
 
   /** Takes one message of the agent. Resolves when it is observed; does not wait for decisions. */

@@ -1,4 +1,4 @@
-import type { Payload } from '@codesdkd/protocol'
+import type { Payload, Usage } from '@codesdkd/protocol'
 import type { Observation } from '../../core/task-host.ts'
 import type { ModelUsage, NativeResult, NativeUsage } from './native.ts'
 import { event } from '../observation.ts'
@@ -6,19 +6,20 @@ import { event } from '../observation.ts'
 /** The tokens of one call of the model: those of its beginning, as far as its end does not say otherwise. */
 export function toCallUsage(begun: NativeUsage | null, ended: NativeUsage | null): readonly Observation[] {
   if (ended === null) return []
-  return report('call', {
+  const usage = toUsage({
     input_tokens: ended.input_tokens ?? begun?.input_tokens,
     cache_creation_input_tokens: ended.cache_creation_input_tokens ?? begun?.cache_creation_input_tokens,
     cache_read_input_tokens: ended.cache_read_input_tokens ?? begun?.cache_read_input_tokens,
     output_tokens: ended.output_tokens,
     output_tokens_details: ended.output_tokens_details,
   })
+  return toReport('call', usage)
 }
 
-/** Tokens and cost of the whole turn; nothing where no call of the model came to its end. */
-export function toTurnUsage({ usage, model_usage_since_last_result }: NativeResult): readonly Observation[] {
+/** Tokens and cost of the whole turn; null where no call of the model came to its end. */
+export function toTurnUsage({ usage, model_usage_since_last_result }: NativeResult): Usage | null {
   const models = Object.values(model_usage_since_last_result ?? {})
-  if (models.length === 0) return usage == null ? [] : report('task', usage)
+  if (models.length === 0) return usage == null ? null : toUsage(usage)
   // Its own usage leaves the subagents out.
   const total: NativeUsage = {
     input_tokens: sum(models, 'inputTokens'),
@@ -28,7 +29,7 @@ export function toTurnUsage({ usage, model_usage_since_last_result }: NativeResu
     output_tokens_details: { thinking_tokens: sum(models, 'thinkingTokens') },
   }
   // A model without a price in the agent's own list costs 0 there.
-  return report('task', total, sum(models, 'costUSD') || null)
+  return toUsage(total, sum(models, 'costUSD') || null)
 }
 
 /** What is known of it; null when nothing is. */
@@ -37,19 +38,22 @@ function sum(models: readonly ModelUsage[], field: keyof ModelUsage): number | n
   return known.length === 0 ? null : known.reduce((total, one) => total + one, 0)
 }
 
-function report(scope: Payload<'usage.reported'>['scope'], usage: NativeUsage, cost_usd: number | null = null): readonly Observation[] {
+/** Nothing where nothing is known. */
+export function toReport(scope: Payload<'usage.reported'>['scope'], usage: Usage | null): readonly Observation[] {
+  return usage === null ? [] : [event({ type: 'usage.reported', payload: { scope, ...usage } })]
+}
+
+function toUsage(usage: NativeUsage, cost_usd: number | null = null): Usage | null {
   const { input_tokens, cache_creation_input_tokens: written, cache_read_input_tokens: read } = usage
   // Claude counts what it reads from its cache, or writes into it, beside the input.
   const input = input_tokens == null ? null : input_tokens + (written ?? 0) + (read ?? 0)
   const output = usage.output_tokens ?? null
-  if ((input ?? 0) + (output ?? 0) === 0) return []
-  const payload = {
-    scope,
+  if ((input ?? 0) + (output ?? 0) === 0) return null
+  return {
     input_tokens: input,
     output_tokens: output,
     cached_input_tokens: read ?? null,
     reasoning_tokens: usage.output_tokens_details?.thinking_tokens ?? null,
     cost_usd,
   }
-  return [event({ type: 'usage.reported', payload })]
 }

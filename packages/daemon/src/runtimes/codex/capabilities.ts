@@ -16,6 +16,7 @@ export const codexCapabilities: Capabilities = {
   supports_host_tools: true,
   supports_attachments: true,
   supports_deny_reason: true,
+  supports_output_schema: 'native',
   confinement: 'sandbox',
   max_outstanding_tool_calls: null,
   auth_model: 'login_or_api_key',

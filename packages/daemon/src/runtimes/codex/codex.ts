@@ -14,6 +14,7 @@ import { CodexRollout } from './rollout.ts'
 import { openServers } from '../servers.ts'
 import { toCodexServers } from './servers.ts'
 import { CodexSession } from './session.ts'
+import { isStrictSchema } from './strict-schema.ts'
 import { aborted } from '../abort.ts'
 import { RpcClosed, RpcError, createJsonRpc } from '../json-rpc.ts'
 import type { Incoming, JsonRpc } from '../json-rpc.ts'
@@ -34,6 +35,7 @@ export function createCodexRuntime(options: RuntimeOptions): Runtime {
     secretVariables: toSecretVariables,
     homeVariables: ['CODEX_HOME'],
     parseConfig: parseCodexConfig,
+    holdsToSchema: isStrictSchema,
     async health({ executable, ...env }, signal) {
       const { ok: _, runtime: __, ...auth } = await readAuthStatus(name, { executable, ...env })
       if (executable === null) {

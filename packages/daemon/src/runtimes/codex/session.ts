@@ -6,6 +6,7 @@ import type { Confines } from './config.ts'
 import { toTaskError } from './errors.ts'
 import type { CodexRollout } from './rollout.ts'
 import type { TurnEnd } from './state.ts'
+import { withoutDialect } from './strict-schema.ts'
 import { CodexTurn, refuse } from './turn.ts'
 import { aborted, after } from '../abort.ts'
 import { RpcClosed, RpcError } from '../json-rpc.ts'
@@ -186,6 +187,7 @@ function toTurnInput(task: TaskSpec, threadId: string): object {
     ],
     clientUserMessageId: task.taskId,
     ...(effort === undefined ? {} : { effort }),
+    ...(task.outputSchema === undefined ? {} : { outputSchema: withoutDialect(task.outputSchema) }),
   }
 }
 

@@ -16,6 +16,7 @@ export const geminiCapabilities: Capabilities = {
   supports_host_tools: true,
   supports_attachments: true,
   supports_deny_reason: true,
+  supports_output_schema: 'validated',
   confinement: 'tool_paths',
   max_outstanding_tool_calls: 1,
   auth_model: 'login_or_api_key',
