@@ -40,8 +40,6 @@ describe('PATCH of a session', () => {
   })
 
   test.each([
-    [{ cwd: '/' }, 400, 'invalid_request', { field: 'cwd' }],
-    [{ title: 'x', runtime: 'claude' }, 400, 'invalid_request', { field: 'runtime' }],
     [{ title: 'x'.repeat(257) }, 400, 'invalid_request', { field: 'title' }],
     [{ metadata: { a: 'x'.repeat(1025) } }, 400, 'invalid_request', { field: 'metadata.a' }],
     [{ metadata: { constructor: 'x' } }, 400, 'invalid_request', { field: 'metadata' }],
@@ -54,6 +52,14 @@ describe('PATCH of a session', () => {
     const id = await create()
     expect(await patch(id, body)).toMatchObject(problem(status, error, members))
     expect((await bench.client.get(`/sessions/${id}`)).body).toMatchObject({ title: 'one', last_seq: 1 })
+  })
+
+  test('what is fixed is ignored, and told', async () => {
+    const id = await create()
+    const before = (await bench.client.get(`/sessions/${id}`)).body
+    const answer = await patch(id, { title: 'two', runtime: 'claude', cwd: '/', sessionId: 'sess_other' })
+    expect(answer.headers.get('x-codesdkd-ignored-fields')).toBe('runtime, cwd, sessionId')
+    expect(answer.body).toEqual({ ...before, title: 'two', last_seq: 2 })
   })
 
   test('many of them cannot make the metadata grow without end', async () => {

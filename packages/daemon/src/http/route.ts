@@ -1,6 +1,6 @@
 import type * as z from 'zod'
-import { Problem, problems, type ProblemCode } from '@codesdkd/protocol'
-import { readObject, toField } from './body.ts'
+import { problems, type ProblemCode } from '@codesdkd/protocol'
+import { readObject } from './body.ts'
 import { toSnakeCase } from './casing.ts'
 import type { HttpContext, HttpLimits } from './context.ts'
 import type { Exchange } from './exchange.ts'
@@ -36,8 +36,6 @@ interface RouteText {
   readonly errors?: readonly ProblemCode[]
   /** A static file that holds nothing of the user's: served without asking who is there. */
   readonly open?: true
-  /** Refuses fields that it does not know, where to ignore them would pretend that they were heeded. */
-  readonly strict?: true
   /** Begins something new: refused while the daemon shuts down. */
   readonly startsWork?: true
 }
@@ -117,7 +115,6 @@ export function rawRoute<
     body,
     async run(params, exchange, context) {
       const read = body === undefined ? undefined : await readFields(body, exchange, context.limits[bodyLimit])
-      if (spec.strict === true) refuseUnknown(read?.ignored ?? [], body)
       const input = {
         params,
         query: query === undefined ? undefined : check(query, parseQuery(exchange.query, Object.keys(query.shape))),
@@ -135,14 +132,6 @@ export function rawRoute<
 async function readFields(schema: z.ZodObject, exchange: Exchange, limit: number) {
   const { fields, ignored } = toSnakeCase(await readObject(exchange, limit), Object.keys(schema.shape))
   return { fields: check(schema, fields), ignored }
-}
-
-function refuseUnknown([first]: readonly string[], body: z.ZodObject | undefined): void {
-  if (first === undefined) return
-  const field = toField([first])
-  throw new Problem('invalid_request', `${field} cannot be changed, or is not known.`, {
-    members: { field, allowed: Object.keys(body?.shape ?? {}) },
-  })
 }
 
 function check(schema: z.ZodObject, value: unknown): z.output<z.ZodObject> {

@@ -84,9 +84,8 @@ export const sessionRoutes = [
     summary: 'Change settings of a session',
     description:
       'A JSON merge patch: what is left out stays, null takes away. What has changed is an event, `session.updated`. `permission_mode` and `model` count from the next ' +
-      'task that starts. With `archived: true` the session takes no tasks until `archived: false`; while a task is open it is 409. All other fields are refused.',
+      'task that starts. With `archived: true` the session takes no tasks until `archived: false`; while a task is open it is 409. All else is fixed.',
     errors: ['session_not_found', 'session_busy', 'permission_mode_not_allowed', 'shutting_down'],
-    strict: true,
     startsWork: true,
     body: updateSession,
     returns: session,
