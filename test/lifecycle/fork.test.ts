@@ -193,6 +193,15 @@ describe('forking a session', () => {
     const twice = await fork(plain.session_id)
     expect(twice.forked_from).toEqual({ session_id: plain.session_id, after_seq: plain.forked_from?.after_seq })
     expect(await said(twice.session_id)).toEqual(['first', 'The word is quetzal.'])
+    const messages = [
+      { role: 'user', content: 'first' },
+      { role: 'assistant', content: 'The word is quetzal.' },
+      { role: 'user', content: 'hello' },
+    ]
+    await play(twice.session_id, '', { taskId: 'with-history', messages })
+    expect(await bench.client.event(twice.session_id, 'task.started', ({ trace }) => trace.task_id === 'with-history')).toMatchObject({
+      payload: { messages: messages.slice(2) },
+    })
   })
 
   test('a key makes one fork', async () => {
