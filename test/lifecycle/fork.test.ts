@@ -210,7 +210,7 @@ describe('forking a session', () => {
     const answers = await Promise.all([ask(id, {}, headers), ask(id, {}, headers)])
     expect(answers.map(({ status }) => status)).toEqual([201, 201])
     expect(answers[0]?.body).toEqual(answers[1]?.body)
-    expect(answers.map((answer) => answer.headers.get('idempotent-replay'))).toEqual([null, 'true'])
+    expect(new Set(answers.map((answer) => answer.headers.get('idempotent-replay')))).toEqual(new Set([null, 'true']))
     expect(await ask(id, { title: 'x' }, headers)).toMatchObject(problem(422, 'idempotency_key_reused'))
     expect(await ask(await create(), {}, headers)).toMatchObject(problem(422, 'idempotency_key_reused'))
   })
