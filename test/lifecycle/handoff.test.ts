@@ -1,8 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import type { Handoff, TaskStarted } from '@codesdkd/protocol'
 import { emptyState, evolve } from '@codesdkd/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createSessionSecrets } from '../../packages/daemon/src/session-secrets.ts'
+import { openStorage } from '../../packages/daemon/src/storage/storage.ts'
 import { turns } from '../conformance/heard.ts'
 import { claude } from '../conformance/subjects/claude.ts'
 import { codex } from '../conformance/subjects/codex.ts'
@@ -22,6 +25,7 @@ const scenarios = [
   },
 ]
 
+const clock = { now: () => new Date().toISOString(), monotonic: () => performance.now() }
 const problem = (status: number, error: string, members: object = {}) => ({ status, body: { error, ...members } })
 
 describe('handing a session off', () => {
@@ -270,6 +274,47 @@ test('what was handed off is so after kill -9, and goes on with what the first a
   await two.client.finish(await two.client.startTask(session_id, 'second'))
   expect(JSON.stringify(turns(stage.model).at(-1)?.body)).toContain('quetzal')
 })
+
+test.each([0, 2, 5, 10, 20, 40])(
+  'killed %d ms into a handoff it is with the one or the other, whole',
+  { timeout: 60_000 },
+  async (delay) => {
+    await using stage = await createStage(scenarios)
+    const servers = (token: string) => ({ mcp_servers: { notes: { url: 'http://127.0.0.1:9/mcp', headers: { authorization: token } } } })
+    const given = stage.session({ env: { MINE: 'of-the-first' } })
+    await using one = await stage.start()
+    const { session_id: id } = await one.client.createSession({
+      ...given,
+      runtimeConfig: { ...(given['runtimeConfig'] as object), ...servers('token-of-the-first') },
+    })
+    const { runtimeConfig, model, runtime } = claude.session({ cwd: stage.folder.workspace, endpoint: stage.model.url })
+    const request = {
+      runtime,
+      model,
+      runtimeConfig: { ...(runtimeConfig as object), ...servers('token-of-the-second') },
+      env: { MINE: 'of-the-second' },
+    }
+    const asked = one.client.post(`/sessions/${id}/handoff`, request).catch(() => null)
+    await setTimeout(delay)
+    await one.end('SIGKILL')
+    const answered = (await asked)?.status === 200
+    {
+      await using two = await stage.start()
+      const done = (await two.client.events(id)).some(({ type }) => type === 'session.handed_off')
+      if (answered) expect(done).toBe(true)
+      const { body } = await two.client.get(`/sessions/${id}`)
+      expect([body.runtime, body.model]).toEqual(done ? [runtime, model] : ['codex-sdk', 'gpt-5.5'])
+      expect((await two.client.finish(await two.client.startTask(id, 'hello'))).type).toBe('task.completed')
+      await two.end()
+      using storage = openStorage({ path: stage.folder.dataDir, clock, newId: () => '' })
+      const record = storage.log.session(id)?.record ?? expect.fail('it is gone')
+      const secrets = createSessionSecrets(storage.dir)
+      const whose = done ? 'second' : 'first'
+      expect(secrets.load(record)).toEqual({ MINE: `of-the-${whose}` })
+      expect(JSON.stringify(secrets.reveal(record).runtimeConfig)).toContain(`token-of-the-${whose}`)
+    }
+  },
+)
 
 test('a session that was promised the sandbox is handed off in it, or not at all', { timeout: 120_000 }, async () => {
   await using stage = await createStage(scenarios)

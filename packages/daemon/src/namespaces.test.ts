@@ -176,6 +176,31 @@ describe('the directories', () => {
   })
 })
 
+describe.each(['namespaced', 'ephemeral'] as const)('a %s session that is handed off', (level) => {
+  const session = (generation: number) => ({ credentialNamespace: 'team', isolationLevel: level, sessionId: 'sess_1', generation })
+  const homeOf = async (namespaces: Namespaces, generation: number) => (await namespaces.toEnv(runtime, session(generation))).home
+
+  test('has a home of its own each time; those before are forgotten, all of them go with it', async () => {
+    const namespaces = create()
+    const homes = [await homeOf(namespaces, 0), await homeOf(namespaces, 1), await homeOf(namespaces, 2)]
+    const { home: other } = await namespaces.toEnv(runtime, whose('team', level, 'sess_2'))
+    expect(new Set([...homes, other]).size).toBe(4)
+    const there = () => [...homes, other].map((path) => existsSync(path))
+    await namespaces.forget(session(1))
+    expect(there()).toEqual([false, true, true, true])
+    await namespaces.remove(session(2))
+    expect(there()).toEqual([false, false, false, true])
+  })
+
+  test('keeps variables that are withheld from its agent, as credentials and as variables', async () => {
+    const env = { OPENAI_API_KEY: 'sk-mine', OTHER_KEY: 'sk-other', MINE: '1' }
+    const given = await create().toEnv(runtime, { ...session(1), withheld: ['OPENAI_API_KEY', 'OTHER_KEY'] }, env)
+    expect(given.credentials).toEqual({})
+    expect(given.variables).toMatchObject({ MINE: '1' })
+    expect(JSON.stringify(given)).not.toMatch(/sk-mine|sk-other/)
+  })
+})
+
 describe('an ephemeral session', () => {
   test('shares its directory with no other session', async () => {
     const namespaces = create()

@@ -59,6 +59,27 @@ test('each session has its own, and one without any has none', () => {
   expect(readdirSync(join(dir.path, 'session-env'))).toEqual(['sess_2.json'])
 })
 
+test('whoever takes a session over has its own; those before hold until they are forgotten, whatever was left in between', () => {
+  const secrets = createSessionSecrets(dir)
+  const servers = (token: string) => ({ mcp_servers: { hub: { url: 'http://hub', headers: { authorization: token } } } })
+  const before = sampleRecord('sess_1', { runtimeConfig: servers('of-the-first') })
+  const after = sampleRecord('sess_1', { runtimeConfig: servers('of-the-second'), generation: 1 })
+  secrets.save(before, { A: '1' })
+  const hidden = secrets.hide(before)
+  secrets.save(after, { A: '1', B: '2' })
+  const later = secrets.hide(after)
+  expect([secrets.load(before), secrets.reveal(hidden)]).toEqual([{ A: '1' }, before])
+  expect([secrets.load(after), secrets.reveal(later)]).toEqual([{ A: '1', B: '2' }, after])
+  // The handoff was cut, and another one has no variables.
+  secrets.save(after, {})
+  expect(secrets.load(after)).toEqual({})
+  secrets.forget(after)
+  expect([secrets.load(before), secrets.reveal(later)]).toEqual([{}, after])
+  secrets.save(owner('sess_1', 2), { C: 'of a handoff that was cut' })
+  secrets.remove(after)
+  expect(['session-env', 'session-settings'].flatMap((name) => readdirSync(join(dir.path, name)))).toEqual([])
+})
+
 test('nobody else can read them', () => {
   createSessionSecrets(dir).save(owner('sess_1'), { A: '1' })
   const directory = join(dir.path, 'session-env')

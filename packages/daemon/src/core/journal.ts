@@ -64,6 +64,7 @@ export class Journal {
     this.#state = {
       ...base,
       last_seq: snapshot?.seq ?? 0,
+      runtime: record.runtime,
       runtime_session_id: this.#runtimeSessionId,
       permission_mode: record.permissionMode,
       model: record.model,

@@ -23,7 +23,7 @@ import { toPage } from './page.ts'
 import { findPastAnswer } from './past-answer.ts'
 import { findPastDecision } from './past-decision.ts'
 import { Forks } from './forks.ts'
-import { findHandoff, nothingToHandOff, prepareHandoff, type HandoffWorld } from './handoff.ts'
+import { createHandoffs, type HandOff, type HandoffsOptions } from './handoffs.ts'
 import { createOneByOne } from './one-by-one.ts'
 import type { AgentEnv, Masker, Runtime, SecretsOwner, SessionRecord, SessionSnapshot } from './ports.ts'
 import { checkRepeated } from './question.ts'
@@ -52,9 +52,8 @@ export interface SessionsOptions extends Omit<SessionWorld, 'onChange'> {
   }
   readonly createMasker: (values: Iterable<string>) => Masker
   readonly checkRoot: CheckRoot
-  readonly installed: HandoffWorld['installed']
-  /** Removes what runtimes kept for the session that had it before its present one. */
-  readonly forget: (record: SessionRecord) => Promise<void>
+  readonly installed: HandoffsOptions['installed']
+  readonly forget: HandoffsOptions['forget']
   readonly erase: RemovalsOptions['erase']
   readonly removed: RemovalsOptions['removed']
   readonly notRemoved: RemovalsOptions['notRemoved']
@@ -67,7 +66,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   readonly #loaded = new Map<string, Session>()
   /** Creations under way, by idempotency key: a second one waits for the first. */
   readonly #creating = createOneByOne()
-  readonly #handingOff = createOneByOne()
+  readonly #handoffs: HandOff
   readonly #forks: Forks
   readonly #removals: Removals
   #closing = false
@@ -75,6 +74,17 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   constructor(options: SessionsOptions) {
     this.#options = options
     this.#forks = new Forks(options)
+    this.#handoffs = createHandoffs({
+      ...options,
+      runtime: (name) => this.#runtime(name),
+      resource: (id) => this.get(id),
+      load: (id) => {
+        this.#refuseWork()
+        return this.#load(id)
+      },
+      release: (session) => this.#unload(session),
+      drop: (session) => void this.#loaded.delete(session.record.sessionId),
+    })
     this.#removals = new Removals({ ...options, loaded: this.#loaded })
     this.#world = { ...options, checkCwd: (cwd) => this.#checkAgain(cwd), onChange: (session) => this.#unload(session) }
   }
@@ -143,7 +153,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     request: HandOffSession,
     { requestId }: { requestId: string },
   ): Promise<{ handoff: Handoff; replayed: boolean }> {
-    return acknowledge(this.#handingOff(sessionId, () => this.#handOff(sessionId, request, requestId)))
+    return acknowledge(this.#handoffs(sessionId, request, requestId))
   }
 
   fork(
@@ -159,7 +169,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
         throw error
       })
       const session = this.#load(id)
-      await session.recover()
+      await acknowledge(session.recover())
       this.#unload(session)
       return this.get(id)
     })
@@ -315,32 +325,6 @@ export class Sessions implements SessionOperations, AsyncDisposable {
       if (earlier.idempotency?.bodyHash === bodyHash) return { session: this.get(earlier.sessionId), replayed: true }
       throw new Problem('idempotency_key_reused', 'This Idempotency-Key was used with another body.')
     })
-  }
-
-  async #handOff(sessionId: string, request: HandOffSession, requestId: string): Promise<{ handoff: Handoff; replayed: boolean }> {
-    this.#refuseWork()
-    const session = this.#load(sessionId)
-    try {
-      const runtime = this.#runtime(request.runtime)
-      const { runtimeSessionId } = session.journal
-      const done = await session.handOff(
-        (record) => prepareHandoff({ record, runtimeSessionId, runtime, request }, this.#options),
-        requestId,
-      )
-      const last = findHandoff(this.#options.log, sessionId)
-      if (last === null) throw nothingToHandOff(session.record)
-      // Whoever needs it next opens it with its new runtime.
-      if (done && this.#loaded.get(sessionId) === session) this.#loaded.delete(sessionId)
-      if (done) await this.#forget(session.record)
-      return { handoff: { session: this.get(sessionId), ...last }, replayed: !done }
-    } finally {
-      this.#unload(session)
-    }
-  }
-
-  /** What is left of the runtimes before goes with the session at the latest. */
-  async #forget(record: SessionRecord): Promise<void> {
-    await this.#options.forget(record).catch((error: unknown) => this.#options.notRemoved(error, record.sessionId))
   }
 
   async #create(request: CreateSession, requestId: string, idempotency: SessionRecord['idempotency']): Promise<SessionResource> {
