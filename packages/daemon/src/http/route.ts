@@ -2,6 +2,7 @@ import type * as z from 'zod'
 import { Problem, problems, type ProblemCode } from '@codesdkd/protocol'
 import { readObject, toField } from './body.ts'
 import { toSnakeCase } from './casing.ts'
+import { recase } from './recase.ts'
 import type { HttpContext, HttpLimits } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import { toInvalid } from './problem-reply.ts'
@@ -134,7 +135,8 @@ export function rawRoute<
 
 async function readFields(schema: z.ZodObject, exchange: Exchange, limit: number) {
   const { fields, ignored } = toSnakeCase(await readObject(exchange, limit), Object.keys(schema.shape))
-  return { fields: check(schema, fields), ignored }
+  const recased = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, recase(schema.shape[name], value)]))
+  return { fields: check(schema, recased), ignored }
 }
 
 function refuseUnknown([first]: readonly string[], body: z.ZodObject | undefined): void {
