@@ -121,7 +121,7 @@ export interface RuntimeSession extends AsyncDisposable {
   readonly alive: boolean
   /** Set when `SessionSpec.resume` was asked for: whether the agent found its conversation. */
   readonly resumed: boolean
-  /** Runs one turn to its end. At most one runs at a time; turns with the same host are one task. Never rejects for agent failures. */
+  /** Runs one turn to its end. At most one runs at a time; turns with the same `taskId` are one task. Never rejects for agent failures. */
   run(task: TaskSpec, host: TaskHost): Promise<Outcome>
 }
 

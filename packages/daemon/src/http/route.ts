@@ -2,6 +2,7 @@ import type * as z from 'zod'
 import { problems, type ProblemCode } from '@codesdkd/protocol'
 import { readObject } from './body.ts'
 import { toSnakeCase } from './casing.ts'
+import { recase } from './recase.ts'
 import type { HttpContext, HttpLimits } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import { toInvalid } from './problem-reply.ts'
@@ -131,7 +132,8 @@ export function rawRoute<
 
 async function readFields(schema: z.ZodObject, exchange: Exchange, limit: number) {
   const { fields, ignored } = toSnakeCase(await readObject(exchange, limit), Object.keys(schema.shape))
-  return { fields: check(schema, fields), ignored }
+  const recased = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, recase(schema.shape[name], value)]))
+  return { fields: check(schema, recased), ignored }
 }
 
 function check(schema: z.ZodObject, value: unknown): z.output<z.ZodObject> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, readdir, realpath, rename, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
 import { expect, test } from 'vitest'
@@ -138,7 +139,7 @@ test.each([
     { type: 'image' as const, media_type: 'image/png', data: 'aGk=' },
   ]
   const outcome = await session.run(
-    { taskId: 'task', permissionMode: 'ask', messages: [{ role: 'user', content }], runtimeConfig: {} },
+    { taskId: randomUUID(), permissionMode: 'ask', messages: [{ role: 'user', content }], runtimeConfig: {} },
     {
       signal: new AbortController().signal,
       observe: async (batch) => void observations.push(...batch),

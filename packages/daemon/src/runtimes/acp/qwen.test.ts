@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import * as path from 'node:path'
@@ -144,7 +145,7 @@ test('a stop cancels an open question, and the next task works', async () => {
   const stop = new AbortController()
   const asked = Promise.withResolvers<void>()
   const outcome = session.run(
-    { taskId: 'task', permissionMode: 'ask', messages: [{ role: 'user', content: 'Please' }], runtimeConfig: {} },
+    { taskId: randomUUID(), permissionMode: 'ask', messages: [{ role: 'user', content: 'Please' }], runtimeConfig: {} },
     {
       signal: stop.signal,
       observe: () => Promise.resolve(),

@@ -54,7 +54,7 @@ export class AcpSession implements RuntimeSession {
   readonly #silence: Promise<unknown>
   #turn: AcpTurn | null = null
   /** The task that ran last: it may be given a further prompt, and what was told of it goes on. */
-  #last: { readonly host: TaskHost; readonly turn: AcpTurn } | null = null
+  #last: { readonly taskId: string; readonly turn: AcpTurn } | null = null
   #usable = true
   #mode: string
   /** What the conversation has cost; null when that is not known. */
@@ -89,7 +89,7 @@ export class AcpSession implements RuntimeSession {
     const { profile, takesImages } = this.#options
     await host.observe([{ kind: 'runtime_session', id: this.nativeId }])
     const since = await readTicks()
-    const turn = await this.#begin(host)
+    const turn = await this.#begin(task.taskId, host)
     this.#turn = turn
     try {
       await this.#setMode(profile.toMode?.(task.permissionMode) ?? null)
@@ -112,12 +112,12 @@ export class AcpSession implements RuntimeSession {
     await this.#options.resources[Symbol.asyncDispose]()
   }
 
-  async #begin(host: TaskHost): Promise<AcpTurn> {
+  async #begin(taskId: string, host: TaskHost): Promise<AcpTurn> {
     const { rpc, profile, cwd, walled } = this.#options
-    const again = this.#last?.host === host ? this.#last.turn : null
+    const again = this.#last?.taskId === taskId ? this.#last.turn : null
     await again?.begin()
     const turn = again ?? new AcpTurn({ rpc, profile, host, cwd, walled, sessionId: this.nativeId, costBefore: this.#cost })
-    this.#last = { host, turn }
+    this.#last = { taskId, turn }
     return turn
   }
 

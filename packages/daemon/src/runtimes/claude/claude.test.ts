@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
@@ -257,7 +258,7 @@ test('a stop ends a turn that waits for a decision', async () => {
   const stop = Promise.withResolvers<never>()
   const controller = new AbortController()
   const outcome = session.run(
-    { taskId: 'task', permissionMode: 'ask', messages: [{ role: 'user', content: 'Please' }], runtimeConfig: {} },
+    { taskId: randomUUID(), permissionMode: 'ask', messages: [{ role: 'user', content: 'Please' }], runtimeConfig: {} },
     {
       signal: controller.signal,
       observe: async () => {},
@@ -690,7 +691,7 @@ test('earlier messages and images reach the model', async () => {
     ask: async () => approve,
     answer: async () => decline('not now'),
   }
-  await session.run({ taskId: 'task', permissionMode: 'ask', messages, runtimeConfig: {} }, host)
+  await session.run({ taskId: randomUUID(), permissionMode: 'ask', messages, runtimeConfig: {} }, host)
   const request = lastRequest(stage)
   for (const part of [pixel, '<instructions>\\nSpeak of plums.', '<assistant>\\nGladly.', 'Please look.', '"effort":"low"'])
     expect(request).toContain(part)

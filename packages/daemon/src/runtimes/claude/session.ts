@@ -43,7 +43,7 @@ export class ClaudeSession implements RuntimeSession {
   readonly #silence: Promise<unknown>
   #turn: ClaudeTurn | null = null
   /** The turn that ran last: a task may have more than one. */
-  #last: { readonly host: TaskHost; readonly turn: ClaudeTurn } | null = null
+  #last: { readonly taskId: string; readonly turn: ClaudeTurn } | null = null
   #usable = true
 
   constructor(options: ClaudeSessionOptions) {
@@ -71,9 +71,9 @@ export class ClaudeSession implements RuntimeSession {
     const { channel, spec, executionEnv, prepare } = this.#options
     await Promise.race([prepare(), aborted(host.signal)])
     const prompt = randomUUID()
-    const usage = this.#last?.host === host ? this.#last.turn.usage : null
+    const usage = this.#last?.taskId === task.taskId ? this.#last.turn.usage : null
     const turn = new ClaudeTurn({ channel, cwd: spec.cwd, executionEnv, prompt, usage, host })
-    this.#last = { host, turn }
+    this.#last = { taskId: task.taskId, turn }
     await host.observe([{ kind: 'runtime_session', id: this.nativeId }])
     this.#turn = turn
     try {

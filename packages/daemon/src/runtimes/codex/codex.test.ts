@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
@@ -218,7 +219,7 @@ test('a stop ends a turn that waits for a decision', async () => {
   const stop = Promise.withResolvers<never>()
   const controller = new AbortController()
   const outcome = session.run(
-    { taskId: 'task', permissionMode: 'ask', messages: [{ role: 'user', content: 'Please' }], runtimeConfig: {} },
+    { taskId: randomUUID(), permissionMode: 'ask', messages: [{ role: 'user', content: 'Please' }], runtimeConfig: {} },
     {
       signal: controller.signal,
       observe: async () => {},
@@ -406,7 +407,7 @@ test('earlier messages and images reach the model', async () => {
     ask: async () => approve,
     answer: async () => decline('not now'),
   }
-  await session.run({ taskId: 'task', permissionMode: 'ask', messages, runtimeConfig: { reasoning_effort: 'low' } }, host)
+  await session.run({ taskId: randomUUID(), permissionMode: 'ask', messages, runtimeConfig: { reasoning_effort: 'low' } }, host)
   const request = lastRequest(stage)
   expect(request).toContain(pixel)
   for (const part of ['<instructions>\\nSpeak of plums.', '<assistant>\\nGladly.', 'Please look.', '"effort":"low"'])

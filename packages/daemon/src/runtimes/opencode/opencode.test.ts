@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import * as path from 'node:path'
@@ -235,7 +236,7 @@ describe('stops', () => {
     await using session = await stage.open()
     const stop = new AbortController()
     const waiting = await session.run(
-      { taskId: 'task', permissionMode: 'ask', messages: [{ role: 'user', content: 'Ask' }], runtimeConfig: {} },
+      { taskId: randomUUID(), permissionMode: 'ask', messages: [{ role: 'user', content: 'Ask' }], runtimeConfig: {} },
       {
         signal: stop.signal,
         observe: async () => {},
@@ -443,7 +444,7 @@ test('earlier messages and images reach the model, and a message that begins wit
     ask: async () => approve,
     answer: async () => decline('not now'),
   }
-  await session.run({ taskId: 'task', permissionMode: 'ask', messages, runtimeConfig: {} }, host)
+  await session.run({ taskId: randomUUID(), permissionMode: 'ask', messages, runtimeConfig: {} }, host)
   const request = lastRequest(stage)
   for (const part of [pixel, '<instructions>\\nSpeak of plums.', 'Please look.']) expect(request).toContain(part)
   expect(spoken(await runTurn(session, '/etc/hosts is wrong'))).toBe('Done.')
