@@ -70,3 +70,5 @@ function readJson(file: string): object | null {
     throw error
   }
 }
+
+export type SessionSecrets = ReturnType<typeof createSessionSecrets>
