@@ -1,7 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { emptyState, emptyTranscript, evolve, evolveTranscript, type Event, type Session, type TranscriptPage } from '@codesdkd/protocol'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { openStorage } from '../../packages/daemon/src/storage/storage.ts'
 import { turns } from '../conformance/heard.ts'
 import { checkEveryAnswer } from '../contract/declared.ts'
 import { createBench, createStage, type TestBench } from '../harness/daemon.ts'
@@ -264,3 +266,47 @@ test('a fork is there after kill -9, and goes on', { timeout: 120_000 }, async (
   expect((await two.client.finish(await two.client.startTask(body.session_id, 'go on'))).type).toBe('task.completed')
   expect(JSON.stringify(turns(stage.model).at(-1)?.body)).toContain('quetzal')
 })
+
+test.each([30, 150, 400])(
+  'killed %d ms into a long fork there is all of it or nothing, and what is left is erased',
+  { timeout: 60_000 },
+  async (delay) => {
+    await using stage = await createStage(scenarios)
+    const variables = join(stage.folder.dataDir, 'session-env')
+    await using one = await stage.start()
+    const { session_id: id } = await one.client.createSession(stage.session({ env: { MINE: 'value-of-mine-3' } }))
+    await one.client.finish(await one.client.startTask(id, 'hello'))
+    await one.end()
+    const length = await lengthen(stage.folder.dataDir, id, 40_000)
+    await using two = await stage.start()
+    const asked = two.client.post(`/sessions/${id}/fork`, { after_seq: length }).catch(() => null)
+    await setTimeout(delay)
+    await two.end('SIGKILL')
+    const answer = await asked
+    await using three = await stage.start()
+    const { sessions } = (await three.client.get('/sessions?scope=all')).body as { sessions: Session[] }
+    const forks = sessions.filter(({ session_id }) => session_id !== id)
+    if (answer?.status === 201) expect(forks.map(({ session_id }) => session_id)).toEqual([answer.body.session_id])
+    for (const { session_id, last_seq } of forks) {
+      expect(last_seq).toBe(length + 1)
+      expect((await three.client.get(`/sessions/${session_id}/events?after_seq=${length - 1}`)).body.events).toHaveLength(2)
+    }
+    const names = [id, ...forks.map(({ session_id }) => session_id)].map((name) => `${name}.json`)
+    await vi.waitFor(() => expect(readdirSync(variables).toSorted()).toEqual(names.toSorted()), { timeout: 20_000 })
+  },
+)
+
+/** Adds so many notices to a session's log while no daemon runs. Resolves to the number of its last event. */
+async function lengthen(path: string, sessionId: string, count: number): Promise<number> {
+  const clock = { now: () => new Date().toISOString(), monotonic: () => performance.now() }
+  using storage = openStorage({ path, clock, newId: () => '' })
+  const first = storage.log.lastSeq(sessionId) + 1
+  const events = Array.from({ length: count }, (_unused, index) => {
+    const type = 'runtime.notice'
+    const envelope = { schema_version: 1, seq: first + index, time: clock.now(), type, trace: { session_id: sessionId } }
+    const payload = { level: 'info', kind: 'test', message: 'x'.repeat(200) }
+    return { sessionId, seq: first + index, type, json: JSON.stringify({ ...envelope, runtime: { name: 'codex-sdk' }, payload }) }
+  })
+  await storage.log.append({ sessionId, events, durability: 'synced' })
+  return first + count - 1
+}

@@ -111,7 +111,7 @@ export class Removals implements AsyncDisposable {
       loaded.delete(sessionId)
     } catch (error) {
       session?.keep()
-      if (session?.dormant === true) loaded.delete(sessionId)
+      if (session?.dormant === true && loaded.get(sessionId) === session) loaded.delete(sessionId)
       throw error
     }
   }
