@@ -225,7 +225,6 @@ describe('handing a session off', () => {
     [{ runtime: '' }, 400, 'invalid_request', { field: 'runtime' }],
     [{ runtime: 'nope' }, 400, 'unknown_runtime', { runtime: 'nope' }],
     [{ runtime: 'claude', model: '' }, 400, 'invalid_request', { field: 'model' }],
-    [{ runtime: 'claude', cwd: '/' }, 400, 'invalid_request', { field: 'cwd' }],
     [{ runtime: 'claude', runtimeConfig: { nope: 1 } }, 400, 'invalid_request', {}],
     [{ runtime: 'claude', runtimeConfig: [] }, 400, 'invalid_request', {}],
     [{ runtime: 'claude', isolationMode: 'in_process' }, 400, 'unsupported_isolation_mode', { allowed: ['subprocess'] }],
