@@ -240,7 +240,6 @@ describe('forking a session', () => {
     [{ title: 7 }, { field: 'title' }],
     [{ title: 'x'.repeat(257) }, { field: 'title' }],
     [{ metadata: { a: 1 } }, {}],
-    [{ runtime: 'claude' }, { field: 'runtime' }],
     [[], {}],
   ])('%j is refused', async (body, members) => {
     const id = await create()
