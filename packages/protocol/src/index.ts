@@ -1,4 +1,5 @@
 export * from './event.ts'
+export * from './history.ts'
 export * from './message.ts'
 export * from './message-place.ts'
 export * from './problem.ts'

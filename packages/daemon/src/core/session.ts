@@ -38,7 +38,7 @@ import type { Seats } from './seats.ts'
 import type { Slots } from './slots.ts'
 import { toChanged } from './session-changes.ts'
 import { toSession } from './session-resource.ts'
-import { newMessages } from './transcript.ts'
+import { newMessages } from './held-messages.ts'
 import { endOf } from './task-end.ts'
 import { checkOffered, toOffered, type CheckSchema, type Tool, type ToolRegistry } from './tools.ts'
 import { Turn } from './turn.ts'
@@ -181,7 +181,10 @@ export class Session {
       })
     }
     this.#masker.add(toSecrets(request.runtime_config))
-    const messages = newMessages(this.#journal.transcript, request.messages, this.#world.hash.contentHash)
+    const messages = newMessages(this.#journal.transcript, request.messages, {
+      hash: this.#world.hash.contentHash,
+      mask: (text) => this.#masker.maskText(text),
+    })
     const queued: Queued = { taskId, messages, request, tools }
     const slot = this.#turn === null && this.#queue.length === 0 ? this.#world.slots.tryTake() : null
     const type = slot === null ? 'task.queued' : 'task.started'
