@@ -28,27 +28,3 @@ export function toMessages(transcript: TaskTranscript): readonly Message[] {
   if (transcript.answer.length === 0) return transcript.messages
   return [...transcript.messages, { role: 'assistant', content: transcript.answer.map((text) => ({ type: 'text', text })) }]
 }
-
-export interface Budgeted {
-  readonly messages: readonly Message[]
-  readonly omitted: number
-  readonly characters: number
-  readonly truncated: boolean
-}
-
-/** The newest messages that fit into the budget (characters of text); at least the newest one, cut at its front if need be. */
-export function withinBudget(messages: readonly Message[], budget: number): Budgeted {
-  const kept: Message[] = []
-  let characters = 0
-  for (const message of messages.toReversed()) {
-    const text = toText(message.content)
-    if (characters + text.length > budget) {
-      if (kept.length > 0) break
-      kept.unshift({ role: message.role, content: text.slice(-budget) })
-      return { messages: kept, omitted: messages.length - 1, characters: budget, truncated: true }
-    }
-    characters += text.length
-    kept.unshift(message)
-  }
-  return { messages: kept, omitted: messages.length - kept.length, characters, truncated: kept.length < messages.length }
-}

@@ -274,7 +274,7 @@ export class Turn implements TaskHost {
     )
     const lost = opened && runtimeSessionId !== null && !live.resumed
     if (live.nativeId !== null) journal.runtimeSessionId = live.nativeId
-    const briefing = toBriefing({ messages, log, sessionId: record.sessionId, opened, lost, known: journal.transcript.length })
+    const briefing = await toBriefing({ messages, log, sessionId: record.sessionId, opened, lost, known: journal.transcript.length })
     await this.#record(await this.#handover(briefing), 'lazy')
     return { agent: live, spec: { messages: briefing.messages } }
   }
