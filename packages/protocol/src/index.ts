@@ -1,3 +1,4 @@
+export * from './artifact.ts'
 export * from './event.ts'
 export * from './history.ts'
 export * from './message.ts'

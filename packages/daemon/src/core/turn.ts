@@ -9,8 +9,17 @@ import { toOpenBlockTexts } from './open-blocks.ts'
 import { createPatientStore, type PatientStore } from './patient-store.ts'
 import { endOf } from './task-end.ts'
 import { type ConfinementDenial, type Planted } from './enclosure.ts'
-import { RuntimeFailure, type Clock, type EventLog, type Outcome, type RuntimeSession, type SessionRecord } from './ports.ts'
+import {
+  RuntimeFailure,
+  type ArtifactStore,
+  type Clock,
+  type EventLog,
+  type Outcome,
+  type RuntimeSession,
+  type SessionRecord,
+} from './ports.ts'
 import { isAsked, type Answer, type Decision, type NativeCall, type Observation, type Question, type TaskHost } from './task-host.ts'
+import { withAttachments } from './attachments.ts'
 import { toBriefing, type Briefing } from './briefing.ts'
 import { OpenCalls } from './open-calls.ts'
 import { OpenQuestions } from './open-questions.ts'
@@ -35,6 +44,7 @@ export interface TurnOptions {
   readonly journal: Journal
   readonly agent: Agent
   readonly log: EventLog
+  readonly artifacts: ArtifactStore
   readonly clock: Clock
   readonly inputs: Inputs
   readonly taskId: string
@@ -255,7 +265,7 @@ export class Turn implements TaskHost {
 
   /** Opens the agent, hands the conversation over and says so in the log. */
   async #prepare(): Promise<{ agent: RuntimeSession; spec: { messages: readonly Message[] } }> {
-    const { journal, agent, log, record, messages, permissionMode } = this.#options
+    const { journal, agent, log, artifacts, record, messages, permissionMode } = this.#options
     const { runtimeSessionId } = journal
     const { agent: live, opened } = await agent.acquire(
       {
@@ -276,7 +286,7 @@ export class Turn implements TaskHost {
     if (live.nativeId !== null) journal.runtimeSessionId = live.nativeId
     const briefing = await toBriefing({ messages, log, sessionId: record.sessionId, opened, lost, known: journal.transcript.length })
     await this.#record(await this.#handover(briefing), 'lazy')
-    return { agent: live, spec: { messages: briefing.messages } }
+    return { agent: live, spec: { messages: await withAttachments(briefing.messages, artifacts) } }
   }
 
   async #handover({ messages, restored }: Briefing): Promise<readonly Draft[]> {

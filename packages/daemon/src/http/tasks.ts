@@ -21,6 +21,8 @@ export const taskRoutes = [
       'permission_mode_not_allowed',
       'tool_manifest_unsupported',
       'invalid_tool_manifest',
+      'artifact_not_found',
+      'attachment_unsupported',
       'backpressure',
       'shutting_down',
     ],

@@ -147,6 +147,12 @@ function scriptedSessions(calls: Calls): SessionOperations {
       known(sessionId)
       note('remove', sessionId, options)
     },
+    async upload({ session_id, content_type, name = null }) {
+      known(session_id)
+      note('upload', session_id, content_type)
+      const created_at = '2026-11-22T00:00:00.000Z'
+      return { artifact_id: '0'.repeat(32), session_id, content_type, name, size: 1, sha256: '0'.repeat(64), created_at }
+    },
     async submit(sessionId, request, options) {
       known(sessionId)
       note('submit', sessionId, request, options)
