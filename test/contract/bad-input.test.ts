@@ -13,6 +13,7 @@ import { sessionRows } from './bad-input/sessions.ts'
 import { openTarget, type Row, type Target } from './bad-input/target.ts'
 import { taskRows } from './bad-input/tasks.ts'
 import { toolRows } from './bad-input/tools.ts'
+import { uploadRows } from './bad-input/uploads.ts'
 
 /** Whatever is sent, the daemon answers as it should, and is the same afterwards. */
 const sections: Readonly<Record<string, readonly Row[]>> = {
@@ -24,6 +25,7 @@ const sections: Readonly<Record<string, readonly Row[]>> = {
   reading: eventRows,
   tasks: taskRows,
   tools: toolRows,
+  uploads: uploadRows,
   approvals: approvalRows,
   questions: questionRows,
   agents: agentRows,

@@ -88,8 +88,11 @@ export const payloads = {
       source: z.enum(['native_resume', 'transcript']),
       messages_carried: z.int(),
       messages_omitted: z.int(),
-      characters: z.int(),
-      truncated: z.boolean(),
+      messages_cut: z.int().optional().describe('of those carried: only a part of them is there'),
+      characters: z.int().describe('of text that is carried'),
+      images_carried: z.int().optional(),
+      images_omitted: z.int().optional().describe('of messages that are carried'),
+      truncated: z.boolean().describe('not all of the text is there'),
       note: z.string().optional(),
     })
     .describe('A conversation was taken up again: how much of it the agent has before it.'),

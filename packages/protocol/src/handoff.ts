@@ -47,6 +47,8 @@ export const handoffReceipt = z
         messages: z.int(),
         messages_omitted: z.int(),
         characters: z.int(),
+        images: z.int(),
+        images_omitted: z.int().describe('of the messages that are carried'),
         truncated: z.boolean(),
         network_answers: z.int().describe('hosts about which the person has decided for the whole session'),
       })

@@ -1,5 +1,7 @@
+export * from './artifact.ts'
 export * from './event.ts'
 export * from './handoff.ts'
+export * from './history.ts'
 export * from './message.ts'
 export * from './message-place.ts'
 export * from './problem.ts'

@@ -13,6 +13,7 @@ export const problems = {
   unknown_runtime: { status: 400, title: 'The runtime is not known' },
   unsupported_isolation_mode: { status: 400, title: 'The runtime does not support this isolation mode' },
   tool_manifest_unsupported: { status: 400, title: 'The runtime cannot be offered tools' },
+  attachment_unsupported: { status: 400, title: 'The artifact cannot be part of a prompt' },
   invalid_tool_manifest: { status: 400, title: 'The tool manifest is not valid' },
   invalid_output_schema: { status: 400, title: 'The output schema is not valid' },
   invalid_tool_result: { status: 400, title: 'The result does not fit the tool' },

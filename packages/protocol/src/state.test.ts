@@ -42,7 +42,7 @@ const samples: Readonly<Record<EventType, (id: string) => unknown>> = {
     runtime_config: {},
     env_names: [],
     env_withheld: [],
-    carried: { messages: 1, messages_omitted: 0, characters: 1, truncated: false, network_answers: 0 },
+    carried: { messages: 1, messages_omitted: 0, characters: 1, images: 0, images_omitted: 0, truncated: false, network_answers: 0 },
     not_carried: [{ kind: 'reasoning', detail: 'd' }],
   }),
   'session.forked': () => ({

@@ -170,6 +170,27 @@ export const answers: readonly Cell[] = [
       expect(heard(stage.model, picture)).toBe(true)
     },
   },
+  {
+    name: 'an uploaded picture and an uploaded file reach the model',
+    needs: { supports_attachments: true },
+    async run(stage) {
+      stage.script({ attached: [{ text: 'Red.' }] })
+      await using daemon = await stage.open()
+      const session = await daemon.client.createSession(stage.session())
+      const upload = async (content_type: string, data: string, name: string) => {
+        const { body } = await daemon.client.post('/artifacts', { session_id: session.session_id, content_type, data, name })
+        return { type: 'artifact_ref', artifact_id: String(body.artifact_id) }
+      }
+      const content = [
+        { type: 'text', text: 'attached' },
+        await upload('image/png', picture, 'dot.png'),
+        await upload('text/plain', Buffer.from('the words of the file').toString('base64'), 'words.txt'),
+      ]
+      const { end } = await play(daemon.client, session, 'attached', { task: { messages: [{ role: 'user', content }] } })
+      expect(end.type).toBe('task.completed')
+      expect([heard(stage.model, picture), heard(stage.model, 'the words of the file')]).toEqual([true, true])
+    },
+  },
 ]
 
 type Told = Required<NonNullable<LegInput['usage']>>

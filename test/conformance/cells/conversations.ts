@@ -147,6 +147,26 @@ export const conversations: readonly Cell[] = [
       expectTold(stage, await play(daemon.client, first.session, 'second'))
     },
   },
+  {
+    name: 'an agent that has lost its memory is told what was run, what came of it and what was denied',
+    async run(stage) {
+      stage.script({
+        first: [{ tools: [shell('echo heard of it > made.txt && cat made.txt')] }, { text: 'It is made.' }],
+        other: [{ tools: [shell('touch never.txt')] }, { text: 'It is not made.' }],
+        second: [{ text: 'The answer to the second.' }],
+      })
+      await using daemon = await stage.open(['--agent-idle-timeout', '0.2'])
+      const first = await play(daemon.client, stage.session(), 'first', { decide: () => null })
+      await play(daemon.client, first.session, 'other', { decide: () => 'no more files' })
+      await until(async () => (await stage.processes()).length === 0)
+      await rm(`${stage.folder.dataDir}/namespaces`, { recursive: true })
+      const second = await play(daemon.client, first.session, 'second')
+      expect(only(second.events, 'session.context_restored').payload).toMatchObject({ source: 'transcript', truncated: false })
+      const told = JSON.stringify(turns(stage.model).at(-1)?.body)
+      for (const known of ['made.txt', 'heard of it', 'It is made.', 'never.txt', 'no more files', 'It is not made.'])
+        expect(told).toContain(known)
+    },
+  },
 ]
 
 /** The agent was told what was said before, and the log says how much of it. */

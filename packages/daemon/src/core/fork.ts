@@ -10,8 +10,9 @@ import type {
   StoredEvent,
   TaskRecord,
 } from './ports.ts'
+import { toHeldMessage, type HeldMessage } from './held-messages.ts'
 import { toEvent } from './stored-event.ts'
-import { addToTranscript, comparable, emptyTaskTranscript, toMessages, type TaskTranscript } from './transcript.ts'
+import { addToTranscript, emptyTaskTranscript, toMessages, type TaskTranscript } from './transcript.ts'
 
 /** Events that are copied in one turn of the event loop. */
 const SLICE = 500
@@ -47,8 +48,9 @@ export async function forkSession(options: ForkOptions): Promise<void> {
     // It was deleted meanwhile.
     if (last === undefined) throw new Error(`the log of ${from} ends before ${afterSeq}`)
     seq = last.seq
-    for (const row of rows) fold.add(row)
-    copy.add(rewrite(rows.filter((row) => row.seq > 1)))
+    const own = rewrite(rows.filter((row) => row.seq > 1))
+    for (const row of own) fold.add(row)
+    copy.add(own)
     await setImmediate(undefined, { signal })
   }
   await copyTasks(copy, fold, { ...options, rewrite })
@@ -61,14 +63,14 @@ class ForkFold {
   readonly #hash: (value: unknown) => string
   /** Tasks without an end, and where they begin. */
   readonly open = new Map<string, { readonly firstSeq: number; started: string | null }>()
-  readonly #transcript: string[] = []
+  readonly #transcript: HeldMessage[] = []
   #turn: TaskTranscript = emptyTaskTranscript
 
   constructor(hash: (value: unknown) => string) {
     this.#hash = hash
   }
 
-  add(row: StoredEvent): void {
+  add(row: PendingEvent): void {
     if (row.type === 'model.output.completed' || row.type === 'task.queued' || row.type === 'task.started' || isTerminal(row.type))
       this.#addTaskEvent(toEvent(row))
   }
@@ -85,7 +87,7 @@ class ForkFold {
     if (!isTerminal(event.type)) return
     this.open.delete(taskId)
     if (task === undefined || task.started === null) return
-    this.#transcript.push(...toMessages(this.#turn).map((message) => this.#hash(comparable(message))))
+    this.#transcript.push(...toMessages(this.#turn).map((message) => toHeldMessage(message, this.#hash)))
     this.#turn = emptyTaskTranscript
   }
 

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { toBlocks, type Capabilities, type HandoffReceipt } from '@codesdkd/protocol'
+import type { Capabilities, HandoffReceipt } from '@codesdkd/protocol'
 import type { EventLog, SessionRecord } from './ports.ts'
 import { toEvent } from './stored-event.ts'
 
@@ -8,7 +8,7 @@ export interface LossesOptions {
   readonly next: SessionRecord
   /** Of the new runtime. */
   readonly capabilities: Capabilities
-  readonly carried: Pick<HandoffReceipt['carried'], 'messages_omitted' | 'truncated'>
+  readonly carried: Pick<HandoffReceipt['carried'], 'images' | 'images_omitted' | 'messages_omitted' | 'truncated'>
 }
 
 type Loss = HandoffReceipt['not_carried'][number]
@@ -20,6 +20,7 @@ export async function readLosses(
 ): Promise<readonly Loss[]> {
   const seen = await readSeen(log, record.sessionId)
   const dropped = Object.keys(record.runtimeConfig).filter((name) => !(name in next.runtimeConfig))
+  const lost = carried.images_omitted + (capabilities.supports_attachments ? 0 : carried.images)
   const losses: readonly (Loss | false)[] = [
     seen.tasks > 0 && {
       kind: 'runtime_memory',
@@ -28,7 +29,7 @@ export async function readLosses(
     seen.reasoning > 0 && { kind: 'reasoning', detail: `${seen.reasoning} blocks of reasoning: they stay in the log.` },
     seen.calls > 0 && {
       kind: 'tool_calls',
-      detail: `${seen.calls} calls of tools and what came of them, beside what was said about them: they stay in the log, their changes in the workspace.`,
+      detail: `${seen.calls} calls of tools: each is told in a line, with the beginning of what came of it; the whole stays in the log, the changes in the workspace.`,
     },
     seen.tasks > 0 && { kind: 'tool_state', detail: 'Shells, background processes and open connections: they ended with the agent.' },
     seen.tasks > 0 && { kind: 'checkpoints', detail: 'Checkpoints and undo steps that the agent kept.' },
@@ -36,13 +37,10 @@ export async function readLosses(
       kind: 'remembered_approvals',
       detail: 'What the agent was allowed once and for all by its own rules. Decisions about hosts for the session are kept.',
     },
-    seen.images > 0 && {
-      kind: 'images',
-      detail: `${seen.images} images of earlier messages: only their places are named${capabilities.supports_attachments ? '' : '; the new agent takes no images at all'}.`,
-    },
+    lost > 0 && { kind: 'images', detail: `${lost} images of earlier messages: only their places are named.` },
     (carried.messages_omitted > 0 || carried.truncated) && {
       kind: 'older_messages',
-      detail: `${carried.messages_omitted} messages at the beginning do not fit; of the first that does, maybe only the end.`,
+      detail: `${carried.messages_omitted} messages do not fit; of others there may be only a part. What is left out is said in its place.`,
     },
     seen.hostTools && !capabilities.supports_host_tools && { kind: 'host_tools', detail: `${next.runtime} cannot be offered tools.` },
     dropped.length > 0 && { kind: 'settings', detail: `Settings of ${record.runtime}: ${dropped.join(', ')}.` },
@@ -59,13 +57,12 @@ interface Seen {
   readonly tasks: number
   readonly calls: number
   readonly reasoning: number
-  readonly images: number
   /** A tool was run that was not the agent's own. */
   readonly hostTools: boolean
 }
 
 async function readSeen(log: Pick<EventLog, 'read'>, sessionId: string): Promise<Seen> {
-  const seen = { tasks: 0, calls: 0, reasoning: 0, images: 0, hostTools: false }
+  const seen = { tasks: 0, calls: 0, reasoning: 0, hostTools: false }
   for (let after = 0; ;) {
     const rows = log.read(sessionId, after, 1000)
     if (rows.length === 0) return seen
@@ -73,11 +70,7 @@ async function readSeen(log: Pick<EventLog, 'read'>, sessionId: string): Promise
       after = row.seq
       if (!looked.has(row.type)) continue
       const event = toEvent(row)
-      if (event.type === 'task.started') {
-        seen.tasks += 1
-        const blocks = event.payload.messages.flatMap(({ content }) => toBlocks(content))
-        seen.images += blocks.filter(({ type }) => type === 'image').length
-      }
+      if (event.type === 'task.started') seen.tasks += 1
       if (event.type === 'tool.call.started') {
         seen.calls += 1
         seen.hostTools ||= event.payload.executed_by !== 'runtime'

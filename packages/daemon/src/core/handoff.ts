@@ -156,9 +156,16 @@ interface ReceiptOptions extends HandoffOptions {
 async function toReceipt({ record, next, runtime, runtimeSessionId, env }: ReceiptOptions, { log }: HandoffWorld): Promise<HandoffReceipt> {
   const { sessionId } = record
   // What the next task's agent will be told, whatever it is asked.
-  const { restored } = toBriefing({ messages: [{ role: 'user', content: '' }], log, sessionId, opened: true, lost: true, known: 0 })
-  const { messages_carried = 0, messages_omitted = 0, characters = 0, truncated = false } = restored ?? {}
-  const carried = { messages: messages_carried, messages_omitted, characters, truncated }
+  const { restored } = await toBriefing({ messages: [{ role: 'user', content: '' }], log, sessionId, opened: true, lost: true, known: 0 })
+  const {
+    messages_carried = 0,
+    messages_omitted = 0,
+    characters = 0,
+    images_carried = 0,
+    images_omitted = 0,
+    truncated = false,
+  } = restored ?? {}
+  const carried = { messages: messages_carried, messages_omitted, characters, images: images_carried, images_omitted, truncated }
   const network_answers = record.sandbox.walled ? readNetworkAnswers(log, sessionId).size : 0
   return {
     from: { runtime: record.runtime, model: record.model, runtime_session_id: runtimeSessionId },

@@ -11,7 +11,8 @@ import {
 } from '@codesdkd/protocol'
 import type { Clock, Durability, EventLog, Masker, PendingEvent, SessionRecord, SessionSnapshot, TaskRecord } from './ports.ts'
 import { toEvent } from './stored-event.ts'
-import { addToTranscript, comparable, emptyTaskTranscript, toMessages, type TaskTranscript } from './transcript.ts'
+import { toHeldMessage, type HeldMessage } from './held-messages.ts'
+import { addToTranscript, emptyTaskTranscript, toMessages, type TaskTranscript } from './transcript.ts'
 
 export interface JournalOptions {
   readonly log: EventLog
@@ -47,7 +48,7 @@ export class Journal {
   #shownRecord: SessionRecord
   #state: SessionState
   #shown: SessionState
-  #transcript: string[]
+  #transcript: HeldMessage[]
   #turn: TaskTranscript = emptyTaskTranscript
   #runtimeSessionId: string | null = null
   #model: string | null
@@ -95,8 +96,8 @@ export class Journal {
     return this.#shown
   }
 
-  /** Canonical hashes of the messages that the session holds. */
-  get transcript(): readonly string[] {
+  /** What is remembered of the messages that the session holds. */
+  get transcript(): readonly HeldMessage[] {
     return this.#transcript
   }
 
@@ -201,7 +202,7 @@ export class Journal {
     if (!isTerminal(event.type)) return
     const task = this.#state.tasks.get(event.trace.task_id ?? '')
     if (task === undefined || task.started_at === null) return
-    this.#transcript.push(...toMessages(this.#turn).map((message) => this.#options.hash(comparable(message))))
+    this.#transcript.push(...toMessages(this.#turn).map((message) => toHeldMessage(message, this.#options.hash)))
     this.#turn = emptyTaskTranscript
   }
 

@@ -1,6 +1,7 @@
 import type {
   AnswerRequest,
   Approval,
+  Artifact,
   AuthStatus,
   CreateSession,
   CreateTask,
@@ -17,6 +18,7 @@ import type {
   Task,
   TaskStarted,
   UpdateSession,
+  UploadArtifact,
   ToolOutputRequest,
   ToolResultRequest,
   Verification,
@@ -72,6 +74,8 @@ export interface SessionOperations {
    * else they are `session_busy`. Rejects with `storage_unavailable` where something is left: it is swept up later.
    */
   remove(sessionId: string, options: { stop: boolean }): Promise<void>
+  /** Stores bytes that tasks of the session may name. */
+  upload(request: UploadArtifact): Promise<Artifact>
   submit(sessionId: string, request: CreateTask, options: { requestId: string }): Promise<{ started: TaskStarted; replayed: boolean }>
   task(sessionId: string, taskId: string): Task
   tasks(sessionId: string, page: PageRequest): Page<Task>

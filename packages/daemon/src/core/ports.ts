@@ -255,7 +255,7 @@ export type SessionChanges = Partial<Pick<SessionRecord, 'title' | 'metadata' | 
 export interface SessionSnapshot {
   readonly seq: number
   readonly runtimeSessionId: string | null
-  /** Canonical hashes of the transcript's messages, in order. */
+  /** What is remembered of the transcript's messages, in order (`HeldMessage`); canonical hashes of whole messages where an earlier version ended them. */
   readonly transcript: readonly string[]
 }
 

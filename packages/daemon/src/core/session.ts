@@ -1,6 +1,7 @@
 import {
   Problem,
   sessionPhase,
+  type Artifact,
   type CreateTask,
   type Event,
   type Message,
@@ -9,8 +10,10 @@ import {
   type StopResponse,
   type Task,
   type TaskStarted,
+  type UploadArtifact,
 } from '@codesdkd/protocol'
 import { Agent } from './agent.ts'
+import { checkAttachments } from './attachments.ts'
 import type { Inputs, Verdict } from './call-events.ts'
 import { storeTextIn } from './bounds.ts'
 import type { Succession } from './handoff.ts'
@@ -40,10 +43,11 @@ import type { Slots } from './slots.ts'
 import { toChanged } from './session-changes.ts'
 import { toSession } from './session-resource.ts'
 import { checkOutputSchema } from './output-schema.ts'
-import { newMessages } from './transcript.ts'
+import { newMessages } from './held-messages.ts'
 import { endOf } from './task-end.ts'
 import { checkOffered, toOffered, type CheckSchema, type Tool, type ToolRegistry } from './tools.ts'
 import { Turn } from './turn.ts'
+import { upload } from './uploads.ts'
 
 /** What every session of the daemon shares. */
 export interface SessionWorld {
@@ -184,7 +188,11 @@ export class Session {
       })
     }
     this.#masker.add(toSecrets(request.runtime_config))
-    const messages = newMessages(this.#journal.transcript, request.messages, this.#world.hash.contentHash)
+    const messages = newMessages(this.#journal.transcript, request.messages, {
+      hash: this.#world.hash.contentHash,
+      mask: (text) => this.#masker.maskText(text),
+    })
+    checkAttachments(messages, this.record.sessionId, this.#world.artifacts)
     const queued: Queued = { taskId, messages, request, tools }
     const slot = this.#turn === null && this.#queue.length === 0 ? this.#world.slots.tryTake() : null
     const type = slot === null ? 'task.queued' : 'task.started'
@@ -201,6 +209,12 @@ export class Session {
     const task = this.task(taskId) ?? this.#earlier(taskId)?.task
     if (task === undefined) throw new Error(`task ${taskId} is neither open nor stored`)
     return { started: this.#started(task), replayed: false }
+  }
+
+  /** Stores what tasks of the session may name. Throws the problems of the contract. */
+  upload(request: UploadArtifact): Artifact {
+    this.#refuseTasks()
+    return upload(this.#world.artifacts, this.record.sessionId, request, (text) => this.#masker.maskText(text))
   }
 
   /** Changes settings; durable when it resolves. `toRow` makes of the settings what may stand in the log. Throws `session_busy`. */
@@ -388,6 +402,7 @@ export class Session {
       journal: this.#journal,
       agent: this.#agent,
       log: world.log,
+      artifacts: world.artifacts,
       clock: world.clock,
       inputs: this.#inputs(permissionMode),
       taskId,

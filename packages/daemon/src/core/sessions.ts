@@ -2,6 +2,7 @@ import {
   Problem,
   type AnswerRequest,
   type Approval,
+  type Artifact,
   type CreateSession,
   type CreateTask,
   type ForkSession,
@@ -13,6 +14,7 @@ import {
   type Task,
   type TaskStarted,
   type UpdateSession,
+  type UploadArtifact,
   type ToolOutputRequest,
   type ToolResultRequest,
 } from '@codesdkd/protocol'
@@ -187,6 +189,16 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   /** Deletes the sessions that rest and whose last event is older than `before` (RFC 3339 UTC). Resolves to their number. */
   expire(before: string): Promise<number> {
     return this.#removals.expire(before)
+  }
+
+  async upload(request: UploadArtifact): Promise<Artifact> {
+    this.#refuseWork()
+    const session = this.#load(request.session_id)
+    try {
+      return session.upload(request)
+    } finally {
+      this.#unload(session)
+    }
   }
 
   async submit(

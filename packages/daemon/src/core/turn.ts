@@ -9,8 +9,18 @@ import { toOpenBlockTexts } from './open-blocks.ts'
 import { createPatientStore, type PatientStore } from './patient-store.ts'
 import { endOf } from './task-end.ts'
 import { type ConfinementDenial, type Planted } from './enclosure.ts'
-import { RuntimeFailure, type Clock, type EventLog, type Outcome, type RuntimeSession, type SessionRecord, type TaskSpec } from './ports.ts'
+import {
+  RuntimeFailure,
+  type ArtifactStore,
+  type Clock,
+  type EventLog,
+  type Outcome,
+  type RuntimeSession,
+  type SessionRecord,
+  type TaskSpec,
+} from './ports.ts'
 import { isAsked, type Answer, type Decision, type NativeCall, type Observation, type Question, type TaskHost } from './task-host.ts'
+import { withAttachments } from './attachments.ts'
 import { toBriefing, type Briefing } from './briefing.ts'
 import { OpenCalls } from './open-calls.ts'
 import { OpenQuestions } from './open-questions.ts'
@@ -36,6 +46,7 @@ export interface TurnOptions {
   readonly journal: Journal
   readonly agent: Agent
   readonly log: EventLog
+  readonly artifacts: ArtifactStore
   readonly clock: Clock
   readonly inputs: Inputs
   readonly taskId: string
@@ -261,7 +272,7 @@ export class Turn implements TaskHost {
       const run = async (messages: readonly Message[]) => {
         await this.#record(await this.#handover({ messages, restored }), 'lazy')
         restored = null
-        return await this.#withinGrace(agent.run(this.#spec(messages), this))
+        return await this.#withinGrace(agent.run(await this.#spec(messages), this))
       }
       return await (this.#answer?.ask(briefing.messages, run) ?? run(briefing.messages))
     } catch (error) {
@@ -269,9 +280,10 @@ export class Turn implements TaskHost {
     }
   }
 
-  #spec(messages: readonly Message[]): TaskSpec {
-    const { permissionMode, runtimeConfig, outputSchema } = this.#options
+  async #spec(given: readonly Message[]): Promise<TaskSpec> {
+    const { permissionMode, runtimeConfig, outputSchema, artifacts } = this.#options
     const held = outputSchema?.held === true ? { outputSchema: outputSchema.schema } : {}
+    const messages = await withAttachments(given, artifacts)
     return { taskId: this.taskId, messages, permissionMode, runtimeConfig, ...held }
   }
 
@@ -297,7 +309,7 @@ export class Turn implements TaskHost {
     // Also where it never had it: another runtime took the session over, or the log is a copy.
     const lost = opened && !live.resumed
     if (live.nativeId !== null) journal.runtimeSessionId = live.nativeId
-    const briefing = toBriefing({ messages, log, sessionId: record.sessionId, opened, lost, known: journal.transcript.length })
+    const briefing = await toBriefing({ messages, log, sessionId: record.sessionId, opened, lost, known: journal.transcript.length })
     return { agent: live, briefing }
   }
 

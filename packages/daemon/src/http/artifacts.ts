@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import * as z from 'zod'
-import { Problem, taskId } from '@codesdkd/protocol'
+import { artifact, Problem, taskId, uploadArtifact } from '@codesdkd/protocol'
 import type { ArtifactMeta } from '../core/ports.ts'
 import { attachment } from './disposition.ts'
 import { isMatch } from './etag.ts'
@@ -8,7 +8,7 @@ import type { HttpContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import { toRange } from './range.ts'
 import type { Reply } from './reply.ts'
-import { rawRoute, type Route } from './route.ts'
+import { rawRoute, route, type Route } from './route.ts'
 
 /** What a browser may show in place: none of these can run anything. */
 const inlineTypes = new Set(['text/plain', 'application/json', 'image/png', 'image/jpeg', 'image/gif', 'image/webp'])
@@ -22,6 +22,23 @@ const requestHeaders = {
 const errors = ['artifact_not_found', 'artifact_corrupt', 'range_not_satisfiable'] as const
 
 export const artifactRoutes: readonly Route[] = [
+  route({
+    method: 'POST',
+    path: '/artifacts',
+    operationId: 'uploadArtifact',
+    tag: 'artifacts',
+    summary: 'Store a file that tasks of a session may name',
+    description:
+      'A block `{"type":"artifact_ref","artifact_id":…}` in `messages` hands it to the agent: images (PNG, JPEG, GIF, WebP) as images, text as text. It is deleted with ' +
+      'its session, named by a task or not.',
+    errors: ['session_not_found', 'session_archived', 'session_busy', 'shutting_down'],
+    startsWork: true,
+    body: uploadArtifact,
+    bodyLimit: 'taskBodyBytes',
+    status: 201,
+    returns: artifact,
+    handle: async ({ body, context }) => ({ value: await context.sessions.upload(body) }),
+  }),
   rawRoute({
     method: 'GET',
     path: '/artifacts/{artifact_id}',

@@ -22,6 +22,8 @@ export const taskRoutes = [
       'tool_manifest_unsupported',
       'invalid_tool_manifest',
       'invalid_output_schema',
+      'artifact_not_found',
+      'attachment_unsupported',
       'backpressure',
       'shutting_down',
     ],

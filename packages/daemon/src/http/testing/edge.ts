@@ -111,7 +111,7 @@ const someReceipt: HandoffReceipt = {
   runtime_config: {},
   env_names: [],
   env_withheld: [],
-  carried: { messages: 0, messages_omitted: 0, characters: 0, truncated: false, network_answers: 0 },
+  carried: { messages: 0, messages_omitted: 0, characters: 0, images: 0, images_omitted: 0, truncated: false, network_answers: 0 },
   not_carried: [],
 }
 
@@ -169,6 +169,12 @@ function scriptedSessions(calls: Calls): SessionOperations {
     async remove(sessionId, options) {
       known(sessionId)
       note('remove', sessionId, options)
+    },
+    async upload({ session_id, content_type, name = null }) {
+      known(session_id)
+      note('upload', session_id, content_type)
+      const created_at = '2026-11-22T00:00:00.000Z'
+      return { artifact_id: '0'.repeat(32), session_id, content_type, name, size: 1, sha256: '0'.repeat(64), created_at }
     },
     async submit(sessionId, request, options) {
       known(sessionId)
