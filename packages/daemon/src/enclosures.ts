@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { NetworkAnswers, toNetworkCall, type Target } from './core/network-answers.ts'
 import { RuntimeFailure } from './core/ports.ts'
-import type { AttendedTask, Command, ConfinementDenial, Enclosure, Passage, Route } from './core/enclosure.ts'
+import type { AttendedTask, Command, ConfinementDenial, Enclosure, Passage, Route, ToolPassage } from './core/enclosure.ts'
 import type { AgentEnv, RuntimeEnv, SessionRecord } from './core/ports.ts'
 import type { Decision, Observation, ToolHost } from './core/task-host.ts'
 import { openEgress } from './egress/egress.ts'
@@ -44,6 +45,8 @@ export interface Enclosures {
 const certificateVariables = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR']
 const proxyVariables = ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy']
 const local = '127.0.0.1,localhost'
+/** Of the programs of the daemon the only one that agents start. */
+const stdioShim = fileURLToPath(new URL('tools/stdio-shim.ts', import.meta.url))
 
 export function createEnclosures(given: EnclosuresOptions): Enclosures {
   let trust: Trust | null = null
@@ -113,7 +116,7 @@ async function openWalled({ cwd, sandbox }: EnclosedSession, env: RuntimeEnv, op
     workspace: cwd,
     writable: [...sandbox.writableRoots, ...(await Promise.all(own.map((path) => realpath(path))))],
     readable: sandbox.readableRoots,
-    named: [...own, process.execPath, ...certificateVariables.flatMap((name) => env.variables[name] ?? [])],
+    named: [...own, process.execPath, stdioShim, ...certificateVariables.flatMap((name) => env.variables[name] ?? [])],
     hidden,
     sockets,
     ports: ways.ports,
@@ -191,12 +194,17 @@ function exemptLocal({ NO_PROXY, no_proxy }: Readonly<Record<string, string>>): 
 
 /** One way to the tools of a session, opened when an agent is to have it. */
 function toTools(gateway: Gateway, desk: Desk, open: EnclosuresOptions['toolEndpoint']): Enclosure['tools'] {
-  let passage: Passage | null = null
+  let passage: ToolPassage | null = null
   return () => {
     if (passage !== null) return passage
     if (open === undefined) throw new Error('no tools are offered here')
     const endpoint = open(() => desk.tools)
-    return (passage = gateway.serve('tools', (request, response) => void endpoint.then((listener) => listener(request, response))))
+    const { url, placeholder } = gateway.serve(
+      'tools',
+      (request, response) => void endpoint.then((listener) => listener(request, response)),
+    )
+    const env = { CODESDKD_TOOLS_URL: url, CODESDKD_TOOLS_SECRET: placeholder }
+    return (passage = { url, placeholder, stdio: { command: process.execPath, args: [stdioShim], env } })
   }
 }
 

@@ -25,6 +25,12 @@ export interface Passage {
   readonly placeholder: string
 }
 
+/** The same for the daemon's own MCP server, which agents can also have over stdio. */
+export interface ToolPassage extends Passage {
+  /** A program that passes stdio on to it; the placeholder is in its environment. */
+  readonly stdio: { readonly command: string; readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> }
+}
+
 /** A program that is to be started. */
 export interface Command {
   /** Absolute path. */
@@ -60,7 +66,7 @@ export interface Enclosure extends AsyncDisposable {
   /** Opens a way to an endpoint. Call it before the agent starts. */
   open(route: Route): Passage
   /** The way to the MCP server with the tools of `SessionSpec.tools`: the daemon's own, over streamable HTTP. */
-  tools(): Passage
+  tools(): ToolPassage
   /** Lets the agent reach these hosts (`name` or `name:port`) by itself: those of a provider whose login it keeps in files. */
   allow(hosts: readonly string[]): void
   enclose(command: Command): EnclosedCommand

@@ -1,3 +1,4 @@
+import type { ToolPassage } from '../core/enclosure.ts'
 import type { AgentEnv, SessionSpec } from '../core/ports.ts'
 import { TOOL_SERVER } from '../core/tools.ts'
 import type { McpServer, McpServers } from './runtime-config.ts'
@@ -10,6 +11,8 @@ export interface RemoteServer {
   readonly headers: Readonly<Record<string, string>>
   /** Milliseconds that one call may take: the daemon's own server waits for people. Null: what the agent finds right. */
   readonly callLimit: number | null
+  /** The same server over stdio, for agents that take none over HTTP. */
+  readonly stdio?: ToolPassage['stdio']
 }
 
 /** Milliseconds: longer than a call of the daemon's tools is waited for, and short enough for every agent's timer. */
@@ -27,7 +30,7 @@ export function openServers(
   env: Opening,
 ): ReadonlyMap<string, OpenServer> {
   const named = Object.entries(servers).map(([name, server], index) => [name, openServer(server, toRoute(name, index), env)] as const)
-  return new Map(tools.length === 0 ? named : [...named, [TOOL_SERVER, toRemote(env.enclosure.tools(), CALL_LIMIT)]])
+  return new Map(tools.length === 0 ? named : [...named, [TOOL_SERVER, toTools(env)]])
 }
 
 // Names of servers may differ in their case alone; those of routes have none.
@@ -39,6 +42,11 @@ function openServer(server: McpServer, route: string, { enclosure, credentials }
   const token = variable === undefined ? '' : (credentials[variable] ?? '')
   const credential = token === '' ? null : ({ kind: 'bearer', secret: token } as const)
   return toRemote(enclosure.open({ name: route, dialect: 'mcp', upstream: url, credential, headers }), null)
+}
+
+function toTools({ enclosure }: Opening): RemoteServer {
+  const passage = enclosure.tools()
+  return { ...toRemote(passage, CALL_LIMIT), stdio: passage.stdio }
 }
 
 function toRemote({ url, placeholder }: { readonly url: string; readonly placeholder: string }, callLimit: number | null): RemoteServer {

@@ -5,7 +5,7 @@ import type { AgentEnv, RuntimeEnv } from '../ports.ts'
 export const openEnclosure: Enclosure = {
   walled: false,
   open: ({ upstream, credential }) => ({ url: upstream.replace(/\/$/, ''), placeholder: credential?.secret ?? 'none' }),
-  tools: () => ({ url: 'http://127.0.0.1:9/tools', placeholder: 'none' }),
+  tools: () => ({ url: 'http://127.0.0.1:9/tools', placeholder: 'none', stdio: { command: 'none', args: [], env: {} } }),
   allow: () => {},
   enclose: (command) => ({ ...command, depth: 0 }),
   attend: () => {},

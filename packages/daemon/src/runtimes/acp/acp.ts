@@ -2,7 +2,6 @@ import type { AuthStatus, TaskError } from '@codesdkd/protocol'
 import { RuntimeFailure } from '../../core/ports.ts'
 import type { AgentEnv, Runtime, RuntimeSession, SessionSpec } from '../../core/ports.ts'
 import { openServers } from '../servers.ts'
-import { toAcpServers } from './mcp.ts'
 import { openConversation } from './open.ts'
 import type { OpenedConversation } from './open.ts'
 import type { AcpConfig, AcpProfile, Launch } from './profile.ts'
@@ -68,7 +67,7 @@ async function openSession<Config extends AcpConfig>(profile: AcpProfile<Config>
   const launched = stack.use(await profile.prepare({ env, spec, config, mark }))
   // Of what the agent leaves behind nothing is left: not when it was not even opened, and before its files are removed.
   stack.defer(async () => void (await killMarked(processMark, mark)))
-  const servers = toAcpServers(openServers(config.mcp_servers, spec, env))
+  const servers = openServers(config.mcp_servers, spec, env)
   const process = stack.use(await start(profile, launched, mark, options))
   let session: AcpSession | null = null
   let heard = performance.now()

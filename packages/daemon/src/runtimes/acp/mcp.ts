@@ -12,24 +12,34 @@ interface Pair {
   readonly value: string
 }
 
-/** The MCP servers of a session in the protocol's words, which know no limit of time. */
-export function toAcpServers(servers: ReadonlyMap<string, OpenServer>): readonly AcpServer[] {
-  return [...servers].map(([name, server]) =>
-    'url' in server
-      ? { type: 'http', name, url: server.url, headers: toPairs(server.headers) }
-      : { name, command: server.command, args: server.args ?? [], env: toPairs(server.env ?? {}) },
-  )
+/**
+ * The MCP servers of a session in the protocol's words, which know no limit of time. Every agent takes servers over stdio. Throws
+ * `RuntimeFailure` for one that this agent does not take.
+ */
+export function toAcpServers(
+  servers: ReadonlyMap<string, OpenServer>,
+  { mcpCapabilities }: InitializeResult['agentCapabilities'],
+): readonly AcpServer[] {
+  return [...servers].map(([name, server]) => {
+    if (!('url' in server)) return toStdio(name, server)
+    if (mcpCapabilities.http) return { type: 'http', name, url: server.url, headers: toPairs(server.headers) }
+    if (server.stdio !== undefined) return toStdio(name, server.stdio)
+    throw new RuntimeFailure({
+      code: 'agent_start_failed',
+      message: `The agent takes no MCP servers over HTTP, and "${name}" is one.`,
+      retryable: false,
+    })
+  })
 }
 
-/** Throws `RuntimeFailure` for a server that the agent does not take. */
-export function checkServers(servers: readonly AcpServer[], { mcpCapabilities }: InitializeResult['agentCapabilities']): void {
-  const remote = servers.find((server) => 'url' in server)
-  if (remote === undefined || mcpCapabilities.http) return
-  throw new RuntimeFailure({
-    code: 'agent_start_failed',
-    message: `The agent takes no MCP servers over HTTP, and "${remote.name}" is one.`,
-    retryable: false,
-  })
+interface StdioServer {
+  readonly command: string
+  readonly args?: readonly string[] | undefined
+  readonly env?: Readonly<Record<string, string>> | undefined
+}
+
+function toStdio(name: string, { command, args = [], env = {} }: StdioServer): AcpServer {
+  return { name, command, args, env: toPairs(env) }
 }
 
 function toPairs(values: Readonly<Record<string, string>>): readonly Pair[] {

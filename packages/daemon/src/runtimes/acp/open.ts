@@ -3,19 +3,19 @@ import type { TaskError } from '@codesdkd/protocol'
 import { RuntimeFailure } from '../../core/ports.ts'
 import type { SessionSpec } from '../../core/ports.ts'
 import { authRequired, toTaskError } from './errors.ts'
-import { checkServers } from './mcp.ts'
-import type { AcpServer } from './mcp.ts'
+import { toAcpServers } from './mcp.ts'
 import { authMethod, initializeResult, openedSession } from './native.ts'
 import type { InitializeResult, OpenedSession } from './native.ts'
 import type { AcpConfig, AcpProfile, ErrorContext, Launch } from './profile.ts'
 import { RpcError } from '../json-rpc.ts'
 import type { JsonRpc } from '../json-rpc.ts'
+import type { OpenServer } from '../servers.ts'
 import * as z from 'zod'
 
 export interface OpenOptions<Config extends AcpConfig> {
   readonly profile: AcpProfile<Config>
   readonly spec: SessionSpec
-  readonly servers: readonly AcpServer[]
+  readonly servers: ReadonlyMap<string, OpenServer>
   readonly launch: Launch
   /** Milliseconds since the agent said something. */
   readonly silentFor: () => number
@@ -77,10 +77,9 @@ async function openSession<Config extends AcpConfig>(
 ): Promise<Opened> {
   const { profile, spec, servers, launch } = options
   const context: ErrorContext = { phase: 'session', authMethods }
-  checkServers(servers, agentCapabilities)
   const params = {
     cwd: spec.cwd,
-    mcpServers: servers,
+    mcpServers: toAcpServers(servers, agentCapabilities),
     ...(launch.sessionMeta === undefined ? {} : { _meta: launch.sessionMeta }),
   }
   if (launch.conversations !== undefined) return await loadPrepared(rpc, options, context, params)
