@@ -18,6 +18,7 @@ import { repositories } from './cells/repositories.ts'
 import { secrets } from './cells/secrets.ts'
 import { selfApproval } from './cells/self-approval.ts'
 import { stops } from './cells/stops.ts'
+import { turnControl } from './cells/turn-control.ts'
 import { wall } from './cells/wall.ts'
 
 /** Everything that is asked of a runtime. What has to wait comes first: the others are played meanwhile. */
@@ -31,6 +32,7 @@ export const suite: readonly Cell[] = [
   ...escalations,
   ...questions,
   ...stops,
+  ...turnControl,
   ...conversations,
   ...crashes,
   ...mcp,

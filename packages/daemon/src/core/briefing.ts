@@ -64,7 +64,8 @@ function readTranscript(log: EventLog, sessionId: string): readonly Message[] {
     for (const { seq, type, json } of page) {
       after = seq
       if (type === 'task.started') turn = emptyTaskTranscript
-      if (type === 'task.started' || type === 'model.output.completed') turn = addToTranscript(turn, toEvent({ json }))
+      if (type === 'task.started' || type === 'task.steered' || type === 'model.output.completed')
+        turn = addToTranscript(turn, toEvent({ json }))
       if (type === 'task.completed' || type === 'task.failed' || type === 'task.stopped') {
         messages.push(...toMessages(turn))
         turn = emptyTaskTranscript

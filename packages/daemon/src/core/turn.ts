@@ -14,6 +14,7 @@ import { isAsked, type Answer, type Decision, type NativeCall, type Observation,
 import { toBriefing, type Briefing } from './briefing.ts'
 import { OpenCalls } from './open-calls.ts'
 import { OpenQuestions } from './open-questions.ts'
+import { Steering } from './steering.ts'
 import { OwnedCalls } from './owned-calls.ts'
 import { toOwnName, type CheckSchema, type Tool } from './tools.ts'
 import { toHostsDenied } from './policy/policy.ts'
@@ -75,11 +76,15 @@ export class Turn implements TaskHost {
   readonly #calls: OpenCalls
   readonly #questions: OpenQuestions
   readonly #owned: OwnedCalls
+  /** The way of further messages to the agent while it works. */
+  readonly steering: Steering
   /** Ids of calls that the agent only passes on: what comes of them is told by whoever runs them. */
   readonly #passedOn = new Set<string>()
   /** Refusals that wait for a call which they belong to. */
   readonly #refusals = new Map<ConfinementDenial, NodeJS.Timeout>()
   #cause: Cause | null = null
+  /** The agent is to end with the task. */
+  #last = false
   #findPlanted: () => Promise<readonly Planted[]> = () => Promise.resolve([])
 
   constructor(options: TurnOptions) {
@@ -87,6 +92,7 @@ export class Turn implements TaskHost {
     this.taskId = options.taskId
     this.#guard = createDeltaGuard(options.heldBack)
     this.#stored = createPatientStore({ ...options, signal: this.signal })
+    this.steering = new Steering({ ...options, signal: this.signal })
     const common = { ...options, timeoutMs: options.approvalTimeoutMs }
     this.#calls = new OpenCalls({
       ...common,
@@ -120,9 +126,17 @@ export class Turn implements TaskHost {
     const deadline = timeoutMs === null ? undefined : setTimeout(() => this.interrupt({ kind: 'deadline' }), timeoutMs)
     const outcome = await this.#outcome()
     clearTimeout(deadline)
+    await this.steering.close()
+    if (this.#last) await agent.close()
     await this.#owned.close(this.#cause === null ? 'the agent has ended its turn' : reasonOf(this.#cause))
     await this.#end(this.#asCaused(outcome))
     agent.release()
+  }
+
+  /** Asks the task to end, and the agent with all that it has started to end before it. */
+  fell(): void {
+    this.#last = true
+    this.interrupt({ kind: 'stop' })
   }
 
   /** Asks the task to end. What waits for a decision is denied at once; the first cause stands. */
@@ -242,6 +256,7 @@ export class Turn implements TaskHost {
       await this.#options.checkCwd()
       this.#findPlanted = await this.#options.watchConfiguration()
       const { agent, spec } = await this.#prepare()
+      this.steering.begin(agent)
       return await this.#withinGrace(
         agent.run(
           { ...spec, taskId: this.taskId, permissionMode: this.#options.permissionMode, runtimeConfig: this.#options.runtimeConfig },

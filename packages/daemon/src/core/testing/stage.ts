@@ -34,6 +34,10 @@ export interface Stage extends AsyncDisposable {
 
 export interface StageOptions {
   readonly run: (host: TaskHost, tools: ToolHost) => Promise<Outcome>
+  /** What the agent makes of messages in the middle of a turn. Default: it takes none. */
+  readonly steer?: RuntimeSession['steer']
+  /** Before the agent has come up. */
+  readonly open?: () => Promise<void>
   readonly judge?: (call: NativeCall) => Promise<Verdict>
   readonly dispose?: () => Promise<void>
   /** What the session sees of the log. */
@@ -54,7 +58,7 @@ export interface StageOptions {
 }
 
 export async function createStage(options: StageOptions): Promise<Stage> {
-  const { run, judge, dispose, log = (one) => one, artifacts = (one) => one, secrets = [], idleTimeoutMs = 60_000 } = options
+  const { run, judge, log = (one) => one, artifacts = (one) => one, secrets = [], idleTimeoutMs = 60_000 } = options
   const path = await mkdtemp(join(tmpdir(), 'codesdkd-session-'))
   let ids = 0
   const newId = () => String((ids += 1)).padStart(32, '0')
@@ -91,7 +95,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   const session = new Session(
     {
       record: { ...record, permissionMode },
-      runtime: toRuntime((host) => run(host, attended?.tools ?? noTools), dispose),
+      runtime: toRuntime((host) => run(host, attended?.tools ?? noTools), options),
       environment: () => Promise.resolve(sampleAgentEnv({ enclosure: { ...openEnclosure, attend: (task) => void (attended = task) } })),
       masker: createMasker(secrets),
     },
@@ -126,15 +130,25 @@ export async function createStage(options: StageOptions): Promise<Stage> {
 
 const noTools: ToolHost = { definitions: [], call: () => Promise.reject(new Error('no task is attended')) }
 
-function toRuntime(run: (host: TaskHost) => Promise<Outcome>, dispose: StageOptions['dispose']): Runtime {
+function toRuntime(run: (host: TaskHost) => Promise<Outcome>, { dispose, steer, open }: StageOptions): Runtime {
   const agent: RuntimeSession = {
     nativeId: 'native',
     alive: true,
     resumed: false,
     run: (_task, host) => run(host),
+    ...(steer === undefined ? {} : { steer }),
     [Symbol.asyncDispose]: dispose ?? (() => Promise.resolve()),
   }
-  return { ...silentRuntime(), open: () => Promise.resolve(agent) }
+  const silent = silentRuntime()
+  const capabilities = { ...silent.capabilities, supports_steer: steer !== undefined }
+  return {
+    ...silent,
+    capabilities,
+    open: async () => {
+      await open?.()
+      return agent
+    },
+  }
 }
 
 /** A runtime whose agent never comes up. */

@@ -39,6 +39,12 @@ export interface ClaudeState {
   /** The prompt's own id, by which its result is known. */
   readonly prompt: string
   readonly end: TurnEnd | null
+  /** What was sent into the turn beside the prompt, by its own id, and whether the agent has taken it up. */
+  readonly steered: ReadonlyMap<string, 'waiting' | 'heard'>
+  /** How the agent has ended its turn while something waited, which it takes up now. */
+  readonly held: TurnEnd | null
+  /** Of all turns of the agent that are this one for us. */
+  readonly results: readonly NativeResult[]
   /** By thread: the id of the call that started a subagent, empty for the main one. */
   readonly messages: ReadonlyMap<string, OpenMessage>
   /** How often each native block id was used: a retried answer may use one again. */
@@ -63,6 +69,9 @@ export function createClaudeState({ cwd, prompt, executionEnv = 'host' }: StateO
     executionEnv,
     prompt,
     end: null,
+    steered: new Map(),
+    held: null,
+    results: [],
     messages: new Map(),
     blockUses: new Map(),
     calls: new Map(),

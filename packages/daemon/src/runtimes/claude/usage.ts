@@ -15,9 +15,10 @@ export function toCallUsage(begun: NativeUsage | null, ended: NativeUsage | null
   })
 }
 
-/** Tokens and cost of the whole turn; nothing where no call of the model came to its end. */
-export function toTurnUsage({ usage, model_usage_since_last_result }: NativeResult): readonly Observation[] {
-  const models = Object.values(model_usage_since_last_result ?? {})
+/** Tokens and cost of the whole turn, of which the agent may have made more than one; nothing where no call of the model came to its end. */
+export function toTurnUsage(results: readonly NativeResult[]): readonly Observation[] {
+  const models = results.flatMap((result) => Object.values(result.model_usage_since_last_result ?? {}))
+  const usage = results.at(-1)?.usage
   if (models.length === 0) return usage == null ? [] : report('task', usage)
   // Its own usage leaves the subagents out.
   const total: NativeUsage = {
