@@ -108,6 +108,7 @@ export class Turn implements TaskHost {
       ...options,
       stored: this.#stored,
       ask: (call, known) => this.#calls.ask(call, () => this.stopping, known),
+      askPerson: (question) => this.answer(question),
       record: (drafts, durability) => this.#record(drafts, durability),
     })
   }
