@@ -39,16 +39,14 @@ import type { Seats } from './seats.ts'
 import type { Slots } from './slots.ts'
 import { toChanged } from './session-changes.ts'
 import { toSession } from './session-resource.ts'
-import { noProcesses, toReport } from './process-tree.ts'
+import { endTree } from './end-tree.ts'
+import { noProcesses } from './process-tree.ts'
 import { newMessages } from './transcript.ts'
 import { endOf } from './task-end.ts'
 import { checkOffered, toOffered, type CheckSchema, type Tool, type ToolRegistry } from './tools.ts'
 import { Turn } from './turn.ts'
 import { findTarget } from './when-busy.ts'
-import { createJoining, soon, type Joined } from './joined.ts'
-
-/** How long the answer to a stop of all processes waits for their end: less than a request may take. Milliseconds. */
-const TREE_WAIT = 8000
+import { createJoining, type Joined } from './joined.ts'
 
 /** What every session of the daemon shares. */
 export interface SessionWorld {
@@ -252,27 +250,11 @@ export class Session {
     const running = this.#turn?.turn.taskId === taskId ? this.#turn : null
     if (scope === 'tree') {
       const waits = this.#queue.some((queued) => queued.taskId === taskId)
-      const processes = waits ? noProcesses : await this.#fell(running)
+      const processes = waits ? noProcesses : await endTree({ agent: this.#agent, running, current: () => this.#turn })
       return { ...about, status: this.#earlier(taskId)?.task.status ?? task.status, processes }
     }
     running?.turn.interrupt({ kind: 'stop' })
     return { ...about, status: task.status }
-  }
-
-  /** Ends the agent, and with it the task if that runs. An agent that works for another task is left alone. */
-  async #fell(running: { readonly turn: Turn; readonly done: Promise<void> } | null): Promise<StopResponse['processes']> {
-    if (running === null && this.#turn !== null) return noProcesses
-    const resting = running === null && !this.#agent.live
-    const tree = await this.#agent.processes()
-    const end = async () => {
-      running?.turn.fell()
-      await running?.done
-      if (this.#turn === null) await this.#agent.close()
-      await tree?.kill()
-    }
-    await soon(end(), TREE_WAIT)
-    if (resting) return noProcesses
-    return tree === null ? null : await toReport(tree)
   }
 
   #target(request: CreateTask): Turn | null {
