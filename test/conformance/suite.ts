@@ -20,6 +20,7 @@ import { secrets } from './cells/secrets.ts'
 import { selfApproval } from './cells/self-approval.ts'
 import { stops } from './cells/stops.ts'
 import { successions } from './cells/successions.ts'
+import { turnControl } from './cells/turn-control.ts'
 import { wall } from './cells/wall.ts'
 
 /** Everything that is asked of a runtime. What has to wait comes first: the others are played meanwhile. */
@@ -33,6 +34,7 @@ export const suite: readonly Cell[] = [
   ...escalations,
   ...questions,
   ...stops,
+  ...turnControl,
   ...conversations,
   ...successions,
   ...crashes,

@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { createStage } from '../harness/daemon.ts'
 
@@ -53,4 +53,36 @@ test('dangerous: a tool of the config file never runs in auto; a person lets it 
   const status = await client.get('/status')
   expect(status.body.issues).toContainEqual(expect.objectContaining({ kind: 'mcp_server_failing' }))
   for (const text of [JSON.stringify(approved), status.text, daemon.stderr()]) expect(text).not.toContain(pass)
+}, 120_000)
+
+const notes = resolve(import.meta.dirname, '../fixtures/mcp/notes.ts')
+const consult = { tool: 'mcp' as const, server: 'codesdkd', name: 'notes_consult', input: { text: 'Which one?' } }
+
+test("a question of the daemon's MCP server is one of the task that calls it: answered, and cancelled by a stop", async () => {
+  await using stage = await createStage([{ name: 'ask', prompt: 'ask', legs: [{ tools: [consult] }, { text: 'So be it.' }] }])
+  const config = join(stage.folder.path, 'config.json')
+  const file = join(stage.folder.path, 'notes.txt')
+  const server = { command: [process.execPath, notes, file], permission: 'read-only' }
+  await writeFile(config, JSON.stringify({ mcp_servers: { notes: server } }))
+  await using daemon = await stage.start(['--config', config])
+  const { client } = daemon
+  const begin = async () => {
+    const { session_id } = await client.createSession(stage.session({ permissionMode: 'ask' }))
+    const task = await client.startTask(session_id, 'ask')
+    const asked = await client.event(session_id, 'question.asked')
+    expect(asked).toMatchObject({ trace: { task_id: task.task_id }, payload: { title: 'Which one?' } })
+    return { task, asked, url: `/sessions/${session_id}` }
+  }
+  const answered = await begin()
+  const { question_id } = answered.asked.payload as { question_id: string }
+  const content = { answer: 'that one' }
+  const given = await client.post(`${answered.url}/questions/${question_id}/answer`, { outcome: 'accept', content })
+  expect(given.status).toBe(200)
+  expect((await client.finish(answered.task, () => null)).type).toBe('task.completed')
+  expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ action: 'accept', content })
+  const stopped = await begin()
+  await client.post(`${stopped.url}/tasks/${stopped.task.task_id}/stop`)
+  expect((await client.finish(stopped.task, () => 'leave')).type).toBe('task.stopped')
+  const events = await client.events(stopped.task.session_id)
+  expect(events.find(({ type }) => type === 'question.answered')?.payload).toMatchObject({ outcome: 'cancel', reason: 'stopped_by_user' })
 }, 120_000)

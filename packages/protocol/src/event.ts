@@ -17,6 +17,7 @@ export type OutputBlock = z.infer<typeof outputBlock>
 
 const newMessages = z.object({ messages: z.array(message) })
 const remembered = remember.optional().describe('of a connection: for how long the decision counts; the task where it is not told')
+const steeredInto = z.string().optional().describe('with reason `steered`: the running task that its messages have joined')
 const terminal = z.object({ reason: z.string(), error: taskError.optional(), receipt })
 
 /**
@@ -96,10 +97,15 @@ export const payloads = {
       note: z.string().optional(),
     })
     .describe('A conversation was taken up again: how much of it the agent has before it.'),
-  'task.queued': newMessages.describe('A task was accepted and waits its turn.'),
+  'task.queued': newMessages
+    .extend({ steers: z.string().optional().describe('the running task that its messages are to join') })
+    .describe('A task was accepted and waits its turn.'),
   'task.started': newMessages.describe(
     'A task was accepted and begins. Its own new messages, without those that the session already held.',
   ),
+  'task.steered': newMessages
+    .extend({ steered_by: z.string().describe('`task_id` of the task that brought the messages; it has ended with `steered`') })
+    .describe('The agent was given further messages in the middle of this task. They stand here in the conversation.'),
   'model.input': z
     .object({
       input_ref: z.string().describe('artifact with what the daemon handed over'),
@@ -231,7 +237,9 @@ export const payloads = {
       data: z.unknown().optional(),
     })
     .describe('Anything the agent said that has no other place; warnings; limits.'),
-  'task.completed': terminal.extend(taskOutput.shape).describe('The task has ended: the agent is done. The last event of its task.'),
+  'task.completed': terminal
+    .extend({ ...taskOutput.shape, steered_into: steeredInto })
+    .describe('The task has ended: the agent is done. The last event of its task.'),
   'task.failed': terminal.extend({ error: taskError }).describe('The task has ended with an error. The last event of its task.'),
   'task.stopped': terminal.describe('The task has ended because somebody stopped it. The last event of its task.'),
 } as const

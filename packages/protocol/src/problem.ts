@@ -45,6 +45,7 @@ export const problems = {
   already_decided: { status: 409, title: 'The tool call was already decided' },
   already_answered: { status: 409, title: 'The question was already answered' },
   session_busy: { status: 409, title: 'A task of the session is open' },
+  steer_unsupported: { status: 409, title: 'The running task cannot take further messages' },
   session_archived: { status: 409, title: 'The session is archived' },
   task_exists: { status: 409, title: 'Another task has this id' },
   idempotency_key_reused: { status: 422, title: 'The idempotency key was used with another request' },

@@ -57,6 +57,7 @@ const samples: Readonly<Record<EventType, (id: string) => unknown>> = {
   'session.context_restored': () => ({ source: 'transcript', messages_carried: 1, messages_omitted: 0, characters: 1, truncated: false }),
   'task.queued': () => ({ messages: [{ role: 'user', content: 'go' }] }),
   'task.started': () => ({ messages: [{ role: 'user', content: 'go' }] }),
+  'task.steered': () => ({ messages: [{ role: 'user', content: 'and this' }], steered_by: 'other' }),
   'model.input': () => ({ input_ref: 'a', input_hash: 'h', context_window: null, implicit_sources_ref: null }),
   'runtime.request.started': () => ({ model: null }),
   'runtime.request.completed': () => ({ model: null, status: 200, first_byte_ms: 1, duration_ms: 2, usage: null }),

@@ -44,6 +44,8 @@ export interface TaskState {
   readonly last_seq: number
   readonly usage: Usage | null
   readonly reason?: string
+  /** With reason `steered`: the task that its messages have joined. */
+  readonly steered_into?: string
   readonly error?: TaskError
   /** What an `output_schema` asked for. */
   readonly result?: TaskOutput
@@ -304,6 +306,7 @@ function ended(task: TaskState, event: EventOf<'task.completed' | 'task.failed' 
     reason: event.payload.reason,
     receipt: event.payload.receipt,
     usage: event.payload.receipt.usage,
+    ...(event.type === 'task.completed' && event.payload.steered_into !== undefined ? { steered_into: event.payload.steered_into } : {}),
     ...(event.payload.error === undefined ? {} : { error: event.payload.error }),
     ...(event.type === 'task.completed' ? { result: toOutput(event.payload) } : {}),
   }

@@ -88,6 +88,10 @@ export const taskOutput = z.object({
 })
 export type TaskOutput = z.infer<typeof taskOutput>
 
+/** What becomes of a task that comes while another one of its session is open. */
+export const whenBusy = z.enum(['queue', 'steer', 'reject']).meta({ id: 'WhenBusy' })
+export type WhenBusy = z.infer<typeof whenBusy>
+
 export const taskId = z
   .string()
   .regex(/^[A-Za-z0-9._-]{1,128}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ -')
@@ -108,6 +112,11 @@ export const createTask = z
     output_schema: jsonSchema
       .optional()
       .describe('JSON Schema 2020-12 of the answer; `$ref` only inside itself. What fits it is the `output` of the task'),
+    when_busy: whenBusy
+      .optional()
+      .describe(
+        'while another task of the session is open: `queue` (default) waits for its turn, `steer` gives the messages to the agent in the turn that runs, `reject` is refused',
+      ),
   })
   .meta({ id: 'CreateTask' })
 export type CreateTask = z.infer<typeof createTask>
@@ -119,6 +128,7 @@ export const taskStarted = z
     status: z.literal('started'),
     phase: taskPhase,
     last_seq: z.int(),
+    steered_into: z.string().optional().describe('the running task that the messages have joined; this one has ended'),
   })
   .meta({ id: 'TaskStarted' })
 export type TaskStarted = z.infer<typeof taskStarted>
@@ -136,6 +146,7 @@ export const task = z
     ended_at: z.string().nullable(),
     usage: usage.nullable(),
     reason: z.string().optional(),
+    steered_into: z.string().optional().describe('with reason `steered`: the task that the messages have joined'),
     error: taskError.optional(),
     ...taskOutput.shape,
     receipt: receipt.optional(),
@@ -145,5 +156,46 @@ export type Task = z.infer<typeof task>
 
 export const taskList = z.object({ tasks: z.array(task), next_after: z.string().nullable() }).meta({ id: 'TaskList' })
 
-export const stopResponse = z.object({ ok: z.literal(true), task_id: z.string(), status: taskStatus }).meta({ id: 'StopResponse' })
+/** How much of what an agent does is stopped. */
+export const stopScope = z.enum(['turn', 'task', 'tree']).meta({ id: 'StopScope' })
+export type StopScope = z.infer<typeof stopScope>
+
+/** Body of `POST /sessions/<id>/tasks/<id>/stop`. */
+export const stopTask = z
+  .object({
+    scope: stopScope
+      .optional()
+      .describe(
+        '`task` (default) ends the task; `turn` interrupts it where it runs, and leaves it where it waits; `tree` ends the agent and every process that it started too',
+      ),
+  })
+  .meta({ id: 'StopTask' })
+export type StopTask = z.infer<typeof stopTask>
+
+const stoppedProcess = z
+  .object({
+    pid: z.int().describe('as the machine of the daemon counts; inside of a sandbox it has another number'),
+    name: z.string().describe('what it calls itself, without its arguments'),
+  })
+  .meta({ id: 'StoppedProcess' })
+export type StoppedProcess = z.infer<typeof stoppedProcess>
+
+export const stopResponse = z
+  .object({
+    ok: z.literal(true),
+    task_id: z.string(),
+    status: taskStatus,
+    scope: stopScope,
+    processes: z
+      .object({
+        found: z.array(stoppedProcess).describe("the agent's processes that were alive, sandbox and agent included; at most 100"),
+        found_total: z.int(),
+        ended: z.int().describe('how many of them are gone'),
+        alive: z.array(stoppedProcess).describe('those that are not; at most 100'),
+      })
+      .nullable()
+      .describe('with `tree`; null where the machine does not tell, or the time was not enough'),
+  })
+  .partial({ scope: true, processes: true })
+  .meta({ id: 'StopResponse' })
 export type StopResponse = z.infer<typeof stopResponse>

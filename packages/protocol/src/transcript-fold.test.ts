@@ -192,6 +192,14 @@ describe('what the agent says', () => {
     ).toEqual(['user: go'])
   })
 
+  test('is another message after one that was given in the middle of it', () => {
+    const given = on('task.steered', { messages: [{ role: 'user', content: 'and this' }], steered_by: 'other' })
+    expect(notes(said('go'), written('b', 'I lo'), written(undefined, 'I look.'), given, written(undefined, 'Done.')).slice(-2)).toEqual([
+      'user: and this',
+      'assistant: Done.',
+    ])
+  })
+
   test('never goes on with a message that the host sent for it', () => {
     const messages = [
       { role: 'user', content: 'one' },

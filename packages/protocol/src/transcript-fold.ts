@@ -20,6 +20,7 @@ import type { Transcript, TranscriptBlock, TranscriptMessage, TranscriptTask } f
 export const transcriptTypes: ReadonlySet<string> = new Set<EventType>([
   'session.context_restored',
   'task.started',
+  'task.steered',
   'model.output.delta',
   'model.output.discarded',
   'model.output.completed',
@@ -58,6 +59,8 @@ export function evolveTranscript(transcript: Transcript, event: Event): Transcri
 function changes(transcript: Transcript, task: TranscriptTask, event: Event): Partial<Transcript> {
   const page = { messages: transcript.messages, task, event }
   switch (event.type) {
+    case 'task.steered':
+      return { messages: [...transcript.messages, ...toGiven(task, event)] }
     case 'model.output.delta':
       return { messages: write(page, event) }
     case 'model.output.discarded':
@@ -112,8 +115,12 @@ function begin(transcript: Transcript, task_id: string, event: EventOf<'task.sta
     runtime,
     model,
   }
-  const messages = event.payload.messages.map(({ role, content }, index) => toMessage(task, event, role, [...toBlocks(content)], index))
-  return { ...transcript, tasks: [...transcript.tasks, task], messages: [...transcript.messages, ...messages] }
+  return { ...transcript, tasks: [...transcript.tasks, task], messages: [...transcript.messages, ...toGiven(task, event)] }
+}
+
+/** What the host has said, with the start of a task or in the middle of it. */
+function toGiven(task: TranscriptTask, event: EventOf<'task.started' | 'task.steered'>): TranscriptMessage[] {
+  return event.payload.messages.map(({ role, content }, index) => toMessage(task, event, role, [...toBlocks(content)], index))
 }
 
 function toEnded(

@@ -75,8 +75,6 @@ export const conversations: readonly Cell[] = [
   },
   {
     name: 'what is sent while a task runs does not steer it',
-    needs: { supports_steer: false },
-    proves: { supports_steer: false },
     async run(stage) {
       stage.script({ ...script, first: [{ tools: [shell('touch made.txt')] }, { text: 'The answer to the first.' }] })
       await using daemon = await stage.open()

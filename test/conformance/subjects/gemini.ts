@@ -23,6 +23,7 @@ export const gemini: Subject = {
     asks_in_trusted_workspace: true,
   },
   reasons: {
+    supports_steer: 'ACP has no word for a message in the middle of a turn',
     supports_parallel_tool_calls: 'it makes one call after the other, also those that the model asked for at once',
     supports_questions: 'it offers its tool for questions only in its own terminal',
     bounds_large_output: 'under ACP it gives its model the whole output of a command',

@@ -23,6 +23,7 @@ export const opencode: Subject = {
     asks_in_trusted_workspace: true,
   },
   reasons: {
+    supports_steer: 'ACP has no word for a message in the middle of a turn',
     supports_parallel_tool_calls: 'it puts its calls to a person one after the other',
     supports_questions: 'over ACP its question tool is not offered to the model, and nobody could answer it',
     tells_usage_per_call: 'ACP tells tokens once, with the end of the turn',

@@ -29,6 +29,7 @@ export const qwen: Subject = {
     asks_in_trusted_workspace: true,
   },
   reasons: {
+    supports_steer: 'ACP has no word for a message in the middle of a turn',
     supports_parallel_tool_calls: 'it puts its calls to a person one after the other, and drops the others when one is denied',
     supports_questions: 'it asks its questions as if for leave, which has no room for an answer',
     tells_restarted_streams: 'the protocol has no word for it',

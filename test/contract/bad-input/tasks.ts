@@ -30,6 +30,10 @@ export const taskRows: readonly Row[] = [
   starts('B114', 'an unknown block', { messages: [user([{ type: 'text', text: 'x' }, { type: 'nope' }])] }, 400, {
     error: 'invalid_request',
   }),
+  starts('B114', 'a wish for busy sessions that is none', { messages: [user('x')], whenBusy: 'barge' }, 400, {
+    error: 'invalid_request',
+    field: 'when_busy',
+  }),
   starts('B115', '10,001 messages', { messages: Array.from({ length: 10_001 }, () => user('x')) }, 400, { error: 'invalid_request' }),
   starts('B115', 'more than 8 MiB', { messages: [user('x'.repeat(8 * 1024 ** 2))] }, 413, { error: 'payload_too_large' }),
   ...[5, {}, '', 'a/b', '.', '..', 'x'.repeat(129), '\0', '😀', 'a:b'].map((taskId) =>
@@ -97,6 +101,8 @@ export const taskRows: readonly Row[] = [
       const { sessionId, taskId, stop } = await hanging(target)
       const queued = await target.open.client.startTask(sessionId, 'anything')
       expect(await stop('nope')).toMatchObject({ status: 404, body: { error: 'task_not_found' } })
+      const wish = await target.open.client.post(`/sessions/${sessionId}/tasks/${taskId}/stop`, { scope: 'everything' })
+      expect(wish).toMatchObject({ status: 400, body: { error: 'invalid_request', field: 'scope' } })
       expect(await stop(queued.task_id)).toMatchObject({ status: 200, body: { status: 'stopped' } })
       for (let times = 0; times < 2; times++) expect(await stop(taskId)).toMatchObject({ status: 200, body: { ok: true } })
       expect((await target.open.client.finish({ session_id: sessionId, task_id: taskId })).type).toBe('task.stopped')

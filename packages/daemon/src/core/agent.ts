@@ -1,5 +1,6 @@
 import { type AttendedTask } from './enclosure.ts'
 import { RuntimeFailure, type AgentEnv, type Runtime, type RuntimeSession, type SessionSpec } from './ports.ts'
+import type { ProcessTree } from './process-tree.ts'
 import type { Seat, Seats } from './seats.ts'
 
 export interface AgentOptions {
@@ -109,6 +110,11 @@ export class Agent implements AsyncDisposable {
     this.#idle = setTimeout(() => void this.close(), this.#options.idleTimeoutMs)
     this.#idle.unref()
     this.#takeBack = this.#seat?.offer(() => void this.close()) ?? null
+  }
+
+  /** What of the agent runs at this moment; null where there is none, or the machine does not tell. */
+  async processes(): Promise<ProcessTree | null> {
+    return (await this.#live?.processes?.()) ?? null
   }
 
   /** Ends the agent's process group; resolves when it is gone. Idempotent. */

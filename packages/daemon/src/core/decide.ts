@@ -173,8 +173,10 @@ export function closeOpen(task: TaskState, reason: string, texts: ReadonlyMap<st
 export function terminal(taskId: string, outcome: Outcome, receipt: Payload<'task.completed'>['receipt']): NewEvent {
   const { reason } = outcome
   switch (outcome.status) {
-    case 'completed':
-      return { type: 'task.completed', task_id: taskId, payload: { reason, ...outcome.result, receipt } }
+    case 'completed': {
+      const steered = outcome.steeredInto === undefined ? {} : { steered_into: outcome.steeredInto }
+      return { type: 'task.completed', task_id: taskId, payload: { reason, ...outcome.result, ...steered, receipt } }
+    }
     case 'stopped':
       return { type: 'task.stopped', task_id: taskId, payload: { reason, receipt } }
     case 'failed':

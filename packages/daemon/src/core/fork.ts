@@ -58,6 +58,8 @@ export async function forkSession(options: ForkOptions): Promise<void> {
   copy.publish(events, fold.snapshot(afterSeq))
 }
 
+const folded: ReadonlySet<string> = new Set(['task.queued', 'task.started', 'task.steered', 'model.output.completed'])
+
 /** What of a log matters to whoever goes on with it. */
 class ForkFold {
   readonly #hash: (value: unknown) => string
@@ -71,8 +73,7 @@ class ForkFold {
   }
 
   add(row: PendingEvent): void {
-    if (row.type === 'model.output.completed' || row.type === 'task.queued' || row.type === 'task.started' || isTerminal(row.type))
-      this.#addTaskEvent(toEvent(row))
+    if (folded.has(row.type) || isTerminal(row.type)) this.#addTaskEvent(toEvent(row))
   }
 
   #addTaskEvent(event: Event): void {

@@ -256,6 +256,7 @@ export function toTask(sessionId: string, task: TaskState): Task {
     ended_at: task.ended_at,
     usage: task.usage,
     ...(task.reason === undefined ? {} : { reason: task.reason }),
+    ...(task.steered_into === undefined ? {} : { steered_into: task.steered_into }),
     ...(task.error === undefined ? {} : { error: task.error }),
     ...task.result,
     ...(task.receipt === undefined ? {} : { receipt: task.receipt }),

@@ -15,6 +15,7 @@ import type {
   Session,
   SessionPhase,
   StopResponse,
+  StopTask,
   Task,
   TaskStarted,
   UpdateSession,
@@ -79,7 +80,7 @@ export interface SessionOperations {
   submit(sessionId: string, request: CreateTask, options: { requestId: string }): Promise<{ started: TaskStarted; replayed: boolean }>
   task(sessionId: string, taskId: string): Task
   tasks(sessionId: string, page: PageRequest): Page<Task>
-  stop(sessionId: string, taskId: string, options: { requestId: string }): Promise<StopResponse>
+  stop(sessionId: string, taskId: string, request: StopTask, options: { requestId: string }): Promise<StopResponse>
   decide(
     sessionId: string,
     toolCallId: string,

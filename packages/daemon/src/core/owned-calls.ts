@@ -16,7 +16,7 @@ import type { Draft, Journal } from './journal.ts'
 import type { PatientStore } from './patient-store.ts'
 import type { Clock } from './ports.ts'
 import type { Decision, NativeCall, Observation, ToolAnswer, ToolHost } from './task-host.ts'
-import type { CheckSchema, Tool, ToolOutcome } from './tools.ts'
+import type { CheckSchema, Tool, ToolOutcome, ToolRun } from './tools.ts'
 
 export interface OwnedCallsOptions {
   readonly journal: Journal
@@ -28,6 +28,8 @@ export interface OwnedCallsOptions {
   readonly stored: PatientStore
   /** Puts a call to policy and to a person. */
   readonly ask: (call: NativeCall, known?: Verdict) => Promise<Decision>
+  /** Puts a question of a tool to the person. */
+  readonly askPerson: ToolRun['ask']
   /** Commits, and lets what waits look again. */
   readonly record: (drafts: readonly Draft[], durability: 'lazy' | 'synced') => Promise<void>
   readonly report: (error: unknown) => void
@@ -139,7 +141,7 @@ export class OwnedCalls implements ToolHost {
   }
 
   async #run(tool: Tool, { id, input }: NativeCall, ended: AbortSignal): Promise<ToolAnswer> {
-    const { clock, journal } = this.#options
+    const { clock, journal, askPerson } = this.#options
     const signal = AbortSignal.any([ended, AbortSignal.timeout(tool.timeout_ms)])
     const host = awaitHost(signal)
     const done = Promise.withResolvers<void>()
@@ -153,7 +155,7 @@ export class OwnedCalls implements ToolHost {
       void this.#observe({ kind: 'call.output', id, stream, delta }, 'lazy')
     const outcome = await (tool.run === null
       ? host.outcome
-      : tool.run({ sessionId, cwd, input, signal, output }).catch((error: unknown) => toFailed(error, signal)))
+      : tool.run({ sessionId, cwd, input, signal, output, ask: askPerson }).catch((error: unknown) => toFailed(error, signal)))
     const checked = tool.run === null || outcome.isError ? outcome : await this.#checkOwn(tool, outcome)
     const text = toText(checked.result)
     await this.#observe(

@@ -18,6 +18,7 @@ import type {
   ToolDefinition,
 } from '@codesdkd/protocol'
 import type { Enclosure } from './enclosure.ts'
+import type { ProcessTree } from './process-tree.ts'
 import type { TaskHost } from './task-host.ts'
 
 // ---------------------------------------------------------------- time and ids
@@ -109,6 +110,8 @@ export type Outcome =
       readonly reason: string
       /** What an output schema asked for, as the daemon read it from the answer: no runtime sets it. */
       readonly result?: TaskOutput
+      /** The task that its messages have joined: no runtime sets it. */
+      readonly steeredInto?: string
     }
   | { readonly status: 'stopped'; readonly reason: string }
   | { readonly status: 'failed'; readonly reason: string; readonly error: TaskError }
@@ -123,6 +126,14 @@ export interface RuntimeSession extends AsyncDisposable {
   readonly resumed: boolean
   /** Runs one turn to its end. At most one runs at a time; turns with the same `taskId` are one task. Never rejects for agent failures. */
   run(task: TaskSpec, host: TaskHost): Promise<Outcome>
+  /**
+   * Gives further messages to the turn that runs. True: they belong to it, and its end comes after what the agent makes of them. False:
+   * the agent has not seen them, and will not. Never rejects; settles at the latest soon after the turn has ended. Missing where the
+   * agent takes nothing while it works.
+   */
+  steer?(messages: readonly Message[]): Promise<boolean>
+  /** Its processes at this moment; null where the machine does not tell. Never rejects. */
+  processes?(): Promise<ProcessTree | null>
 }
 
 /** Drives one kind of coding agent. To add one: a file in runtimes/, a line in runtimes/index.ts, a recorded fixture. */

@@ -8,6 +8,7 @@ import {
   type PermissionMode,
   type Session as SessionResource,
   type StopResponse,
+  type StopScope,
   type Task,
   type TaskStarted,
   type UploadArtifact,
@@ -43,11 +44,15 @@ import type { Slots } from './slots.ts'
 import { toChanged } from './session-changes.ts'
 import { toSession } from './session-resource.ts'
 import { checkOutputSchema } from './output-schema.ts'
+import { endTree } from './end-tree.ts'
+import { createJoining, type Joined } from './joined.ts'
 import { newMessages } from './held-messages.ts'
+import { noProcesses } from './process-tree.ts'
 import { endOf } from './task-end.ts'
 import { checkOffered, toOffered, type CheckSchema, type Tool, type ToolRegistry } from './tools.ts'
 import { Turn } from './turn.ts'
 import { upload } from './uploads.ts'
+import { findTarget } from './when-busy.ts'
 
 /** What every session of the daemon shares. */
 export interface SessionWorld {
@@ -87,6 +92,8 @@ interface Queued {
   readonly messages: readonly Message[]
   readonly request: CreateTask
   readonly tools: readonly Tool[]
+  /** Set while its messages may join the task that runs. */
+  joined?: Joined
 }
 
 /** One session: its journal, its queue of tasks, the turn that runs, the agent behind it. */
@@ -181,6 +188,7 @@ export class Session {
       return { started: this.#started(earlier.task), replayed: true }
     }
     this.#refuseTasks()
+    const target = this.#target(request)
     if (this.#queue.length >= this.#world.queueLimit) {
       throw new Problem('backpressure', 'Too many tasks wait in this session.', {
         members: { limit: this.#world.queueLimit, current: this.#queue.length, scope: 'session' },
@@ -196,16 +204,19 @@ export class Session {
     const queued: Queued = { taskId, messages, request, tools }
     const slot = this.#turn === null && this.#queue.length === 0 ? this.#world.slots.tryTake() : null
     const type = slot === null ? 'task.queued' : 'task.started'
-    const committed = this.#journal.commit([{ type, task_id: taskId, payload: { messages: [...messages] } }], {
+    const steers = target === null ? {} : { steers: target.taskId }
+    const committed = this.#journal.commit([{ type, task_id: taskId, payload: { messages: [...messages], ...steers } }], {
       durability: 'synced',
       requestId,
       bodyHash,
     })
     if (slot === null) {
       this.#queue.push(queued)
+      if (target !== null) queued.joined = createJoining(target, queued, committed, () => this.#dequeue(taskId))
       this.#next()
     } else this.#run(queued, slot)
     await committed
+    await queued.joined?.soon()
     const task = this.task(taskId) ?? this.#earlier(taskId)?.task
     if (task === undefined) throw new Error(`task ${taskId} is neither open nor stored`)
     return { started: this.#started(task), replayed: false }
@@ -266,19 +277,45 @@ export class Session {
     return this.#turn.turn.hosted
   }
 
-  /** Idempotent; resolves once the stop is under way (a queued task: has ended). Throws `task_not_found`. */
-  async stop(taskId: string, requestId: string): Promise<StopResponse> {
+  /**
+   * Idempotent; resolves once the stop is under way (a queued task: has ended; scope `tree`: is over, or takes its time). Throws
+   * `task_not_found`.
+   */
+  async stop(taskId: string, requestId: string, scope?: StopScope): Promise<StopResponse> {
+    if (scope !== 'turn') await this.#queue.find((queued) => queued.taskId === taskId)?.joined?.cancel()
     const task = this.#earlier(taskId)?.task
     if (task === undefined) throw new Problem('task_not_found', 'The session has no task with this id.', { members: { task_id: taskId } })
-    const at = this.#queue.findIndex((queued) => queued.taskId === taskId)
-    if (at >= 0) {
-      this.#queue.splice(at, 1)
+    const about = { ok: true, task_id: taskId, ...(scope === undefined ? {} : { scope }) } as const
+    if (scope !== 'turn' && this.#dequeue(taskId)) {
       await this.#endNow(taskId, { status: 'stopped', reason: 'stopped_by_user' }, requestId)
       this.#world.onChange(this)
-      return { ok: true, task_id: taskId, status: 'stopped' }
+      return { ...about, status: 'stopped', ...(scope === 'tree' ? { processes: noProcesses } : {}) }
     }
-    if (this.#turn?.turn.taskId === taskId) this.#turn.turn.interrupt({ kind: 'stop' })
-    return { ok: true, task_id: taskId, status: task.status }
+    const running = this.#turn?.turn.taskId === taskId ? this.#turn : null
+    if (scope === 'tree') {
+      const waits = this.#queue.some((queued) => queued.taskId === taskId)
+      const processes = waits ? noProcesses : await endTree({ agent: this.#agent, running, current: () => this.#turn })
+      return { ...about, status: this.#earlier(taskId)?.task.status ?? task.status, processes }
+    }
+    running?.turn.interrupt({ kind: 'stop' })
+    return { ...about, status: task.status }
+  }
+
+  #target(request: CreateTask): Turn | null {
+    return findTarget(request, {
+      runtime: this.#runtime,
+      turn: this.#turn?.turn ?? null,
+      permissionMode: this.#permissionMode,
+      busy: this.busy,
+      busyProblem: () => this.busyProblem(),
+    })
+  }
+
+  /** False when it does not wait. */
+  #dequeue(taskId: string): boolean {
+    const at = this.#queue.findIndex((queued) => queued.taskId === taskId)
+    if (at >= 0) this.#queue.splice(at, 1)
+    return at >= 0
   }
 
   /** Ends what a killed daemon left open, or what was open where the log was copied: nothing is run again by itself. */
@@ -300,7 +337,10 @@ export class Session {
     if (kind === 'delete') this.#leaving = kind
     this.#withdraw?.()
     const reason = kind === 'delete' ? 'session_deleted' : 'daemon_shutdown'
-    for (const { taskId } of this.#queue.splice(0)) await this.#endNow(taskId, { status: 'stopped', reason })
+    for (const { taskId, joined } of this.#queue.splice(0)) {
+      await joined?.cancel()
+      await this.#endNow(taskId, { status: 'stopped', reason })
+    }
     this.#turn?.turn.interrupt({ kind })
     await this.#turn?.done
     await this.#agent.close()
@@ -370,7 +410,9 @@ export class Session {
   }
 
   #started(task: Task): TaskStarted {
-    return { session_id: this.record.sessionId, task_id: task.task_id, status: 'started', phase: task.phase, last_seq: task.last_seq }
+    const { task_id, phase, last_seq, steered_into } = task
+    const joined = steered_into === undefined ? {} : { steered_into }
+    return { session_id: this.record.sessionId, task_id, status: 'started', phase, last_seq, ...joined }
   }
 
   /** Starts the oldest queued task when the session and the daemon have room for it. */

@@ -11,6 +11,7 @@ import {
   type OpenQuestion,
   type Session as SessionResource,
   type StopResponse,
+  type StopTask,
   type Task,
   type TaskStarted,
   type UpdateSession,
@@ -242,10 +243,10 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     })
   }
 
-  async stop(sessionId: string, taskId: string, { requestId }: { requestId: string }): Promise<StopResponse> {
+  async stop(sessionId: string, taskId: string, request: StopTask, { requestId }: { requestId: string }): Promise<StopResponse> {
     const session = this.#load(sessionId)
     try {
-      return await acknowledge(session.stop(taskId, requestId))
+      return await acknowledge(session.stop(taskId, requestId, request.scope))
     } finally {
       this.#unload(session)
     }

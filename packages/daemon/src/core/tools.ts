@@ -1,4 +1,5 @@
 import { Problem, type ToolDefinition, type ToolManifest } from '@codesdkd/protocol'
+import type { Answer, Question } from './task-host.ts'
 
 /** Stands before every one of these tools in an agent's own words: the name of the MCP server that they come from. */
 export const TOOL_SERVER = 'codesdkd'
@@ -20,6 +21,8 @@ export interface ToolRun {
   readonly signal: AbortSignal
   /** Output while it runs. */
   output(stream: 'stdout' | 'stderr' | 'output', delta: string): void
+  /** Puts a question of the tool to the person, as one of the task. Never rejects; the end of the task cancels it. */
+  ask(question: Question): Promise<Answer>
 }
 
 /** What came of it: text, or any JSON value. */

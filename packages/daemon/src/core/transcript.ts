@@ -15,6 +15,8 @@ export function addToTranscript(transcript: TaskTranscript, event: Event): TaskT
   switch (event.type) {
     case 'task.started':
       return { ...transcript, messages: event.payload.messages }
+    case 'task.steered':
+      return { messages: [...toMessages(transcript), ...event.payload.messages], answer: [] }
     case 'model.output.completed': {
       const texts = event.payload.content.flatMap((block) => (block.type === 'text' || block.type === 'code' ? [toText([block])] : []))
       return texts.length === 0 ? transcript : { ...transcript, answer: [...transcript.answer, ...texts] }

@@ -24,6 +24,7 @@ import { withAttachments } from './attachments.ts'
 import { toBriefing, type Briefing } from './briefing.ts'
 import { OpenCalls } from './open-calls.ts'
 import { OpenQuestions } from './open-questions.ts'
+import { Steering } from './steering.ts'
 import { OwnedCalls } from './owned-calls.ts'
 import { createStructuredAnswer, type StructuredAnswer } from './structured-answer.ts'
 import { toOwnName, type CheckSchema, type Tool } from './tools.ts'
@@ -90,11 +91,15 @@ export class Turn implements TaskHost {
   readonly #questions: OpenQuestions
   readonly #owned: OwnedCalls
   readonly #answer: StructuredAnswer | null
+  /** The way of further messages to the agent while it works. */
+  readonly steering: Steering
   /** Ids of calls that the agent only passes on: what comes of them is told by whoever runs them. */
   readonly #passedOn = new Set<string>()
   /** Refusals that wait for a call which they belong to. */
   readonly #refusals = new Map<ConfinementDenial, NodeJS.Timeout>()
   #cause: Cause | null = null
+  /** The agent is to end with the task. */
+  #last = false
   #findPlanted: () => Promise<readonly Planted[]> = () => Promise.resolve([])
 
   constructor(options: TurnOptions) {
@@ -102,6 +107,7 @@ export class Turn implements TaskHost {
     this.taskId = options.taskId
     this.#guard = createDeltaGuard(options.heldBack)
     this.#stored = createPatientStore({ ...options, signal: this.signal })
+    this.steering = new Steering({ ...options, signal: this.signal })
     const common = { ...options, timeoutMs: options.approvalTimeoutMs }
     this.#calls = new OpenCalls({
       ...common,
@@ -117,6 +123,7 @@ export class Turn implements TaskHost {
       ...options,
       stored: this.#stored,
       ask: (call, known) => this.#calls.ask(call, () => this.stopping, known),
+      askPerson: (question) => this.answer(question),
       record: (drafts, durability) => this.#record(drafts, durability),
     })
     this.#answer =
@@ -145,9 +152,17 @@ export class Turn implements TaskHost {
     const deadline = timeoutMs === null ? undefined : setTimeout(() => this.interrupt({ kind: 'deadline' }), timeoutMs)
     const outcome = await this.#outcome()
     clearTimeout(deadline)
+    await this.steering.close()
+    if (this.#last) await agent.close()
     await this.#owned.close(this.#cause === null ? 'the agent has ended its turn' : reasonOf(this.#cause))
     await this.#end(this.#asCaused(outcome))
     agent.release()
+  }
+
+  /** Asks the task to end, and the agent with all that it has started to end before it. */
+  fell(): void {
+    this.#last = true
+    this.interrupt({ kind: 'stop' })
   }
 
   /** Asks the task to end. What waits for a decision is denied at once; the first cause stands. */
@@ -268,6 +283,7 @@ export class Turn implements TaskHost {
       await this.#options.checkCwd()
       this.#findPlanted = await this.#options.watchConfiguration()
       const { agent, briefing } = await this.#prepare()
+      this.steering.begin(agent)
       let { restored } = briefing
       const run = async (messages: readonly Message[]) => {
         await this.#record(await this.#handover({ messages, restored }), 'lazy')

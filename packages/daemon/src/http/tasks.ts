@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { createTask, Problem, stopResponse, task, taskList, taskStarted, toText, type CreateTask } from '@codesdkd/protocol'
+import { createTask, Problem, stopResponse, stopTask, task, taskList, taskStarted, toText, type CreateTask } from '@codesdkd/protocol'
 import { paging } from './query.ts'
 import { route } from './route.ts'
 
@@ -11,12 +11,14 @@ export const taskRoutes = [
     tag: 'tasks',
     summary: 'Start a task',
     description:
-      'One task of a session runs at a time; more are queued. `task_id` makes the request idempotent: the same id with the same body is accepted again and nothing runs twice. ' +
+      'One task of a session runs at a time; `when_busy` says what becomes of more. `steer` gives the messages to the agent in the turn that runs: this task then has ended with reason `steered`, and `steered_into` names the one that goes on; where that turn ends before it takes them, the task waits for its turn and runs by itself. ' +
+      '`task_id` makes the request idempotent: the same id with the same body is accepted again and nothing runs twice. ' +
       'A leading run of `messages` that equals the transcript of the session is dropped; the last message never is.',
     errors: [
       'session_not_found',
       'session_archived',
       'session_busy',
+      'steer_unsupported',
       'task_exists',
       'permission_mode_not_allowed',
       'tool_manifest_unsupported',
@@ -70,12 +72,13 @@ export const taskRoutes = [
     tag: 'tasks',
     summary: 'Stop a task',
     description:
-      'Idempotent. A queued task ends at once; a running one is interrupted, and ends with `task.stopped` at the latest 15 s later.',
+      'Idempotent. A queued task ends at once; a running one is interrupted, and ends with `task.stopped` at the latest 15 s later. The body may be left out. ' +
+      '`scope: "tree"` ends the agent with all that it has started, before the task ends; its answer waits for that up to 8 s and says what was alive and what is gone.',
     errors: ['session_not_found', 'task_not_found'],
-    body: z.object({}).meta({ id: 'StopTask', description: 'Nothing is asked for; the body may be left out.' }),
+    body: stopTask,
     returns: stopResponse,
-    handle: async ({ params, exchange, context }) => ({
-      value: await context.sessions.stop(params.session_id, params.task_id, { requestId: exchange.id }),
+    handle: async ({ params, body, exchange, context }) => ({
+      value: await context.sessions.stop(params.session_id, params.task_id, body, { requestId: exchange.id }),
     }),
   }),
 ]

@@ -4,6 +4,9 @@ import { readFile } from 'node:fs/promises'
 export interface ProcessStat {
   /** One letter; `Z` for one that has ended and of which nobody has taken note yet. */
   readonly state: string
+  /** What it calls itself, without control characters. */
+  readonly name: string
+  readonly parent: number
   readonly group: number
   /** Ticks since the boot, in decimal: with the pid it names a process for as long as the machine runs. */
   readonly startTime: string
@@ -14,9 +17,10 @@ export async function readStat(pid: number): Promise<ProcessStat | null> {
   const line = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
   // The second field is the name in parentheses, with whatever characters the process likes; then state, parent, group ….
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
-  const [state = '', , group] = fields
+  const [state = '', parent, group] = fields
+  const name = line.slice(line.indexOf('(') + 1, line.lastIndexOf(')')).replaceAll(/[^\x20-\x7e]/g, '?')
   const startTime = fields[19]
-  return startTime === undefined ? null : { state, group: Number(group), startTime }
+  return startTime === undefined ? null : { state, name, parent: Number(parent), group: Number(group), startTime }
 }
 
 /** The program that runs behind so many others, each the first child of the one before it; null where the system does not tell. */

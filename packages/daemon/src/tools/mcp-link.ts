@@ -1,6 +1,7 @@
 import { Client, StreamableHTTPClientTransport, type CallToolResult, type Transport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import type { ToolOutcome, ToolRun } from '../core/tools.ts'
+import { elicit } from './elicit.ts'
 import { createFetch } from './fetch-through.ts'
 import type { McpServerEntry } from './tool-entry.ts'
 import { toToolEnvironment, type ToolWorld } from './tool-world.ts'
@@ -26,13 +27,15 @@ export interface McpLinkOptions {
   readonly onChange: () => void
 }
 
+type McpCall = Pick<ToolRun, 'input' | 'signal' | 'ask'>
+
 /** A connection to an MCP server. Disposing it ends the server's process and all that it left behind. */
 export interface McpLink extends AsyncDisposable {
   list(): Promise<readonly McpTool[]>
-  call(name: string, run: Pick<ToolRun, 'input' | 'signal'>, timeoutMs: number): Promise<ToolOutcome>
+  call(name: string, run: McpCall, timeoutMs: number): Promise<ToolOutcome>
 }
 
-/** Rejects when the server does not answer within 10 s. Its questions are declined: there is nobody here to ask. */
+/** Rejects when the server does not answer within 10 s. What it asks during a call is asked in the task of that call. */
 export async function openMcpLink(entry: McpServerEntry, { version, world, onClose, onChange }: McpLinkOptions): Promise<McpLink> {
   const mark = world.newId()
   const transport = toTransport(entry, world, mark)
@@ -45,7 +48,8 @@ export async function openMcpLink(entry: McpServerEntry, { version, world, onClo
       jsonSchemaValidator: { getValidator: () => (input) => ({ valid: true, data: input as never, errorMessage: undefined }) },
     },
   )
-  client.setRequestHandler('elicitation/create', () => ({ action: 'decline' as const }))
+  const running = new Set<McpCall>()
+  client.setRequestHandler('elicitation/create', ({ params }) => elicit(running, params))
   client.setNotificationHandler('notifications/tools/list_changed', onChange)
   let pid: number | null = null
   const close = async () => {
@@ -79,10 +83,16 @@ export async function openMcpLink(entry: McpServerEntry, { version, world, onClo
       const { tools } = await client.listTools(undefined, { timeout: CONNECT_TIME })
       return tools.slice(0, TOOL_LIMIT)
     },
-    async call(name, { input, signal }, timeout) {
+    async call(name, run, timeout) {
+      const { input, signal } = run
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked by the tool's schema, which is that of an object
       const params = { name, arguments: input as Record<string, unknown> }
-      return toOutcome(await client.callTool(params, { signal, timeout, maxTotalTimeout: timeout }))
+      running.add(run)
+      try {
+        return toOutcome(await client.callTool(params, { signal, timeout, maxTotalTimeout: timeout }))
+      } finally {
+        running.delete(run)
+      }
     },
     [Symbol.asyncDispose]: close,
   }

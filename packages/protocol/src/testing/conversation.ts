@@ -48,6 +48,7 @@ const message = fc.record({
     fc.constant([{ type: 'image', media_type: 'image/png', data: '' }]),
   ),
 })
+const userMessage = message.map((one) => ({ ...one, role: 'user' }))
 const block = fc.oneof(
   fc.record({ type: fc.constantFrom('text', 'reasoning'), text }),
   fc.record({ type: fc.constant('code'), code: text }),
@@ -58,6 +59,7 @@ const decision = call.map((one) => ({ ...one, decided_by: 'user', policy_snapsho
 /** Payloads of what a transcript is made of, and of something else. */
 const payloads: Readonly<Partial<Record<EventType, fc.Arbitrary<unknown>>>> = {
   'task.started': fc.record({ messages: fc.array(message, { minLength: 1, maxLength: 3 }) }),
+  'task.steered': fc.record({ messages: fc.array(userMessage, { minLength: 1, maxLength: 2 }), steered_by: fc.constant('other') }),
   'session.context_restored': fc.constant({
     source: 'transcript',
     messages_carried: 1,

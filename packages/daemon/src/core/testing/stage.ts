@@ -36,6 +36,10 @@ export interface StageOptions {
   readonly run: (host: TaskHost, tools: ToolHost, task: TaskSpec) => Promise<Outcome>
   /** Whether the agent holds its model to an output schema. Default: to none. */
   readonly holdsToSchema?: Runtime['holdsToSchema']
+  /** What the agent makes of messages in the middle of a turn. Default: it takes none. */
+  readonly steer?: RuntimeSession['steer']
+  /** Before the agent has come up. */
+  readonly open?: () => Promise<void>
   readonly judge?: (call: NativeCall) => Promise<Verdict>
   readonly dispose?: () => Promise<void>
   /** What the session sees of the log. */
@@ -56,7 +60,7 @@ export interface StageOptions {
 }
 
 export async function createStage(options: StageOptions): Promise<Stage> {
-  const { run, judge, dispose, log = (one) => one, artifacts = (one) => one, secrets = [], idleTimeoutMs = 60_000 } = options
+  const { run, judge, log = (one) => one, artifacts = (one) => one, secrets = [], idleTimeoutMs = 60_000 } = options
   const path = await mkdtemp(join(tmpdir(), 'codesdkd-session-'))
   let ids = 0
   const newId = () => String((ids += 1)).padStart(32, '0')
@@ -93,10 +97,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   const session = new Session(
     {
       record: { ...record, permissionMode },
-      runtime: {
-        ...toRuntime((task, host) => run(host, attended?.tools ?? noTools, task), dispose),
-        holdsToSchema: options.holdsToSchema ?? (() => false),
-      },
+      runtime: toRuntime((task, host) => run(host, attended?.tools ?? noTools, task), options),
       environment: () => Promise.resolve(sampleAgentEnv({ enclosure: { ...openEnclosure, attend: (task) => void (attended = task) } })),
       masker: createMasker(secrets),
     },
@@ -131,15 +132,26 @@ export async function createStage(options: StageOptions): Promise<Stage> {
 
 const noTools: ToolHost = { definitions: [], call: () => Promise.reject(new Error('no task is attended')) }
 
-function toRuntime(run: RuntimeSession['run'], dispose: StageOptions['dispose']): Runtime {
+function toRuntime(run: RuntimeSession['run'], { dispose, steer, open, holdsToSchema }: StageOptions): Runtime {
   const agent: RuntimeSession = {
     nativeId: 'native',
     alive: true,
     resumed: false,
     run,
+    ...(steer === undefined ? {} : { steer }),
     [Symbol.asyncDispose]: dispose ?? (() => Promise.resolve()),
   }
-  return { ...silentRuntime(), open: () => Promise.resolve(agent) }
+  const silent = silentRuntime()
+  const capabilities = { ...silent.capabilities, supports_steer: steer !== undefined }
+  return {
+    ...silent,
+    capabilities,
+    holdsToSchema: holdsToSchema ?? (() => false),
+    open: async () => {
+      await open?.()
+      return agent
+    },
+  }
 }
 
 /** A runtime whose agent never comes up. */

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { Outcome, RuntimeSession, TaskSpec } from '../../core/ports.ts'
+import type { ProcessTree } from '../../core/process-tree.ts'
 import type { TaskHost } from '../../core/task-host.ts'
 import { promptResult, toSessionUpdate } from './native.ts'
 import type { PromptResult } from './native.ts'
@@ -15,6 +16,7 @@ import type { Incoming, JsonRpc } from '../json-rpc.ts'
 import { killMarked } from '../leftovers.ts'
 import { notice } from '../observation.ts'
 import { failed, lost } from '../outcome.ts'
+import { findTree } from '../process-tree.ts'
 import { processMark } from '../process.ts'
 import type { AgentProcess } from '../process.ts'
 
@@ -105,6 +107,11 @@ export class AcpSession implements RuntimeSession {
       // A command in the background belongs to its task: nobody would see or stop it afterwards.
       if (this.alive) await this.#endCommands(since)
     }
+  }
+
+  processes(): Promise<ProcessTree | null> {
+    const { process, mark } = this.#options
+    return findTree({ root: process.pid, mark })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

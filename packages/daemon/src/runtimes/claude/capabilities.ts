@@ -11,7 +11,7 @@ export const claudeCapabilities: Capabilities = {
   supports_session_resume: true,
   supports_usage_reporting: true,
   supports_non_interactive: true,
-  supports_steer: false,
+  supports_steer: true,
   supports_questions: true,
   supports_host_tools: true,
   supports_attachments: true,

@@ -1,4 +1,3 @@
-import { addUsage } from '@codesdkd/protocol'
 import type { Observation } from '../../core/task-host.ts'
 import { completeBlock, discardOpen, mapStream } from './blocks.ts'
 import { announce, ask, complete, withdraw } from './call-flow.ts'
@@ -7,7 +6,7 @@ import { toNative, toNativeRequest, toNoticeKind } from './native.ts'
 import type { ContentBlock, Native, NativeOf } from './native.ts'
 import { askForServer } from './questions.ts'
 import type { ClaudeState, Mapped } from './state.ts'
-import { toReport, toTurnUsage } from './usage.ts'
+import { endTurn, mapLifecycle } from './steered.ts'
 import { notice } from '../observation.ts'
 
 /** Notices of unreadable lines in one turn; a flood of them tells nothing more. */
@@ -63,17 +62,15 @@ function mapMessage(state: ClaudeState, native: Native): Mapped {
         block.type === 'tool_result' ? complete(current, block, native.tool_use_result) : [current, []],
       )
     case 'result':
-      return mapResult(state, native)
+      return endTurn(state, native)
     case 'command_lifecycle':
-      return [isOwn(state, native) && native.state === 'cancelled' ? { ...state, end: { kind: 'cancelled' } } : state, []]
+      return [mapLifecycle(state, native), []]
     case 'system':
       return mapSystem(state, native)
     default:
       return native satisfies never
   }
 }
-
-const isOwn = (state: ClaudeState, { command_uuid }: NativeOf<'command_lifecycle'>): boolean => command_uuid === state.prompt
 
 function mapAssistant(state: ClaudeState, { message, parent_tool_use_id, error, aborted }: NativeOf<'assistant'>): Mapped {
   // The text of a failure is told with the end of the turn.
@@ -105,14 +102,6 @@ function inTurn(state: ClaudeState, blocks: readonly ContentBlock[], map: (state
     },
     [state, []],
   )
-}
-
-function mapResult(state: ClaudeState, result: NativeOf<'result'>): Mapped {
-  // The end of a turn that nobody asked for, or of an earlier one.
-  if (result.origin != null || (result.user_message_uuid ?? state.prompt) !== state.prompt) return [state, []]
-  const told = toTurnUsage(result)
-  const usage = told === null ? state.usage : addUsage(state.usage, told)
-  return [{ ...state, usage, end: { kind: 'result', result, error: state.error } }, told === null ? [] : toReport('task', usage)]
 }
 
 function mapSystem(state: ClaudeState, native: NativeOf<'system'>): Mapped {

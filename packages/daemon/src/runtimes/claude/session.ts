@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import type { Message } from '@codesdkd/protocol'
 import type { Outcome, RuntimeSession, SessionSpec, TaskSpec } from '../../core/ports.ts'
+import type { ProcessTree } from '../../core/process-tree.ts'
 import type { CallResult, TaskHost } from '../../core/task-host.ts'
 import type { Channel, Incoming } from './channel.ts'
 import { commandMark } from './config.ts'
@@ -11,7 +13,9 @@ import { killMarked } from '../leftovers.ts'
 import type { AgentProcess } from '../process.ts'
 import { processMark } from '../process.ts'
 import { failed, lost } from '../outcome.ts'
+import { findTree } from '../process-tree.ts'
 import { toPrompt } from '../prompt.ts'
+import { Running } from '../running.ts'
 
 export interface ClaudeSessionOptions {
   readonly spec: SessionSpec
@@ -44,6 +48,7 @@ export class ClaudeSession implements RuntimeSession {
   #turn: ClaudeTurn | null = null
   /** The turn that ran last: a task may have more than one. */
   #last: { readonly taskId: string; readonly turn: ClaudeTurn } | null = null
+  #running: Running<ClaudeTurn> | null = null
   #usable = true
 
   constructor(options: ClaudeSessionOptions) {
@@ -68,6 +73,16 @@ export class ClaudeSession implements RuntimeSession {
   }
 
   async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {
+    const running = new Running<ClaudeTurn>()
+    this.#running = running
+    try {
+      return await this.#run(task, host, running)
+    } finally {
+      running.end()
+    }
+  }
+
+  async #run(task: TaskSpec, host: TaskHost, running: Running<ClaudeTurn>): Promise<Outcome> {
     const { channel, spec, executionEnv, prepare } = this.#options
     await Promise.race([prepare(), aborted(host.signal)])
     const prompt = randomUUID()
@@ -77,7 +92,8 @@ export class ClaudeSession implements RuntimeSession {
     await host.observe([{ kind: 'runtime_session', id: this.nativeId }])
     this.#turn = turn
     try {
-      channel.send({ type: 'user', message: { role: 'user', content: toContent(task) }, parent_tool_use_id: null, uuid: prompt })
+      this.#say(prompt, task.messages)
+      running.begin(turn)
       return await this.#follow(turn, host.signal)
     } catch (error) {
       await this.#kill()
@@ -87,9 +103,28 @@ export class ClaudeSession implements RuntimeSession {
     }
   }
 
+  async steer(messages: readonly Message[]): Promise<boolean> {
+    const prompt = randomUUID()
+    const running = this.#running
+    const turn = await running?.turn
+    if (!this.alive || running?.over.aborted === true || turn?.steer(prompt) !== true) return false
+    this.#say(prompt, messages)
+    return true
+  }
+
+  processes(): Promise<ProcessTree | null> {
+    const { process, mark } = this.#options
+    return findTree({ root: process.pid, mark })
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#usable = false
     await this.#options.resources[Symbol.asyncDispose]()
+  }
+
+  #say(uuid: string, messages: readonly Message[]): void {
+    const message = { role: 'user', content: toContent(messages) }
+    this.#options.channel.send({ type: 'user', message, parent_tool_use_id: null, uuid })
   }
 
   async #follow(turn: ClaudeTurn, signal: AbortSignal): Promise<Outcome> {
@@ -139,8 +174,8 @@ export class ClaudeSession implements RuntimeSession {
   }
 }
 
-function toContent(task: TaskSpec): readonly object[] {
-  const { text, images } = toPrompt(task.messages)
+function toContent(messages: readonly Message[]): readonly object[] {
+  const { text, images } = toPrompt(messages)
   return [
     ...(text === '' && images.length > 0 ? [] : [{ type: 'text', text }]),
     ...images.map(({ mediaType, base64 }) => ({ type: 'image', source: { type: 'base64', media_type: mediaType, data: base64 } })),

@@ -42,6 +42,10 @@ export interface ClaudeState {
   readonly end: TurnEnd | null
   /** Of the turns of this task that have ended; null where nothing is known. */
   readonly usage: Usage | null
+  /** What was sent into the turn beside the prompt, by its own id, and whether the agent has taken it up. */
+  readonly steered: ReadonlyMap<string, 'waiting' | 'heard'>
+  /** How the agent has ended its turn while something waited, which it takes up now. */
+  readonly held: TurnEnd | null
   /** By thread: the id of the call that started a subagent, empty for the main one. */
   readonly messages: ReadonlyMap<string, OpenMessage>
   /** How often each native block id was used: a retried answer may use one again. */
@@ -67,6 +71,8 @@ export function createClaudeState({ cwd, prompt, executionEnv = 'host', usage = 
     prompt,
     end: null,
     usage,
+    steered: new Map(),
+    held: null,
     messages: new Map(),
     blockUses: new Map(),
     calls: new Map(),

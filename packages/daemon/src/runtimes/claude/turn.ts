@@ -10,6 +10,7 @@ import type { NativeRequestOf } from './native.ts'
 import { toServerAnswer, toToolAnswer } from './questions.ts'
 import { createClaudeState } from './state.ts'
 import type { ClaudeState, TurnEnd } from './state.ts'
+import { steered } from './steered.ts'
 import { readTextFile } from '../text-file.ts'
 
 export interface TurnOptions {
@@ -63,6 +64,13 @@ export class ClaudeTurn {
       settled.catch((error: unknown) => this.#end.reject(error))
     }
     if (state.end !== null) this.#end.resolve(state.end)
+  }
+
+  /** Something is sent into the turn under this id; false when it has ended, or is being ended. */
+  steer(uuid: string): boolean {
+    if (this.#state.end !== null || this.#options.host.signal.aborted) return false
+    this.#state = steered(this.#state, uuid)
+    return true
   }
 
   async #observe(observations: readonly Observation[]): Promise<void> {

@@ -1,5 +1,7 @@
+import type { Message } from '@codesdkd/protocol'
 import * as z from 'zod'
 import type { Outcome, RuntimeSession, SessionSpec, TaskSpec } from '../../core/ports.ts'
+import type { ProcessTree } from '../../core/process-tree.ts'
 import type { TaskHost } from '../../core/task-host.ts'
 import { commandMark, parseCodexConfig, toPermissions } from './config.ts'
 import type { Confines } from './config.ts'
@@ -14,7 +16,9 @@ import type { Incoming, JsonRpc } from '../json-rpc.ts'
 import { killMarked } from '../leftovers.ts'
 import type { AgentProcess } from '../process.ts'
 import { failed, lost } from '../outcome.ts'
+import { findTree } from '../process-tree.ts'
 import { toPrompt } from '../prompt.ts'
+import { Running } from '../running.ts'
 import { toSafeMessage } from '../safe-message.ts'
 
 export interface CodexSessionOptions {
@@ -49,6 +53,7 @@ export class CodexSession implements RuntimeSession {
   /** Resolves when nothing more can come from the agent, with the error if that is our own fault. */
   readonly #silence: Promise<unknown>
   #turn: CodexTurn | null = null
+  #running: Running<CodexTurn> | null = null
   #backlog: readonly Incoming[]
   #usable = true
 
@@ -81,6 +86,16 @@ export class CodexSession implements RuntimeSession {
   }
 
   async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {
+    const running = new Running<CodexTurn>()
+    this.#running = running
+    try {
+      return await this.#run(task, host, running)
+    } finally {
+      running.end()
+    }
+  }
+
+  async #run(task: TaskSpec, host: TaskHost, running: Running<CodexTurn>): Promise<Outcome> {
     const { rpc, spec, threadId, confines, interruptGraceMs = defaultInterruptGraceMs } = this.#options
     const { policy, sandboxPolicy } = toPermissions(task.permissionMode, confines)
     const turn = new CodexTurn({ rpc, threadId, cwd: spec.cwd, policy, walled: confines.walled, host })
@@ -90,6 +105,7 @@ export class CodexSession implements RuntimeSession {
     // What stands in it already belongs to earlier turns.
     await this.#options.rollout?.read('')
     this.#turn = turn
+    running.begin(turn)
     try {
       const permissions = { approvalPolicy: policy, approvalsReviewer: 'user', sandboxPolicy }
       const deadline = AbortSignal.any([AbortSignal.timeout(turnStartMs), after(host.signal, interruptGraceMs)])
@@ -100,6 +116,17 @@ export class CodexSession implements RuntimeSession {
     } finally {
       this.#turn = null
     }
+  }
+
+  async steer(messages: readonly Message[]): Promise<boolean> {
+    const running = this.#running
+    const turn = await running?.turn
+    return turn != null && running !== null && (await turn.steer(toInput(messages), running.over))
+  }
+
+  processes(): Promise<ProcessTree | null> {
+    const { process, mark } = this.#options
+    return findTree({ root: process.pid, mark })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -177,18 +204,22 @@ function toMilestone(message: Incoming): string | null {
 }
 
 function toTurnInput(task: TaskSpec, threadId: string): object {
-  const { text, images } = toPrompt(task.messages)
   const { reasoning_effort: effort } = parseCodexConfig(task.runtimeConfig)
   return {
     threadId,
-    input: [
-      ...(text === '' && images.length > 0 ? [] : [{ type: 'text', text, text_elements: [] }]),
-      ...images.map(({ mediaType, base64 }) => ({ type: 'image', url: `data:${mediaType};base64,${base64}` })),
-    ],
+    input: toInput(task.messages),
     clientUserMessageId: task.taskId,
     ...(effort === undefined ? {} : { effort }),
     ...(task.outputSchema === undefined ? {} : { outputSchema: withoutDialect(task.outputSchema) }),
   }
+}
+
+function toInput(messages: readonly Message[]): readonly object[] {
+  const { text, images } = toPrompt(messages)
+  return [
+    ...(text === '' && images.length > 0 ? [] : [{ type: 'text', text, text_elements: [] }]),
+    ...images.map(({ mediaType, base64 }) => ({ type: 'image', url: `data:${mediaType};base64,${base64}` })),
+  ]
 }
 
 function toOutcome({ status, error }: TurnEnd): Outcome {

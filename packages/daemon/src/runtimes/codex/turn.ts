@@ -6,6 +6,7 @@ import { mapCodex } from './map.ts'
 import { toReply } from './questions.ts'
 import { createCodexState, hasRunningCalls } from './state.ts'
 import type { ApprovalPolicy, CodexState, TurnEnd } from './state.ts'
+import { aborted, after } from '../abort.ts'
 import type { Incoming, JsonRpc } from '../json-rpc.ts'
 
 export interface TurnOptions {
@@ -60,6 +61,23 @@ export class CodexTurn {
     if (state.end === null) return
     this.#end.resolve(state.end)
     if (!hasRunningCalls(state)) this.#quiet.resolve()
+  }
+
+  /** Gives the agent more to read in this turn; false when that is over, or the agent refuses. */
+  async steer(input: readonly object[], signal: AbortSignal): Promise<boolean> {
+    const { rpc, threadId } = this.#options
+    const over = new AbortController()
+    const end = () => over.abort()
+    this.ended.then(end, end)
+    void aborted(signal).then(end)
+    const turnId = await Promise.race([this.started, aborted(over.signal)])
+    if (turnId === undefined || over.signal.aborted) return false
+    // Until the turn is over the agent has to answer; what comes too late for the turn it refuses.
+    const answer = rpc.request('turn/steer', { threadId, expectedTurnId: turnId, input }, after(over.signal, steerTimeoutMs))
+    return await answer.then(
+      () => true,
+      () => false,
+    )
   }
 
   async #observe(observations: readonly Observation[]): Promise<void> {

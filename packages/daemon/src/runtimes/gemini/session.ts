@@ -1,6 +1,7 @@
 import type { Message } from '@codesdkd/protocol'
 import { toBlocks, toText } from '@codesdkd/protocol'
 import type { Outcome, RuntimeSession, TaskSpec } from '../../core/ports.ts'
+import type { ProcessTree } from '../../core/process-tree.ts'
 import type { TaskHost } from '../../core/task-host.ts'
 import { ConversationRecord } from './record.ts'
 import { RecordTeller } from './teller.ts'
@@ -53,6 +54,10 @@ export class GeminiSession implements RuntimeSession {
     if (outcome.status !== 'stopped') return outcome
     if (!watch.fellSilent) return outcome
     return failed({ code: 'model_stream_interrupted', message: 'The model fell silent.', retryable: true })
+  }
+
+  async processes(): Promise<ProcessTree | null> {
+    return (await this.#inner.processes?.()) ?? null
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -27,6 +27,7 @@ function toGuarded(session: RuntimeSession): RuntimeSession {
     },
     resumed: session.resumed,
     run: (task, host) => runGuarded(session, { ...task, messages: task.messages.map(toPlain) }, host),
+    processes: async () => (await session.processes?.()) ?? null,
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   }
 }

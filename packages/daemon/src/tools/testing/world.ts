@@ -29,6 +29,7 @@ export function createCall(input: unknown, signal: AbortSignal = new AbortContro
     cwd: import.meta.dirname,
     input,
     signal,
+    ask: () => Promise.resolve({ outcome: 'decline', reason: 'nobody is there' }),
     output(stream, delta) {
       output.push(`${stream}: ${delta}`)
       first.resolve(delta)

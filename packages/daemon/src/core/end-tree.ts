@@ -1,0 +1,38 @@
+import type { StopResponse } from '@codesdkd/protocol'
+import type { Agent } from './agent.ts'
+import { soon } from './joined.ts'
+import { noProcesses, toReport } from './process-tree.ts'
+import type { Turn } from './turn.ts'
+
+/** How long the answer to a stop of all processes waits for their end: less than a request may take. Milliseconds. */
+const TREE_WAIT = 8000
+
+interface RunningTurn {
+  readonly turn: Turn
+  readonly done: Promise<void>
+}
+
+export interface TreeStop {
+  readonly agent: Agent
+  /** The turn of the task that is stopped; null where that does not run any more. */
+  readonly running: RunningTurn | null
+  /** The turn that runs at this moment. */
+  readonly current: () => RunningTurn | null
+}
+
+/** Ends the agent, and with it the task if that runs. An agent that works for another task is left alone. */
+export async function endTree({ agent, running, current }: TreeStop): Promise<StopResponse['processes']> {
+  const isOthers = running === null && current() !== null
+  const isGone = running === null && !agent.live
+  if (isOthers || isGone) return noProcesses
+  const tree = await agent.processes()
+  const end = async () => {
+    running?.turn.fell()
+    await running?.done
+    if (current() !== null) return
+    await agent.close()
+    await tree?.kill()
+  }
+  await soon(end(), TREE_WAIT)
+  return tree === null ? null : await toReport(tree)
+}
