@@ -29,6 +29,7 @@ import { createKeyStore, DamagedKeys, type KeyStore, type StoredKey } from './ke
 import { toolSecrets } from './configuration/configured-tools.ts'
 import { toLimits } from './configuration/limits.ts'
 import { createNamespaces, toWhose } from './namespaces.ts'
+import { createSourceFinder } from './places/implicit-sources.ts'
 import { watchConfiguration } from './places/planted-configuration.ts'
 import { startRetention } from './retention.ts'
 import { createRuntimeDirectory } from './runtime-directory.ts'
@@ -182,6 +183,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   const enclosuresIn = (place: string) =>
     createEnclosures({ directory: place, environment, wall, hidden: [dir.path, ...config.privateFiles], newId, toolEndpoint })
   const enclosures = enclosuresIn(sockets)
+  const findSources = createSourceFinder()
 
   const sessions = stack.use(
     new Sessions({
@@ -213,6 +215,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
       checkAnswer: checkSchema,
       tools,
       checkSchema: schemas.check,
+      implicitSources: ({ runtime, cwd, trustWorkspace }) => findSources(cwd, runtimes.get(runtime)?.implicitSources ?? [], trustWorkspace),
       watchConfiguration: (record) => watchConfiguration([record.cwd, ...record.sandbox.writableRoots]),
       observer: (event) => metrics.observe(event),
       report: (error, about) => logger.error({ err: error, ...about }, 'a task could not be run'),
