@@ -16,6 +16,7 @@ import type { AgentExecutables } from './installed/agent-executables.ts'
 import { checkSchema } from './json-schema.ts'
 import type { Namespaces } from './namespaces.ts'
 import { checkCwd } from './places/cwd.ts'
+import { createSourceFinder } from './places/implicit-sources.ts'
 import { watchConfiguration } from './places/planted-configuration.ts'
 import { createWorkspace } from './places/workspace.ts'
 import type { SessionSecrets } from './session-secrets.ts'
@@ -67,6 +68,7 @@ export function createSessions(config: Config, parts: SessionParts): Sessions {
   } = parts
   const { log, artifacts } = storage
   const { roots, checkRoot, personal, wall } = places
+  const findSources = createSourceFinder()
   return new Sessions({
     log,
     artifacts,
@@ -96,6 +98,7 @@ export function createSessions(config: Config, parts: SessionParts): Sessions {
     checkAnswer: checkSchema,
     tools,
     checkSchema: schemas.check,
+    implicitSources: ({ runtime, cwd, trustWorkspace }) => findSources(cwd, runtimes.get(runtime)?.implicitSources ?? [], trustWorkspace),
     watchConfiguration: (record) => watchConfiguration([record.cwd, ...record.sandbox.writableRoots]),
     observer: (event) => metrics.observe(event),
     report: (error, about) => logger.error({ err: error, ...about }, 'a task could not be run'),

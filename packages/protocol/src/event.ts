@@ -111,7 +111,10 @@ export const payloads = {
       input_ref: z.string().describe('artifact with what the daemon handed over'),
       input_hash: z.string(),
       context_window: z.int().nullable(),
-      implicit_sources_ref: z.string().nullable(),
+      implicit_sources_ref: z
+        .string()
+        .nullable()
+        .describe('artifact with the files of the workspace that the agent reads by itself: names and hashes; null where none is known'),
     })
     .describe('What the daemon handed over to the agent, as an artifact and its hash.'),
   'runtime.request.started': z

@@ -140,6 +140,8 @@ export interface RuntimeSession extends AsyncDisposable {
 export interface Runtime {
   readonly name: string
   readonly capabilities: Capabilities
+  /** Files of the workspace that this agent reads by itself. Left out where nobody knows. */
+  readonly implicitSources?: readonly ImplicitSource[]
   /** Names of environment variables that hold this agent's credentials; those of the daemon count only in isolation level `shared`. The first is where `codesdkd keys set` puts a key. */
   readonly credentialVariables: readonly string[]
   /** Base URLs of the provider that a key in this variable is for; none where nobody knows. */
@@ -158,6 +160,28 @@ export interface Runtime {
   authStatus(env: RuntimeEnv): Promise<AuthStatus>
   /** Starts the agent. Rejects with `RuntimeFailure` when it does not come up. */
   open(spec: SessionSpec, env: AgentEnv, signal: AbortSignal): Promise<RuntimeSession>
+}
+
+/** A file with instructions or configuration that an agent reads by itself. */
+export interface ImplicitSource {
+  /** Relative to a directory; of those that are there only the first counts. */
+  readonly names: readonly string[]
+  /** Whether it is read also in the directories above the working directory, up to that of the repository. */
+  readonly parents: boolean
+  /** Whether it counts only in a session that trusts its workspace. */
+  readonly needsTrust: boolean
+}
+
+/** Such a file, as it was when a task began. */
+export interface FoundSource {
+  /** Relative to the working directory, with `/`. */
+  readonly name: string
+  /** Whether the agent may obey it: the session trusts the workspace as far as is needed, and no other file takes its place. */
+  readonly obeyed: boolean
+  /** Bytes; null with `sha256` where it is no file, cannot be read or lies outside of the repository. */
+  readonly size: number | null
+  /** Hexadecimal; null also where the file is too large. */
+  readonly sha256: string | null
 }
 
 /** Why an agent could not be opened, as the task will report it. */

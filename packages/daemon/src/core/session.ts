@@ -27,6 +27,7 @@ import type {
   ArtifactStore,
   Clock,
   EventLog,
+  FoundSource,
   Masker,
   NewId,
   Outcome,
@@ -73,6 +74,8 @@ export interface SessionWorld {
   readonly checkSchema: CheckSchema
   /** Of what the session may write: see `TurnOptions`. */
   readonly watchConfiguration: (record: SessionRecord) => Promise<() => Promise<readonly Planted[]>>
+  /** The files that the session's agent reads by itself. Never rejects. */
+  readonly implicitSources: (record: SessionRecord) => Promise<readonly FoundSource[]>
   readonly observer: (event: Event) => void
   readonly onChange: (session: Session) => void
   readonly report: (error: unknown, about: Readonly<Record<string, string>>) => void
@@ -461,6 +464,7 @@ export class Session {
       checkSchema: world.checkSchema,
       outputSchema: schema === undefined ? null : { schema, held: this.#runtime?.holdsToSchema?.(schema) === true },
       watchConfiguration: () => world.watchConfiguration(record),
+      implicitSources: () => world.implicitSources(record),
       tellUnconfined: () => {
         const first = !this.#toldUnconfined
         this.#toldUnconfined = true

@@ -32,6 +32,7 @@ test('a creation that nobody waits for any more still holds its Idempotency-Key'
     checkAnswer: () => [],
     tools: toRegistry([]),
     checkSchema: () => Promise.resolve([]),
+    implicitSources: () => Promise.resolve([]),
     watchConfiguration: () => Promise.resolve(() => Promise.resolve([])),
     hash: { inputHash, contentHash: canonicalHash },
     queueLimit: 1,

@@ -14,6 +14,7 @@ import {
   type ArtifactStore,
   type Clock,
   type EventLog,
+  type FoundSource,
   type Outcome,
   type RuntimeSession,
   type SessionRecord,
@@ -70,6 +71,7 @@ export interface TurnOptions {
   readonly outputSchema: { readonly schema: JsonSchema; readonly held: boolean } | null
   /** Looks at the configuration that other programs obey; the second look tells what has changed. Neither rejects. */
   readonly watchConfiguration: () => Promise<() => Promise<readonly Planted[]>>
+  readonly implicitSources: () => Promise<readonly FoundSource[]>
   /** True once in a session: to be told that nothing confines its commands. */
   readonly tellUnconfined: () => boolean
   readonly store: StoreText
@@ -339,15 +341,22 @@ export class Turn implements TaskHost {
     const about = { contentType: 'application/json', name: 'model-input.json' }
     const input_ref = await this.#stored((store) => store(JSON.stringify(input), about))
     const input_hash = inputs.contentHash(input)
+    const implicit_sources_ref = await this.#implicitSources()
     const given: readonly Draft[] =
       input_ref === null
         ? []
-        : [{ type: 'model.input', task_id, payload: { input_ref, input_hash, context_window: null, implicit_sources_ref: null } }]
+        : [{ type: 'model.input', task_id, payload: { input_ref, input_hash, context_window: null, implicit_sources_ref } }]
     return [
       ...(restored === null ? [] : [{ type: 'session.context_restored', task_id, payload: restored } as const]),
       ...given,
       ...this.#unconfined(),
     ]
+  }
+
+  async #implicitSources(): Promise<string | null> {
+    const sources = await this.#options.implicitSources()
+    if (sources.length === 0) return null
+    return this.#stored((store) => store(JSON.stringify({ sources }), { contentType: 'application/json', name: 'implicit-sources.json' }))
   }
 
   /** Where `auto` is not what its name says, the log says so. */

@@ -7,6 +7,7 @@ export const features = [
   'after_seq',
   'approvals_list',
   'artifact_range',
+  'artifact_upload',
   'camel_case_requests',
   'event_filter',
   'global_events',

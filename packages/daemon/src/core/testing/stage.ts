@@ -84,6 +84,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     checkAnswer: options.checkAnswer ?? (() => []),
     tools: options.tools ?? toRegistry([]),
     checkSchema: async (schema, value) => checkSchema(schema, value),
+    implicitSources: () => Promise.resolve([]),
     watchConfiguration: () => Promise.resolve(() => Promise.resolve(options.planted ?? [])),
     observer: (event) => {
       events.push(event)

@@ -22,6 +22,7 @@ export function createAcpRuntime<Config extends AcpConfig>(profile: AcpProfile<C
   return {
     name,
     capabilities: profile.capabilities,
+    ...(profile.implicitSources === undefined ? {} : { implicitSources: profile.implicitSources }),
     credentialVariables: profile.credentialVariables,
     toKeyEndpoints: (variable) => profile.toKeyEndpoints(variable),
     secretVariables: toSecretVariables,

@@ -1,5 +1,5 @@
 import type { AuthStatus, Capabilities, PermissionMode, TaskError, Usage } from '@codesdkd/protocol'
-import type { AgentEnv, RuntimeEnv, SessionSpec } from '../../core/ports.ts'
+import type { AgentEnv, ImplicitSource, RuntimeEnv, SessionSpec } from '../../core/ports.ts'
 import type { CallResult, NativeCall, Observation } from '../../core/task-host.ts'
 import type { AcpTool, PermissionOption, PromptResult, SessionUpdate, ToolUpdate } from './native.ts'
 import type { RpcError } from '../json-rpc.ts'
@@ -20,6 +20,8 @@ export interface AcpProfile<Config extends AcpConfig = AcpConfig> {
   /** As people write it, for messages. */
   readonly displayName: string
   readonly capabilities: Capabilities
+  /** As in `Runtime`. */
+  readonly implicitSources?: readonly ImplicitSource[]
   readonly credentialVariables: readonly string[]
   /** Base URLs of the provider that a key in this variable is for; none where nobody knows. */
   toKeyEndpoints(variable: string): readonly string[]

@@ -1,4 +1,5 @@
 import type { Capabilities } from '@codesdkd/protocol'
+import type { ImplicitSource } from '../../core/ports.ts'
 
 export const claudeCapabilities: Capabilities = {
   runtime: 'claude-agent-sdk',
@@ -39,3 +40,12 @@ export const claudeCapabilities: Capabilities = {
     'Hooks of a workspace, and commands that its skills run while they are read, are left out even in a session that trusts it: they could answer in place of a person. Its MCP servers, skills, subagents and other settings are used.',
   ],
 }
+
+export const claudeSources: readonly ImplicitSource[] = [
+  { names: ['CLAUDE.md'], parents: true, needsTrust: true },
+  { names: ['CLAUDE.local.md'], parents: true, needsTrust: true },
+  { names: ['.claude/CLAUDE.md'], parents: false, needsTrust: true },
+  { names: ['.claude/settings.json'], parents: false, needsTrust: true },
+  { names: ['.claude/settings.local.json'], parents: false, needsTrust: true },
+  { names: ['.mcp.json'], parents: false, needsTrust: true },
+]

@@ -6,7 +6,7 @@ import { RuntimeFailure } from '../../core/ports.ts'
 import type { AgentEnv, Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../core/ports.ts'
 import { anthropic, credentialVariables, findCredential, openAccess, toHint } from './access.ts'
 import type { Access } from './access.ts'
-import { claudeCapabilities } from './capabilities.ts'
+import { claudeCapabilities, claudeSources } from './capabilities.ts'
 import { ChannelClosed, ControlError, createChannel } from './channel.ts'
 import type { Channel } from './channel.ts'
 import { clearScratch, parseClaudeConfig, prepareHome, toArguments, toEnvironment, toInitialize } from './config.ts'
@@ -34,6 +34,7 @@ export function createClaudeRuntime(options: RuntimeOptions): Runtime {
   return {
     name,
     capabilities: claudeCapabilities,
+    implicitSources: claudeSources,
     credentialVariables,
     toKeyEndpoints: () => [anthropic],
     secretVariables: toSecretVariables,

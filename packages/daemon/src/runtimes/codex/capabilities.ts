@@ -1,4 +1,5 @@
 import type { Capabilities } from '@codesdkd/protocol'
+import type { ImplicitSource } from '../../core/ports.ts'
 
 export const codexCapabilities: Capabilities = {
   runtime: 'codex-sdk',
@@ -38,3 +39,8 @@ export const codexCapabilities: Capabilities = {
     'Of models that write their calls as code, a command that this sandbox refuses at once shows only in the output of the script that called it; in mode auto every question of theirs is taken for a wish to leave it.',
   ],
 }
+
+export const codexSources: readonly ImplicitSource[] = [
+  { names: ['AGENTS.override.md', 'AGENTS.md'], parents: true, needsTrust: true },
+  { names: ['.codex/config.toml'], parents: true, needsTrust: true },
+]

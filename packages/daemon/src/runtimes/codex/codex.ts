@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { RuntimeFailure } from '../../core/ports.ts'
 import type { AgentEnv, Runtime, RuntimeEnv, RuntimeSession, SessionSpec } from '../../core/ports.ts'
 import { credentialVariables, openAccess, openAi, toHint, toKey } from './access.ts'
-import { codexCapabilities } from './capabilities.ts'
+import { codexCapabilities, codexSources } from './capabilities.ts'
 import { parseCodexConfig, toArguments, toPermissions } from './config.ts'
 import type { Permissions } from './config.ts'
 import { toProgramFiles } from './executable.ts'
@@ -30,6 +30,7 @@ export function createCodexRuntime(options: RuntimeOptions): Runtime {
   return {
     name,
     capabilities: codexCapabilities,
+    implicitSources: codexSources,
     credentialVariables,
     toKeyEndpoints: () => [openAi],
     secretVariables: toSecretVariables,

@@ -1,4 +1,5 @@
 import type { Capabilities } from '@codesdkd/protocol'
+import type { ImplicitSource } from '../../core/ports.ts'
 
 export const geminiCapabilities: Capabilities = {
   runtime: 'gemini-cli-core',
@@ -44,3 +45,8 @@ export const geminiCapabilities: Capabilities = {
     'A stream that broke is not taken up again; an answer that was invalid is asked for again, and both stand in one text.',
   ],
 }
+
+export const geminiSources: readonly ImplicitSource[] = [
+  { names: ['GEMINI.md'], parents: true, needsTrust: false },
+  { names: ['.gemini/settings.json'], parents: false, needsTrust: true },
+]

@@ -5,7 +5,7 @@ import * as z from 'zod'
 import type { Runtime, RuntimeEnv } from '../../core/ports.ts'
 import { findLogin, google, openAccess } from './access.ts'
 import { mergeGeminiTool, toGeminiCall, toGeminiResult } from './calls.ts'
-import { geminiCapabilities } from './capabilities.ts'
+import { geminiCapabilities, geminiSources } from './capabilities.ts'
 import { credentialVariables, parseGeminiConfig, toAttempts, toIdleTimeout, toKey } from './config.ts'
 import type { GeminiConfig } from './config.ts'
 import { toConversationFile } from './conversation.ts'
@@ -39,6 +39,7 @@ export const geminiProfile: AcpProfile<GeminiConfig> = {
   name,
   displayName: 'Gemini CLI',
   capabilities: geminiCapabilities,
+  implicitSources: geminiSources,
   credentialVariables,
   toKeyEndpoints: () => [google],
   homeVariables: ['GEMINI_CLI_HOME'],

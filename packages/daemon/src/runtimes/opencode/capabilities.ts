@@ -1,4 +1,5 @@
 import type { Capabilities } from '@codesdkd/protocol'
+import type { ImplicitSource } from '../../core/ports.ts'
 
 export const openCodeCapabilities: Capabilities = {
   runtime: 'opencode-server',
@@ -40,3 +41,8 @@ export const openCodeCapabilities: Capabilities = {
     'In a session with trustWorkspace, plugins of the workspace run inside OpenCode: they can change a command after it was approved.',
   ],
 }
+
+export const openCodeSources: readonly ImplicitSource[] = [
+  { names: ['AGENTS.md', 'CLAUDE.md', 'CONTEXT.md'], parents: false, needsTrust: false },
+  { names: ['opencode.jsonc', 'opencode.json'], parents: true, needsTrust: true },
+]

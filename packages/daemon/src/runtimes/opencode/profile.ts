@@ -3,7 +3,7 @@ import type { RuntimeEnv } from '../../core/ports.ts'
 import type { AcpProfile } from '../acp/profile.ts'
 import { toLoginHint } from '../login-hint.ts'
 import { isUnavailable, mergeOpenCodeTool, toOpenCodeCall, toOpenCodeResult, toOpenCodeUsage, toOwnObservations } from './calls.ts'
-import { openCodeCapabilities } from './capabilities.ts'
+import { openCodeCapabilities, openCodeSources } from './capabilities.ts'
 import { parseOpenCodeConfig, prepareLaunch } from './config.ts'
 import type { OpenCodeConfig } from './config.ts'
 import { toOpenCodeError } from './errors.ts'
@@ -15,6 +15,7 @@ export const openCodeProfile: AcpProfile<OpenCodeConfig> = {
   name: 'opencode-server',
   displayName: 'OpenCode',
   capabilities: openCodeCapabilities,
+  implicitSources: openCodeSources,
   credentialVariables,
   toKeyEndpoints: (variable) => [...providers.values()].flatMap((provider) => (provider.variable === variable ? [provider.upstream] : [])),
   homeVariables: [],
