@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { createStage } from '../harness/daemon.ts'
 
@@ -52,7 +53,11 @@ test('dangerous: a tool of the config file never runs in auto; a person lets it 
   expect(await stage.folder.read('ran.txt')).toBe('ran\n')
   const status = await client.get('/status')
   expect(status.body.issues).toContainEqual(expect.objectContaining({ kind: 'mcp_server_failing' }))
-  for (const text of [JSON.stringify(approved), status.text, daemon.stderr()]) expect(text).not.toContain(pass)
+  const { session_id } = approved[0]?.trace ?? expect.fail('no event')
+  const bundle = await fetch(`${client.url}/sessions/${session_id}/support-bundle`)
+  const archive = gunzipSync(await bundle.bytes()).toString('latin1')
+  expect(archive).toContain('hello Ada')
+  for (const text of [JSON.stringify(approved), status.text, daemon.stderr(), archive]) expect(text).not.toContain(pass)
 }, 120_000)
 
 const notes = resolve(import.meta.dirname, '../fixtures/mcp/notes.ts')
@@ -86,3 +91,35 @@ test("a question of the daemon's MCP server is one of the task that calls it: an
   const events = await client.events(stopped.task.session_id)
   expect(events.find(({ type }) => type === 'question.answered')?.payload).toMatchObject({ outcome: 'cancel', reason: 'stopped_by_user' })
 }, 120_000)
+
+/** Starts another process that has nothing to do with its group, tells both, and stays. */
+const lingering = `const { spawn } = require('node:child_process')
+const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' })
+require('node:fs').writeFileSync('pids.txt', process.pid + ' ' + child.pid)
+setInterval(() => {}, 1000)
+console.log('begun')`
+
+test('nothing of a tool outlives a daemon that was killed by more than its next start', async () => {
+  await using stage = await createStage([{ name: 'linger', prompt: 'linger', legs: [{ tools: [{ ...call, name: 'linger', input: {} }] }] }])
+  const config = join(stage.folder.path, 'config.json')
+  const run = { command: [process.execPath, '-e', lingering] }
+  const tool = { name: 'linger', description: 'Lingers.', permission: 'read-only', input_schema: { type: 'object' }, run }
+  await writeFile(config, JSON.stringify({ tools: [tool] }))
+  await using killed = await stage.start(['--config', config])
+  const { session_id } = await killed.client.createSession(stage.session())
+  await killed.client.startTask(session_id, 'linger')
+  await killed.client.event(session_id, 'tool.output.delta')
+  const pids = ((await stage.folder.read('pids.txt')) ?? '').split(' ').map(Number)
+  expect(pids.filter(isAlive)).toHaveLength(2)
+  await killed.end('SIGKILL')
+  await using _ = await stage.start(['--config', config])
+  await expect.poll(() => pids.filter(isAlive), { timeout: 20_000 }).toEqual([])
+}, 120_000)
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}

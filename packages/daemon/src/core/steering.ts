@@ -1,11 +1,13 @@
 import type { Message } from '@codesdkd/protocol'
+import { withAttachments } from './attachments.ts'
 import type { Inputs } from './call-events.ts'
 import type { Journal } from './journal.ts'
-import type { RuntimeSession } from './ports.ts'
+import type { ArtifactStore, RuntimeSession } from './ports.ts'
 import { endOf } from './task-end.ts'
 
 export interface SteeringOptions {
   readonly journal: Journal
+  readonly artifacts: ArtifactStore
   readonly inputs: Inputs
   /** Of the task that runs. */
   readonly taskId: string
@@ -55,11 +57,12 @@ export class Steering {
     await Promise.all(this.#underWay)
   }
 
-  async #join({ taskId, messages, signal: given, taken }: Joining): Promise<boolean> {
-    const signal = AbortSignal.any([given, this.#options.signal])
+  async #join({ taskId, messages, signal: asked, taken }: Joining): Promise<boolean> {
+    const signal = AbortSignal.any([asked, this.#options.signal])
     const agent = await Promise.race([this.#begun.promise, untilAborted(signal)])
-    if (agent?.steer === undefined || this.#closed || signal.aborted) return false
-    if (!(await agent.steer(messages))) return false
+    if (agent?.steer === undefined) return false
+    const given = await withAttachments(messages, this.#options.artifacts)
+    if (this.#closed || signal.aborted || !(await agent.steer(given))) return false
     taken()
     await this.#tell(taskId, messages)
     return true

@@ -17,8 +17,8 @@ export interface Business {
  * The turn that the messages of this task are to join; null for a task that runs by itself. Throws `session_busy` for one that may not
  * wait, `steer_unsupported` for one that cannot join.
  */
-export function findTarget({ when_busy, permission_mode }: CreateTask, session: Business): Turn | null {
-  switch (when_busy) {
+export function findTarget(request: CreateTask, session: Business): Turn | null {
+  switch (request.when_busy) {
     case undefined:
     case 'queue':
       return null
@@ -27,15 +27,15 @@ export function findTarget({ when_busy, permission_mode }: CreateTask, session: 
       return null
     case 'steer':
       if (session.turn === null) return null
-      checkSteer(permission_mode, session, session.turn)
+      checkSteer(request, session, session.turn)
       // One that is being stopped takes nothing more: what comes now is meant for after it.
       return session.turn.stopping ? null : session.turn
     default:
-      return when_busy satisfies never
+      return request.when_busy satisfies never
   }
 }
 
-function checkSteer(asked: PermissionMode | undefined, { runtime, permissionMode }: Business, { taskId }: Turn): void {
+function checkSteer(request: CreateTask, { runtime, permissionMode }: Business, { taskId }: Turn): void {
   const members = { when_busy: 'steer', allowed: ['queue', 'reject'], open_tasks: [taskId] }
   if (runtime?.capabilities.supports_steer !== true) {
     const name = runtime?.name ?? 'the runtime of the session'
@@ -47,8 +47,15 @@ function checkSteer(asked: PermissionMode | undefined, { runtime, permissionMode
       },
     )
   }
+  const asked = request.permission_mode
   if (asked !== undefined && asked !== permissionMode)
     throw new Problem('steer_unsupported', `The running task has the permission mode ${permissionMode}; what joins it has no other.`, {
       members: { ...members, field: 'permission_mode', expected: permissionMode },
     })
+  const field = own.find((name) => request[name] !== undefined)
+  if (field !== undefined)
+    throw new Problem('steer_unsupported', `What joins a running task has no ${field} of its own.`, { members: { ...members, field } })
 }
+
+/** Settings of a turn, which the running one has already. */
+const own = ['output_schema', 'tool_manifest', 'runtime_config'] as const

@@ -58,13 +58,19 @@ export class McpServer implements AsyncDisposable {
 
   async #refresh(): Promise<void> {
     const { open } = this.#options
+    let link: McpLink | null = null
+    // What is lost meanwhile is told and dropped already.
+    const isLost = () => link !== null && this.#link !== link
     try {
-      this.#link ??= await open({ onClose: () => this.#lost(), onChange: () => (this.#stale = true) })
+      link = this.#link ??= await open({ onClose: () => this.#lost(), onChange: () => (this.#stale = true) })
       this.#stale = false
-      this.#tools = await this.#toTools(await this.#link.list())
+      const tools = await this.#toTools(await link.list())
+      if (isLost()) return
+      this.#tools = tools
       this.failing = false
       this.#failures = 0
     } catch (error) {
+      if (isLost()) return
       this.#failed(error)
       await this.#drop()
     }

@@ -97,3 +97,44 @@ test('a server that fails stops nothing, and no name is taken twice', async () =
   ])
   expect(opened.own.find('my_notes_peek')?.permission).toBe('write')
 }, 30_000)
+
+/** An MCP server whose tools are as many as its tool was called, plus one; with `dies` it ends when it is asked for the list again. */
+const growing = (dies: boolean) => `let count = 1
+const send = (message) => process.stdout.write(JSON.stringify({ jsonrpc: '2.0', ...message }) + '\\n')
+require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+  const { id, method, params } = JSON.parse(line)
+  if (method === 'initialize')
+    send({ id, result: { protocolVersion: params.protocolVersion, capabilities: { tools: { listChanged: true } }, serverInfo: { name: 'g', version: '1' } } })
+  if (method === 'tools/list') {
+    if (${dies} && count > 1) process.exit(1)
+    send({ id, result: { tools: Array.from({ length: count }, (_, index) => ({ name: 'tool' + index, inputSchema: { type: 'object' } })) } })
+  }
+  if (method !== 'tools/call') return
+  count += 1
+  send({ method: 'notifications/tools/list_changed' })
+  send({ id, result: { content: [{ type: 'text', text: 'grown' }] } })
+})`
+
+test('a server that says that its tools have changed is asked again before the next task', async () => {
+  const { own } = open([stdio('', { name: 'grows', command: [process.execPath, '-e', growing(false)] })])
+  await using _ = own
+  const names = () => own.all().map(({ name }) => name)
+  await own.ready()
+  expect(names()).toEqual(['grows_tool0'])
+  expect(await own.find('grows_tool0')?.run?.(createCall({}).call)).toEqual({ result: 'grown', isError: false })
+  expect(names()).toEqual(['grows_tool0'])
+  await own.ready()
+  expect(names()).toEqual(['grows_tool0', 'grows_tool1'])
+}, 30_000)
+
+test('a server that dies while it is asked has failed once, and offers nothing', async () => {
+  const { own, failures, later } = open([stdio('', { name: 'dies', command: [process.execPath, '-e', growing(true)] })])
+  await using _ = own
+  await own.ready()
+  await own.find('dies_tool0')?.run?.(createCall({}).call)
+  await own.ready()
+  expect([own.all(), own.failing(), failures.length]).toEqual([[], ['dies'], 1])
+  later(1000)
+  await own.ready()
+  expect([own.all().length, own.failing()]).toEqual([1, []])
+}, 30_000)
