@@ -144,7 +144,7 @@ test('a task that is to be rejected while another one is open leaves nothing beh
   expect(stage.storage.log.task('s', 'b')).toBeNull()
 })
 
-test('refuses what cannot join: an agent that takes nothing, another permission mode', async () => {
+test('refuses what cannot join: an agent that takes nothing, another permission mode, an answer of its own', async () => {
   const turns = createTurns()
   const { steer: _, ...deaf } = turns.options
   await using stage = await createStage(deaf)
@@ -158,6 +158,10 @@ test('refuses what cannot join: an agent that takes nothing, another permission 
   await expect(other.submit('b', { ...steering, permission_mode: 'yolo' })).rejects.toMatchObject({
     code: 'steer_unsupported',
     members: { field: 'permission_mode', expected: 'ask' },
+  })
+  await expect(other.submit('b', { ...steering, output_schema: { type: 'object' } })).rejects.toMatchObject({
+    code: 'steer_unsupported',
+    members: { field: 'output_schema' },
   })
   expect([turns.heard, others.heard]).toEqual([[], []])
   turns.end()

@@ -52,10 +52,8 @@ function checkSteer(request: CreateTask, { runtime, permissionMode }: Business, 
     throw new Problem('steer_unsupported', `The running task has the permission mode ${permissionMode}; what joins it has no other.`, {
       members: { ...members, field: 'permission_mode', expected: permissionMode },
     })
-  const field = own.find((name) => request[name] !== undefined)
-  if (field !== undefined)
-    throw new Problem('steer_unsupported', `What joins a running task has no ${field} of its own.`, { members: { ...members, field } })
+  if (request.output_schema !== undefined)
+    throw new Problem('steer_unsupported', 'What joins a running task has no answer of its own, and so no output_schema.', {
+      members: { ...members, field: 'output_schema' },
+    })
 }
-
-/** Settings of a turn, which the running one has already. */
-const own = ['output_schema', 'tool_manifest', 'runtime_config'] as const
