@@ -285,12 +285,13 @@ export class Turn implements TaskHost {
       await this.#options.checkCwd()
       this.#findPlanted = await this.#options.watchConfiguration()
       const { agent, briefing } = await this.#prepare()
-      this.steering.begin(agent)
       let { restored } = briefing
       const run = async (messages: readonly Message[]) => {
         await this.#record(await this.#handover({ messages, restored }), 'lazy')
         restored = null
-        return await this.#withinGrace(agent.run(await this.#spec(messages), this))
+        const spec = await this.#spec(messages)
+        this.steering.begin(agent)
+        return await this.#withinGrace(agent.run(spec, this))
       }
       return await (this.#answer?.ask(briefing.messages, run) ?? run(briefing.messages))
     } catch (error) {
