@@ -3,8 +3,6 @@ import {
   sessionPhase,
   type Artifact,
   type CreateTask,
-  type Event,
-  type Message,
   type PermissionMode,
   type Session as SessionResource,
   type StopResponse,
@@ -15,70 +13,33 @@ import {
 } from '@codesdkd/protocol'
 import { Agent } from './agent.ts'
 import { checkAttachments } from './attachments.ts'
-import type { Inputs, Verdict } from './call-events.ts'
-import { storeTextIn } from './bounds.ts'
+import type { Inputs } from './call-events.ts'
 import type { Succession } from './handoff.ts'
 import { Inbox } from './inbox.ts'
 import { Journal } from './journal.ts'
 import { toOpenBlockTexts } from './open-blocks.ts'
-import type { Planted } from './enclosure.ts'
-import type {
-  AgentEnv,
-  ArtifactStore,
-  Clock,
-  EventLog,
-  FoundSource,
-  Masker,
-  NewId,
-  Outcome,
-  Runtime,
-  SessionChanges,
-  SessionRecord,
-  SessionSnapshot,
-} from './ports.ts'
-import type { NativeCall } from './task-host.ts'
+import type { AgentEnv, Masker, Outcome, Runtime, SessionChanges, SessionRecord, SessionSnapshot } from './ports.ts'
 import { createRefusals } from './refusals.ts'
 import { toSecrets } from './redaction/secret-settings.ts'
-import type { CheckAnswer } from './question.ts'
-import type { Seats } from './seats.ts'
-import type { Slots } from './slots.ts'
 import { toChanged } from './session-changes.ts'
 import { toSession } from './session-resource.ts'
 import { checkOutputSchema } from './output-schema.ts'
 import { endTree } from './end-tree.ts'
-import { createJoining, type Joined } from './joined.ts'
+import { createJoining } from './joined.ts'
 import { newMessages } from './held-messages.ts'
 import { noProcesses } from './process-tree.ts'
 import { endOf } from './task-end.ts'
-import { checkOffered, toOffered, type CheckSchema, type Tool, type ToolRegistry } from './tools.ts'
+import { TaskQueue, type Queued } from './task-queue.ts'
+import { offerTools } from './offer-tools.ts'
+import type { SessionWorld } from './session-world.ts'
 import { Turn } from './turn.ts'
+import { toTurnOptions } from './turn-options.ts'
 import { upload } from './uploads.ts'
 import { findTarget } from './when-busy.ts'
 
-/** What every session of the daemon shares. */
-export interface SessionWorld {
-  readonly log: EventLog
-  readonly artifacts: ArtifactStore
-  readonly clock: Clock
-  readonly newId: NewId
-  readonly slots: Slots
-  readonly seats: Seats
-  readonly hash: Pick<Inputs, 'inputHash' | 'contentHash'>
-  readonly queueLimit: number
-  readonly idleTimeoutMs: number
-  readonly approvalTimeoutMs: number | null
-  readonly judge: (call: NativeCall, record: SessionRecord, mode: PermissionMode) => Promise<Verdict>
-  readonly checkCwd: (cwd: string) => Promise<string>
-  readonly checkAnswer: CheckAnswer
-  readonly tools: ToolRegistry
-  readonly checkSchema: CheckSchema
-  /** Of what the session may write: see `TurnOptions`. */
-  readonly watchConfiguration: (record: SessionRecord) => Promise<() => Promise<readonly Planted[]>>
-  /** The files that the session's agent reads by itself. Never rejects. */
-  readonly implicitSources: (record: SessionRecord) => Promise<readonly FoundSource[]>
-  readonly observer: (event: Event) => void
+export interface LoadedSessionWorld extends SessionWorld {
+  /** Told whenever what is open in a session may have changed. */
   readonly onChange: (session: Session) => void
-  readonly report: (error: unknown, about: Readonly<Record<string, string>>) => void
 }
 
 export interface SessionParts {
@@ -90,34 +51,24 @@ export interface SessionParts {
   readonly snapshot?: SessionSnapshot
 }
 
-interface Queued {
-  readonly taskId: string
-  readonly messages: readonly Message[]
-  readonly request: CreateTask
-  readonly tools: readonly Tool[]
-  /** Set while its messages may join the task that runs. */
-  joined?: Joined
-}
-
 /** One session: its journal, its queue of tasks, the turn that runs, the agent behind it. */
 export class Session {
-  readonly #world: SessionWorld
+  readonly #world: LoadedSessionWorld
   /** What of it waits for a person. */
   readonly inbox: Inbox
   readonly #journal: Journal
   readonly #agent: Agent
   readonly #runtime: Runtime | null
   readonly #masker: Masker
-  readonly #queue: Queued[] = []
+  readonly #queue: TaskQueue
   #turn: { readonly turn: Turn; readonly done: Promise<void> } | null = null
-  #withdraw: (() => void) | null = null
   /** Of the task that runs, or ran last. */
   #permissionMode: PermissionMode
   #toldUnconfined = false
   /** Set while it is being deleted or handed off: then nothing new begins. */
   #leaving: 'delete' | 'handoff' | null = null
 
-  constructor({ record, runtime, environment, masker, snapshot }: SessionParts, world: SessionWorld) {
+  constructor({ record, runtime, environment, masker, snapshot }: SessionParts, world: LoadedSessionWorld) {
     this.#world = world
     this.#permissionMode = record.permissionMode
     this.#masker = masker
@@ -128,6 +79,11 @@ export class Session {
       inputs: () => this.#inputs(this.#permissionMode),
       checkAnswer: world.checkAnswer,
       turn: () => this.#turn?.turn ?? null,
+    })
+    this.#queue = new TaskQueue({
+      slots: world.slots,
+      running: () => this.#turn !== null,
+      start: (queued, release) => this.#start(queued, release),
     })
     this.#agent = new Agent({
       runtime,
@@ -180,7 +136,7 @@ export class Session {
     bodyHash: string,
     requestId: string,
   ): Promise<{ started: TaskStarted; replayed: boolean }> {
-    const tools = await this.#offered(request)
+    const tools = await offerTools(request.tool_manifest, { ...this.#world, runtime: this.#runtime })
     await checkOutputSchema(request.output_schema, this.#world.checkSchema)
     // Nothing is awaited from here to the commit: the id that was found free is the id that is taken.
     const earlier = this.#earlier(taskId)
@@ -205,7 +161,7 @@ export class Session {
     })
     checkAttachments(messages, this.record.sessionId, this.#world.artifacts)
     const queued: Queued = { taskId, messages, request, tools }
-    const slot = this.#turn === null && this.#queue.length === 0 ? this.#world.slots.tryTake() : null
+    const slot = this.#queue.tryTake()
     const type = slot === null ? 'task.queued' : 'task.started'
     const steers = target === null ? {} : { steers: target.taskId }
     const committed = this.#journal.commit([{ type, task_id: taskId, payload: { messages: [...messages], ...steers } }], {
@@ -215,8 +171,8 @@ export class Session {
     })
     if (slot === null) {
       this.#queue.push(queued)
-      if (target !== null) queued.joined = createJoining(target, queued, committed, () => this.#dequeue(taskId))
-      this.#next()
+      if (target !== null) queued.joined = createJoining(target, queued, committed, () => this.#queue.remove(taskId))
+      this.#queue.next()
     } else this.#run(queued, slot)
     await committed
     await queued.joined?.soon()
@@ -285,18 +241,18 @@ export class Session {
    * `task_not_found`.
    */
   async stop(taskId: string, requestId: string, scope?: StopScope): Promise<StopResponse> {
-    if (scope !== 'turn') await this.#queue.find((queued) => queued.taskId === taskId)?.joined?.cancel()
+    if (scope !== 'turn') await this.#queue.find(taskId)?.joined?.cancel()
     const task = this.#earlier(taskId)?.task
     if (task === undefined) throw new Problem('task_not_found', 'The session has no task with this id.', { members: { task_id: taskId } })
     const about = { ok: true, task_id: taskId, ...(scope === undefined ? {} : { scope }) } as const
-    if (scope !== 'turn' && this.#dequeue(taskId)) {
+    if (scope !== 'turn' && this.#queue.remove(taskId)) {
       await this.#endNow(taskId, { status: 'stopped', reason: 'stopped_by_user' }, requestId)
       this.#world.onChange(this)
       return { ...about, status: 'stopped', ...(scope === 'tree' ? { processes: noProcesses } : {}) }
     }
     const running = this.#turn?.turn.taskId === taskId ? this.#turn : null
     if (scope === 'tree') {
-      const waits = this.#queue.some((queued) => queued.taskId === taskId)
+      const waits = this.#queue.find(taskId) !== undefined
       const processes = waits ? noProcesses : await endTree({ agent: this.#agent, running, current: () => this.#turn })
       return { ...about, status: this.#earlier(taskId)?.task.status ?? task.status, processes }
     }
@@ -312,13 +268,6 @@ export class Session {
       busy: this.busy,
       busyProblem: () => this.busyProblem(),
     })
-  }
-
-  /** False when it does not wait. */
-  #dequeue(taskId: string): boolean {
-    const at = this.#queue.findIndex((queued) => queued.taskId === taskId)
-    if (at >= 0) this.#queue.splice(at, 1)
-    return at >= 0
   }
 
   /** Ends what a killed daemon left open, or what was open where the log was copied: nothing is run again by itself. */
@@ -338,9 +287,8 @@ export class Session {
   /** Stops everything and ends the agent; every open task gets its terminal event. Whatever it is closed for, nothing new begins. */
   async close(kind: 'shutdown' | 'delete' = 'shutdown'): Promise<void> {
     if (kind === 'delete') this.#leaving = kind
-    this.#withdraw?.()
     const reason = kind === 'delete' ? 'session_deleted' : 'daemon_shutdown'
-    for (const { taskId, joined } of this.#queue.splice(0)) {
+    for (const { taskId, joined } of this.#queue.clear()) {
       await joined?.cancel()
       await this.#endNow(taskId, { status: 'stopped', reason })
     }
@@ -395,96 +343,49 @@ export class Session {
     return this.#world.log.task(this.record.sessionId, taskId)
   }
 
-  /** What the task offers its agent. Throws the problems of the contract. */
-  async #offered({ tool_manifest: manifest }: CreateTask): Promise<readonly Tool[]> {
-    const { tools, checkSchema } = this.#world
-    const supported = this.#runtime?.capabilities.supports_host_tools === true
-    if (!supported && manifest === undefined) return []
-    const entries = Array.isArray(manifest) ? manifest : manifest?.tools
-    // Whose tools are all the host's need not wait for a server.
-    if (supported && (entries === undefined || entries.some((entry) => typeof entry === 'string'))) await tools.ready()
-    const offered = toOffered(tools, manifest)
-    if (!supported && offered.length > 0)
-      throw new Problem('tool_manifest_unsupported', `${this.record.runtime} cannot be offered tools: leave tool_manifest out or empty.`, {
-        members: { field: 'tool_manifest' },
-      })
-    await checkOffered(offered, checkSchema)
-    return offered
-  }
-
   #started(task: Task): TaskStarted {
     const { task_id, phase, last_seq, steered_into } = task
     const joined = steered_into === undefined ? {} : { steered_into }
     return { session_id: this.record.sessionId, task_id, status: 'started', phase, last_seq, ...joined }
   }
 
-  /** Starts the oldest queued task when the session and the daemon have room for it. */
-  #next(): void {
-    const [queued] = this.#queue
-    if (queued === undefined || this.#turn !== null) return
-    const slot = this.#world.slots.tryTake()
-    if (slot === null) {
-      this.#withdraw ??= this.#world.slots.whenFree(() => {
-        this.#withdraw = null
-        this.#next()
-      })
-      return
-    }
-    this.#queue.shift()
+  #start(queued: Queued, release: () => void): void {
     void this.#journal.commit([{ type: 'task.started', task_id: queued.taskId, payload: { messages: [...queued.messages] } }], {
       durability: 'synced',
     })
-    this.#run(queued, slot)
+    this.#run(queued, release)
   }
 
-  #run({ taskId, messages, request, tools }: Queued, release: () => void): void {
+  #run(queued: Queued, release: () => void): void {
     const { record } = this
     const world = this.#world
-    const { output_schema: schema } = request
-    const permissionMode = request.permission_mode ?? record.permissionMode
-    this.#permissionMode = permissionMode
-    const turn = new Turn({
-      journal: this.#journal,
-      agent: this.#agent,
-      log: world.log,
-      artifacts: world.artifacts,
-      clock: world.clock,
-      inputs: this.#inputs(permissionMode),
-      taskId,
-      record,
-      messages,
-      permissionMode,
-      runtimeConfig: { ...record.runtimeConfig, ...request.runtime_config },
-      timeoutMs: request.timeout_ms ?? null,
-      approvalTimeoutMs: request.approval_timeout_ms ?? record.approvalTimeoutMs ?? world.approvalTimeoutMs,
-      judge: (call, mode) => world.judge(call, record, mode),
-      checkCwd: async () => void (await world.checkCwd(record.cwd)),
-      checkAnswer: world.checkAnswer,
-      tools,
-      checkSchema: world.checkSchema,
-      outputSchema: schema === undefined ? null : { schema, held: this.#runtime?.holdsToSchema?.(schema) === true },
-      watchConfiguration: () => world.watchConfiguration(record),
-      implicitSources: () => world.implicitSources(record),
-      tellUnconfined: () => {
-        const first = !this.#toldUnconfined
-        this.#toldUnconfined = true
-        return first
-      },
-      store: storeTextIn(world.artifacts, record.sessionId, (text) => this.#masker.maskText(text)),
-      heldBack: (text) => this.#masker.heldBack(text),
-      report: (error) => world.report(error, { session_id: record.sessionId, task_id: taskId }),
-    })
+    this.#permissionMode = queued.request.permission_mode ?? record.permissionMode
+    const turn = new Turn(
+      toTurnOptions(queued, {
+        journal: this.#journal,
+        agent: this.#agent,
+        runtime: this.#runtime,
+        masker: this.#masker,
+        inputs: this.#inputs(this.#permissionMode),
+        world,
+        tellUnconfined: () => {
+          const first = !this.#toldUnconfined
+          this.#toldUnconfined = true
+          return first
+        },
+      }),
+    )
     // The agent may begin only after the task is on disk.
     const done = this.#journal.flushed
       .then(() => turn.run())
       .finally(() => {
         this.#turn = null
         release()
-        this.#next()
+        this.#queue.next()
         world.onChange(this)
       })
     this.#turn = { turn, done }
-    done.catch((error: unknown) => world.report(error, { session_id: record.sessionId, task_id: taskId }))
+    done.catch((error: unknown) => world.report(error, { session_id: record.sessionId, task_id: queued.taskId }))
   }
 
   async #endNow(taskId: string, outcome: Outcome, requestId?: string): Promise<void> {

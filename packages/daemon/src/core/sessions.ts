@@ -35,11 +35,12 @@ import { toChanges } from './session-changes.ts'
 import { checkPermissionMode, toCreated, toRecord, type SessionRules } from './session-record.ts'
 import type { CheckRoot } from './session-sandbox.ts'
 import { toSecrets } from './redaction/secret-settings.ts'
-import { Session, type SessionWorld } from './session.ts'
+import { Session, type LoadedSessionWorld } from './session.ts'
+import type { SessionWorld } from './session-world.ts'
 import { toSession } from './session-resource.ts'
 
 /** What the registry of sessions needs beside what each session needs. */
-export interface SessionsOptions extends Omit<SessionWorld, 'onChange'> {
+export interface SessionsOptions extends SessionWorld {
   readonly rules: SessionRules
   readonly runtimes: ReadonlyMap<string, Runtime>
   readonly aliases: ReadonlyMap<string, string>
@@ -65,7 +66,7 @@ export interface SessionsOptions extends Omit<SessionWorld, 'onChange'> {
 /** All sessions of the data directory. Those with something open, or with a live agent, are in memory; the others are rows. */
 export class Sessions implements SessionOperations, AsyncDisposable {
   readonly #options: SessionsOptions
-  readonly #world: SessionWorld
+  readonly #world: LoadedSessionWorld
   readonly #loaded = new Map<string, Session>()
   /** Creations under way, by idempotency key: a second one waits for the first. */
   readonly #creating = createOneByOne()

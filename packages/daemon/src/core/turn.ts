@@ -25,15 +25,15 @@ import { withAttachments } from './attachments.ts'
 import { toBriefing, type Briefing } from './briefing.ts'
 import { OpenCalls } from './open-calls.ts'
 import { OpenQuestions } from './open-questions.ts'
+import { asCaused, reasonOf, type Cause } from './cause.ts'
+import { withinGrace } from './grace.ts'
+import { toHandover, type HandoverOptions } from './handover.ts'
 import { Steering } from './steering.ts'
 import { OwnedCalls } from './owned-calls.ts'
 import { createStructuredAnswer, type StructuredAnswer } from './structured-answer.ts'
 import { toOwnName, type CheckSchema, type Tool } from './tools.ts'
 import { toHostsDenied } from './policy/policy.ts'
 import { cancelQuestions, type CheckAnswer } from './question.ts'
-
-/** How long an agent may take to obey a stop before its process group is killed. Milliseconds. */
-export const STOP_GRACE = 8_000
 
 /** How long after a refusal of the wall an agent may say that it runs the call which was refused something. Milliseconds. */
 const REFUSAL_WAIT = 2_000
@@ -79,8 +79,6 @@ export interface TurnOptions {
   readonly heldBack: (text: string) => number
   readonly report: (error: unknown) => void
 }
-
-type Cause = { readonly kind: 'stop' | 'shutdown' | 'delete' } | { readonly kind: 'deadline' }
 
 /** One task while it runs: the agent's way into the session, and the session's way to stop it. */
 export class Turn implements TaskHost {
@@ -157,7 +155,7 @@ export class Turn implements TaskHost {
     await this.steering.close()
     if (this.#last) await agent.close()
     await this.#owned.close(this.#cause === null ? 'the agent has ended its turn' : reasonOf(this.#cause))
-    await this.#end(this.#asCaused(outcome))
+    await this.#end(asCaused(outcome, this.#cause))
     agent.release()
   }
 
@@ -287,16 +285,20 @@ export class Turn implements TaskHost {
       const { agent, briefing } = await this.#prepare()
       let { restored } = briefing
       const run = async (messages: readonly Message[]) => {
-        await this.#record(await this.#handover({ messages, restored }), 'lazy')
+        await this.#record(await toHandover({ messages, restored }, this.#handover), 'lazy')
         restored = null
         const spec = await this.#spec(messages)
         this.steering.begin(agent)
-        return await this.#withinGrace(agent.run(spec, this))
+        return await withinGrace(agent.run(spec, this), { agent: this.#options.agent, signal: this.signal })
       }
       return await (this.#answer?.ask(briefing.messages, run) ?? run(briefing.messages))
     } catch (error) {
       return { status: 'failed', reason: 'error', error: this.#failure(error) }
     }
+  }
+
+  get #handover(): HandoverOptions {
+    return { ...this.#options, stored: this.#stored, definitions: this.#owned.definitions }
   }
 
   async #spec(given: readonly Message[]): Promise<TaskSpec> {
@@ -332,77 +334,11 @@ export class Turn implements TaskHost {
     return { agent: live, briefing }
   }
 
-  /** What the log says of what the agent is given. */
-  async #handover({ messages, restored }: Briefing): Promise<readonly Draft[]> {
-    const { inputs, outputSchema } = this.#options
-    const task_id = this.taskId
-    const { permissionMode: permission_mode, runtimeConfig: runtime_config } = this.#options
-    const output_schema = outputSchema === null ? {} : { output_schema: outputSchema.schema }
-    const input = { messages, tool_manifest: this.#owned.definitions, runtime_config, permission_mode, ...output_schema }
-    const about = { contentType: 'application/json', name: 'model-input.json' }
-    const input_ref = await this.#stored((store) => store(JSON.stringify(input), about))
-    const input_hash = inputs.contentHash(input)
-    const implicit_sources_ref = await this.#implicitSources()
-    const given: readonly Draft[] =
-      input_ref === null
-        ? []
-        : [{ type: 'model.input', task_id, payload: { input_ref, input_hash, context_window: null, implicit_sources_ref } }]
-    return [
-      ...(restored === null ? [] : [{ type: 'session.context_restored', task_id, payload: restored } as const]),
-      ...given,
-      ...this.#unconfined(),
-    ]
-  }
-
-  async #implicitSources(): Promise<string | null> {
-    const sources = await this.#options.implicitSources()
-    if (sources.length === 0) return null
-    return this.#stored((store) => store(JSON.stringify({ sources }), { contentType: 'application/json', name: 'implicit-sources.json' }))
-  }
-
-  /** Where `auto` is not what its name says, the log says so. */
-  #unconfined(): readonly Draft[] {
-    const { record, permissionMode, tellUnconfined } = this.#options
-    const { confinement } = record
-    if (permissionMode !== 'auto' || confinement === 'sandbox' || !tellUnconfined()) return []
-    const message =
-      confinement === 'tool_paths'
-        ? "No sandbox confines this agent: its file tools are held to the workspace, its shell commands run with the user's rights."
-        : "Nothing confines this agent: what it does, it does with the user's rights."
-    return [{ type: 'runtime.notice', task_id: this.taskId, payload: { level: 'warning', kind: 'unconfined', message } }]
-  }
-
-  /** An agent that does not obey a stop is killed with its process group. */
-  #withinGrace(running: Promise<Outcome>): Promise<Outcome> {
-    const { agent } = this.#options
-    return new Promise((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined
-      const kill = () => {
-        timer = setTimeout(() => void agent.close().then(() => resolve({ status: 'stopped', reason: 'killed' })), STOP_GRACE)
-      }
-      if (this.signal.aborted) kill()
-      else this.signal.addEventListener('abort', kill, { once: true })
-      running.then(resolve, reject).finally(() => {
-        clearTimeout(timer)
-        this.signal.removeEventListener('abort', kill)
-      })
-    })
-  }
-
   #failure(error: unknown): TaskError {
     if (error instanceof RuntimeFailure) return error.failure
     if (isProblem(error, 'cwd_not_allowed')) return { code: 'cwd_not_allowed', message: error.message, retryable: false }
     if (!this.stopping) this.#options.report(error)
     return { code: 'daemon_error', message: 'The daemon could not run the task; its log says why.', retryable: true }
-  }
-
-  /** A task that was asked to end has ended for that reason, whatever the agent made of it. */
-  #asCaused(outcome: Outcome): Outcome {
-    const cause = this.#cause
-    if (cause === null) return outcome
-    if (cause.kind !== 'deadline') return { status: 'stopped', reason: reasonOf(cause) }
-    const error: TaskError = { code: 'deadline_exceeded', message: 'The task took longer than its timeout_ms.', retryable: true }
-    return { status: 'failed', reason: 'deadline_exceeded', error }
   }
 
   async #end(outcome: Outcome): Promise<void> {
@@ -426,21 +362,6 @@ export class Turn implements TaskHost {
       report(error)
       return new Map()
     }
-  }
-}
-
-function reasonOf(cause: Cause): string {
-  switch (cause.kind) {
-    case 'stop':
-      return 'stopped_by_user'
-    case 'shutdown':
-      return 'daemon_shutdown'
-    case 'delete':
-      return 'session_deleted'
-    case 'deadline':
-      return 'deadline_exceeded'
-    default:
-      return cause satisfies never
   }
 }
 

@@ -11,7 +11,7 @@ import type { ArtifactStore, EventLog, Outcome, Runtime, RuntimeSession, Session
 import type { NativeCall, TaskHost, ToolHost } from '../task-host.ts'
 import { createMasker } from '../redaction/redact.ts'
 import { toCreated } from '../session-record.ts'
-import { Session, type SessionWorld } from '../session.ts'
+import { Session, type LoadedSessionWorld } from '../session.ts'
 import { Seats } from '../seats.ts'
 import { Slots } from '../slots.ts'
 import { toRegistry } from '../tools.ts'
@@ -52,9 +52,9 @@ export interface StageOptions {
   readonly permissionMode?: SessionRecord['permissionMode']
   readonly approvalTimeoutMs?: number
   /** Default: everything fits. */
-  readonly checkAnswer?: SessionWorld['checkAnswer']
+  readonly checkAnswer?: LoadedSessionWorld['checkAnswer']
   /** What the daemon offers. Default: nothing. */
-  readonly tools?: SessionWorld['tools']
+  readonly tools?: LoadedSessionWorld['tools']
   /** What the second look at the configuration finds. Default: nothing. */
   readonly planted?: readonly Planted[]
 }
@@ -68,7 +68,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   const storage = openStorage({ path: join(path, 'state'), clock, newId })
   const events: Event[] = []
   const waiting = new Set<() => void>()
-  const world: SessionWorld = {
+  const world: LoadedSessionWorld = {
     log: log(storage.log),
     artifacts: artifacts(storage.artifacts),
     clock,

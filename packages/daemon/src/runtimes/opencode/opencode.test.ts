@@ -366,7 +366,7 @@ describe('models that fail', () => {
 describe.runIf(process.platform === 'linux')('behind the wall', () => {
   test('works in its workspace and nowhere else, searches, holds what stands for its key, and what it hides dies when it is stopped', async () => {
     const [seconds, hidden] = [nap(), nap()]
-    const look = `cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; echo in > in.txt; touch /usr/out 2>&1; echo "exit $?"; echo "sees $(ls ${path.join(import.meta.dirname, '../..')})"`
+    const look = `cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; echo in > in.txt; touch /usr/out 2>&1; echo "exit $?"; echo "sees $(ls ${path.join(import.meta.dirname, '../..')} ${path.join(import.meta.dirname, '../../tools')} | tr '\\n' ' ')"`
     await using stage = await openAnyStage({
       runtime: 'opencode-server',
       walled: true,
@@ -385,8 +385,8 @@ describe.runIf(process.platform === 'linux')('behind the wall', () => {
     expect(seen).toMatchObject({ executionEnv: 'sandbox' })
     expect(seen?.output).toContain('OPENCODE_AUTH_CONTENT={"codesdkd":{"type":"api","key":"')
     expect(seen?.output).toContain('Read-only file system\nexit 1\n')
-    // Of the daemon it sees only what runs in it.
-    expect(seen?.output).toMatch(/\nsees runtimes\n$/)
+    // Of the daemon it sees only what runs in it, and the program that every agent may reach the daemon's tools with.
+    expect(seen?.output).toMatch(/\nsees [^ ]+: runtimes tools  [^ ]+\/tools: stdio-shim\.ts \n$/)
     expect(seen?.output).not.toContain('key-of-')
     expect(found).toMatchObject({ isError: false, output: expect.stringContaining('a needle') })
     expect(await readFile(inWorkspace(stage, 'in.txt'), 'utf8')).toBe('in\n')
