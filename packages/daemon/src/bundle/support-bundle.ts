@@ -10,6 +10,7 @@ import { mapStrings } from '../core/redaction/json-strings.ts'
 import { createKnownSecrets } from '../core/redaction/known-secrets.ts'
 import type { BundleOperations, RuntimeOperations, SupportBundle } from '../core/operations.ts'
 import type { ArtifactStore, Clock, EventLog, SecretsOwner, SessionRecord } from '../core/ports.ts'
+import { sessionNotFound } from '../core/unknown.ts'
 import { createRedactor, redactDeeply, type FindSecrets, type Identity } from '../core/redaction/redactor.ts'
 import { bundleLimits, toBundleFileName, toMcpTransports, toRuntimeConfig, toRuntimeEnv, type BundleManifest } from './contents.ts'
 import { toSecrets } from '../core/redaction/secret-settings.ts'
@@ -42,8 +43,7 @@ export function createSupportBundles(options: SupportBundlesOptions): BundleOper
   return {
     async build(sessionId, { taskId, signal }) {
       const stored = options.log.session(sessionId)?.record
-      if (stored === undefined)
-        throw new Problem('session_not_found', 'There is no session with this id.', { members: { session_id: sessionId.slice(0, 200) } })
+      if (stored === undefined) throw sessionNotFound(sessionId)
       if (building >= bundleLimits.concurrent) {
         const members = { limit: bundleLimits.concurrent, current: building, scope: 'support_bundles' }
         throw new Problem('rate_limited', 'Other support bundles are being built.', { members, retryAfter: 2 })

@@ -5,6 +5,7 @@ import type { ArtifactStore, Clock, EventLog, NewId, PendingEvent, SecretsOwner,
 import type { Masker } from './ports.ts'
 import { toSecrets } from './redaction/secret-settings.ts'
 import { toCreated, toForkOrigin } from './session-record.ts'
+import { sessionNotFound } from './unknown.ts'
 
 export interface ForksOptions {
   readonly log: EventLog
@@ -123,8 +124,4 @@ export class Forks implements AsyncDisposable {
       toEvent(record.forkedFrom.afterSeq + 1, 'session.forked', { forked_from: origin, ...settings }),
     ]
   }
-}
-
-function sessionNotFound(sessionId: string): Problem {
-  return new Problem('session_not_found', 'There is no session with this id.', { members: { session_id: sessionId.slice(0, 200) } })
 }

@@ -3,6 +3,7 @@ import { Problem } from '@codesdkd/protocol'
 import { within } from './acknowledge.ts'
 import type { EventLog, SessionRecord } from './ports.ts'
 import type { Session } from './session.ts'
+import { sessionNotFound } from './unknown.ts'
 
 export interface RemovalsOptions {
   readonly log: EventLog
@@ -41,8 +42,7 @@ export class Removals implements AsyncDisposable {
     if (running !== undefined) return running
     const { log, loaded, removed } = this.#options
     const stored = log.session(sessionId)
-    if (stored === null)
-      throw new Problem('session_not_found', 'There is no session with this id.', { members: { session_id: sessionId.slice(0, 200) } })
+    if (stored === null) throw sessionNotFound(sessionId)
     const session = loaded.get(sessionId)
     if (!stop && session?.busy === true) throw session.busyProblem()
     return this.#track(sessionId, async () => {

@@ -22,7 +22,7 @@ import {
 import { acknowledge } from './acknowledge.ts'
 import { checkDecision } from './decision.ts'
 import type { DecisionRequest, Page, PageRequest, SessionCounts, SessionOperations, SessionQuery } from './operations.ts'
-import { toPage } from './page.ts'
+import { toPage, toWaitingPage } from './page.ts'
 import { findPastAnswer } from './past-answer.ts'
 import { findPastDecision } from './past-decision.ts'
 import { Forks } from './forks.ts'
@@ -38,6 +38,7 @@ import { toSecrets } from './redaction/secret-settings.ts'
 import { Session, type LoadedSessionWorld } from './session.ts'
 import type { SessionWorld } from './session-world.ts'
 import { toSession } from './session-resource.ts'
+import { sessionNotFound, unknownCursor } from './unknown.ts'
 
 /** What the registry of sessions needs beside what each session needs. */
 export interface SessionsOptions extends SessionWorld {
@@ -413,27 +414,4 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   #unload(session: Session): void {
     if (session.dormant) this.#loaded.delete(session.record.sessionId)
   }
-}
-
-/** A page of what waits for a person, oldest first. */
-function toWaitingPage<T extends { readonly asked_at: string }>(
-  waiting: readonly T[],
-  { after, limit }: PageRequest,
-  what: string,
-  idOf: (item: T) => string,
-): Page<T> {
-  const all = waiting.toSorted((a, b) => (a.asked_at < b.asked_at ? -1 : a.asked_at > b.asked_at ? 1 : idOf(a) < idOf(b) ? -1 : 1))
-  const from = after === null ? 0 : all.findIndex((one) => idOf(one) === after) + 1
-  if (after !== null && from === 0) throw unknownCursor(what, after)
-  const items = all.slice(from, from + limit)
-  const last = items.at(-1)
-  return { items, next_after: from + limit < all.length && last !== undefined ? idOf(last) : null }
-}
-
-function unknownCursor(what: string, cursor: string | null): Problem {
-  return new Problem('invalid_cursor', `The cursor names no ${what}.`, { members: { after: String(cursor).slice(0, 200) } })
-}
-
-function sessionNotFound(sessionId: string): Problem {
-  return new Problem('session_not_found', 'There is no session with this id.', { members: { session_id: sessionId.slice(0, 200) } })
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { event, eventPage, Problem } from '@codesdkd/protocol'
+import { sessionNotFound } from '../core/unknown.ts'
 import type { HttpContext } from './context.ts'
 import { toEventFilter } from './event-filter.ts'
 import { eventStream, followAll, followSession, fromCursor, type Followable, type FollowOptions } from './event-stream.ts'
@@ -39,8 +40,7 @@ export const eventRoutes: readonly Route[] = [
     success: { status: 200, description: 'Events', content: { 'application/json': eventPage, 'text/event-stream': event } },
     handle({ params, query, exchange, context }) {
       const sessionId = params.session_id
-      if (context.log.lastSeq(sessionId) === 0)
-        throw new Problem('session_not_found', 'There is no such session.', { members: { session_id: sessionId.slice(0, 128) } })
+      if (context.log.lastSeq(sessionId) === 0) throw sessionNotFound(sessionId)
       const after = startOf(query)
       const source = followSession(context.log, sessionId)
       if (!wantsStream(query.stream, exchange)) return pageOf(source, context, { after, limit: query.limit, types: query.types })

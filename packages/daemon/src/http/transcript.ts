@@ -1,6 +1,7 @@
 import * as z from 'zod'
-import { Problem, taskId, transcriptPage } from '@codesdkd/protocol'
+import { taskId, transcriptPage } from '@codesdkd/protocol'
 import { readTranscript } from '../core/transcript-page.ts'
+import { sessionNotFound } from '../core/unknown.ts'
 import { isMatch } from './etag.ts'
 import { pageSize } from './query.ts'
 import { json } from './reply.ts'
@@ -34,8 +35,7 @@ export const transcriptRoutes: readonly Route[] = [
       const { log, sessions } = context
       const sessionId = params.session_id
       const lastSeq = log.lastSeq(sessionId)
-      if (lastSeq === 0)
-        throw new Problem('session_not_found', 'There is no such session.', { members: { session_id: sessionId.slice(0, 128) } })
+      if (lastSeq === 0) throw sessionNotFound(sessionId)
       const task = query.task_id === undefined ? null : sessions.task(sessionId, query.task_id)
       const etag = `"${log.logId}.${lastSeq}"`
       if (isMatch(exchange.headers['if-none-match'], etag)) return { status: 304, headers: { etag }, body: null }
