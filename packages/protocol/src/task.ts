@@ -194,7 +194,7 @@ export const stopResponse = z
         alive: z.array(stoppedProcess).describe('those that are not; at most 100'),
       })
       .nullable()
-      .describe('with `tree`; null where the machine does not tell, or the time was not enough'),
+      .describe('where a scope was named and something ran, with `tree` always; null where the machine does not tell'),
   })
   .partial({ scope: true, processes: true })
   .meta({ id: 'StopResponse' })

@@ -106,7 +106,10 @@ export const turnControl: readonly Cell[] = [
       const scope = 'turn'
       const left = await client.post(`${taskUrl(second)}/stop`, { scope })
       expect(left.body).toEqual({ ok: true, task_id: second.task_id, status: 'running', scope })
-      await client.post(`${taskUrl(first)}/stop`, { scope })
+      const { body: told } = await client.post(`${taskUrl(first)}/stop`, { scope })
+      expect(told).toMatchObject({ ok: true, task_id: first.task_id, status: 'stopped', scope })
+      const { ended, found_total, alive } = told.processes
+      expect([ended + alive.length, alive.length > 0]).toEqual([found_total, true])
       expect((await finish(client, session, first)).end.type).toBe('task.stopped')
       expect((await finish(client, session, second)).end.type).toBe('task.completed')
       expect(await stage.agents()).toEqual(agents)

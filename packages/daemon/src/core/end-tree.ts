@@ -4,8 +4,8 @@ import { soon } from './joined.ts'
 import { noProcesses, toReport } from './process-tree.ts'
 import type { Turn } from './turn.ts'
 
-/** How long the answer to a stop of all processes waits for their end: less than a request may take. Milliseconds. */
-const TREE_WAIT = 8000
+/** How long the answer to a stop that has a scope waits for its end: less than a request may take. Milliseconds. */
+const STOP_WAIT = 8000
 
 interface RunningTurn {
   readonly turn: Turn
@@ -33,6 +33,14 @@ export async function endTree({ agent, running, current }: TreeStop): Promise<St
     await agent.close()
     await tree?.kill()
   }
-  await soon(end(), TREE_WAIT)
+  await soon(end(), STOP_WAIT)
+  return tree === null ? null : await toReport(tree)
+}
+
+/** Asks the turn to end and waits for that; the agent lives on, if it obeys. */
+export async function endTurn(agent: Agent, { turn, done }: RunningTurn): Promise<StopResponse['processes']> {
+  const tree = await agent.processes()
+  turn.interrupt({ kind: 'stop' })
+  await soon(done, STOP_WAIT)
   return tree === null ? null : await toReport(tree)
 }

@@ -24,7 +24,7 @@ import { toSecrets } from './redaction/secret-settings.ts'
 import { toChanged } from './session-changes.ts'
 import { toSession } from './session-resource.ts'
 import { checkOutputSchema } from './output-schema.ts'
-import { endTree } from './end-tree.ts'
+import { endTree, endTurn } from './end-tree.ts'
 import { createJoining } from './joined.ts'
 import { newMessages } from './held-messages.ts'
 import { noProcesses } from './process-tree.ts'
@@ -237,7 +237,7 @@ export class Session {
   }
 
   /**
-   * Idempotent; resolves once the stop is under way (a queued task: has ended; scope `tree`: is over, or takes its time). Throws
+   * Idempotent; resolves once the stop is under way (a queued task: has ended; with a scope: is over, or takes its time). Throws
    * `task_not_found`.
    */
   async stop(taskId: string, requestId: string, scope?: StopScope): Promise<StopResponse> {
@@ -251,10 +251,15 @@ export class Session {
       return { ...about, status: 'stopped', ...(scope === 'tree' ? { processes: noProcesses } : {}) }
     }
     const running = this.#turn?.turn.taskId === taskId ? this.#turn : null
+    const status = () => this.#earlier(taskId)?.task.status ?? task.status
     if (scope === 'tree') {
       const waits = this.#queue.find(taskId) !== undefined
       const processes = waits ? noProcesses : await endTree({ agent: this.#agent, running, current: () => this.#turn })
-      return { ...about, status: this.#earlier(taskId)?.task.status ?? task.status, processes }
+      return { ...about, status: status(), processes }
+    }
+    if (scope !== undefined && running !== null) {
+      const processes = await endTurn(this.#agent, running)
+      return { ...about, status: status(), processes }
     }
     running?.turn.interrupt({ kind: 'stop' })
     return { ...about, status: task.status }

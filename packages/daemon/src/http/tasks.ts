@@ -73,7 +73,7 @@ export const taskRoutes = [
     summary: 'Stop a task',
     description:
       'Idempotent. A queued task ends at once; a running one is interrupted, and ends with `task.stopped` at the latest 15 s later. The body may be left out. ' +
-      '`scope: "tree"` ends the agent with all that it has started, before the task ends; its answer waits for that up to 8 s and says what was alive and what is gone.',
+      '`scope: "tree"` ends the agent with all that it has started, before the task ends. An answer to a named scope waits for the end up to 8 s and says which processes were alive, and which are.',
     errors: ['session_not_found', 'task_not_found'],
     body: stopTask,
     returns: stopResponse,
