@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Problem, type ForkSession } from '@codesdkd/protocol'
 import { forkSession } from './fork.ts'
-import type { ArtifactStore, Clock, EventLog, NewId, PendingEvent, SecretsOwner, SessionRecord } from './ports.ts'
+import type { ArtifactStore, Clock, EventLog, NewId, PendingEvent, SecretStore, SessionRecord } from './ports.ts'
 import type { Masker } from './ports.ts'
 import { toSecrets } from './redaction/secret-settings.ts'
 import { toCreated, toForkOrigin } from './session-record.ts'
@@ -13,12 +13,7 @@ export interface ForksOptions {
   readonly clock: Clock
   readonly newId: NewId
   readonly hash: { readonly contentHash: (value: unknown) => string }
-  readonly secrets: {
-    save(owner: SecretsOwner, env: Readonly<Record<string, string>>): void
-    load(owner: SecretsOwner): Readonly<Record<string, string>>
-    hide(record: SessionRecord): SessionRecord
-    reveal(record: SessionRecord): SessionRecord
-  }
+  readonly secrets: SecretStore
   readonly createMasker: (values: Iterable<string>) => Masker
 }
 

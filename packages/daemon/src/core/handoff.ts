@@ -3,7 +3,7 @@ import { Problem, type HandOffSession, type HandoffReceipt, type NewEvent } from
 import { toBriefing } from './briefing.ts'
 import { readLosses } from './handoff-losses.ts'
 import { readNetworkAnswers } from './network-answers.ts'
-import { RuntimeFailure, type EventLog, type Runtime, type SecretsOwner, type SessionRecord } from './ports.ts'
+import { RuntimeFailure, type EventLog, type Runtime, type SecretStore, type SessionRecord } from './ports.ts'
 import { toSecrets } from './redaction/secret-settings.ts'
 import { checkSessionEnv } from './session-env.ts'
 import { checkPermissionMode, type SessionRules } from './session-record.ts'
@@ -17,11 +17,7 @@ export interface HandoffWorld {
   readonly runtimes: ReadonlyMap<string, Runtime>
   /** Whether there is a program of the runtime on this machine. */
   readonly installed: (runtime: Runtime) => Promise<boolean>
-  readonly secrets: {
-    save(owner: SecretsOwner, env: Readonly<Record<string, string>>): void
-    load(owner: SecretsOwner): Readonly<Record<string, string>>
-    hide(record: SessionRecord): SessionRecord
-  }
+  readonly secrets: Omit<SecretStore, 'reveal'>
 }
 
 /** What a session becomes when another runtime takes it over. */

@@ -28,7 +28,7 @@ import { findPastDecision } from './past-decision.ts'
 import { Forks } from './forks.ts'
 import { createHandoffs, type HandOff, type HandoffsOptions } from './handoffs.ts'
 import { createOneByOne } from './one-by-one.ts'
-import type { AgentEnv, Masker, Runtime, SecretsOwner, SessionRecord, SessionSnapshot } from './ports.ts'
+import type { AgentEnv, Masker, Runtime, SecretStore, SessionRecord, SessionSnapshot } from './ports.ts'
 import { checkRepeated } from './question.ts'
 import { Removals, type RemovalsOptions } from './removals.ts'
 import { toChanges } from './session-changes.ts'
@@ -47,14 +47,7 @@ export interface SessionsOptions extends SessionWorld {
   readonly aliases: ReadonlyMap<string, string>
   /** The agent's environment for a session; made at each start of its agent. */
   readonly environment: (record: SessionRecord, runtime: Runtime) => Promise<AgentEnv>
-  /** The session's own variables: kept apart from the log, because they may be secret. */
-  readonly secrets: {
-    save(owner: SecretsOwner, env: Readonly<Record<string, string>>): void
-    load(owner: SecretsOwner): Readonly<Record<string, string>>
-    /** The record as it may stand in the log: what is secret in its settings is kept with the variables. */
-    hide(record: SessionRecord): SessionRecord
-    reveal(record: SessionRecord): SessionRecord
-  }
+  readonly secrets: SecretStore
   readonly createMasker: (values: Iterable<string>) => Masker
   readonly checkRoot: CheckRoot
   readonly installed: HandoffsOptions['installed']

@@ -80,6 +80,15 @@ export interface SessionRecord {
 /** Whose variables and secret settings. */
 export type SecretsOwner = Pick<SessionRecord, 'sessionId' | 'generation'>
 
+/** The sessions' own variables and what is secret in their settings: kept apart from the log. */
+export interface SecretStore {
+  save(owner: SecretsOwner, env: Readonly<Record<string, string>>): void
+  load(owner: SecretsOwner): Readonly<Record<string, string>>
+  /** The record as it may stand in the log: what is secret in its settings is kept with the variables. */
+  hide(record: SessionRecord): SessionRecord
+  reveal(record: SessionRecord): SessionRecord
+}
+
 /** New values of the settings that can change. */
 export type SessionChanges = Partial<Pick<SessionRecord, 'title' | 'metadata' | 'permissionMode' | 'model' | 'archived'>>
 
