@@ -60,6 +60,8 @@ export const confinementDenial = z
     source: z.enum(['sandbox', 'output']).describe('who says so: the sandbox itself, or a message in the output of the call'),
   })
   .meta({ id: 'ConfinementDenial' })
+/** What the wall refused to a running task. */
+export type ConfinementDenial = z.infer<typeof confinementDenial>
 
 /** How long an approval or denial of a connection counts: for the task, or for the whole session. */
 export const remember = z.enum(['task', 'session'])

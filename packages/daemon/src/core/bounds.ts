@@ -1,8 +1,7 @@
-import type { NewEvent, OutputBlock } from '@codesdkd/protocol'
+import type { NewEvent, OutputBlock, ConfinementDenial } from '@codesdkd/protocol'
 import type { PreparedResult } from './call-events.ts'
 import type { PreparedObservation } from './decide.ts'
 import { findFileDenials } from './denials.ts'
-import type { ConfinementDenial } from './enclosure.ts'
 import type { ArtifactStore } from './ports.ts'
 import type { Asked, CallResult, NativeCall, Observation } from './task-host.ts'
 

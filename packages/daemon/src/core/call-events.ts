@@ -8,8 +8,8 @@ import type {
   TaskState,
   ToolCall,
   ToolCallState,
+  ConfinementDenial,
 } from '@codesdkd/protocol'
-import type { ConfinementDenial } from './enclosure.ts'
 import type { NewId } from './ports.ts'
 import type { CallResult } from './task-host.ts'
 import { mergeDenials, type Refusals } from './refusals.ts'

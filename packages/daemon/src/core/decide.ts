@@ -1,4 +1,4 @@
-import type { CallIdentity, NewEvent, Payload, SessionState, TaskState, ToolCallState } from '@codesdkd/protocol'
+import type { CallIdentity, NewEvent, Payload, SessionState, TaskState, ToolCallState, ConfinementDenial } from '@codesdkd/protocol'
 import {
   approved,
   byDaemon,
@@ -13,7 +13,6 @@ import {
   type PreparedResult,
   type Verdict,
 } from './call-events.ts'
-import type { ConfinementDenial } from './enclosure.ts'
 import type { Outcome } from './ports.ts'
 import type { Asked, NativeCall, Observation } from './task-host.ts'
 import { cancelQuestions } from './question.ts'

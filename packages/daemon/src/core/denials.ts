@@ -1,4 +1,4 @@
-import type { ConfinementDenial } from './enclosure.ts'
+import type { ConfinementDenial } from '@codesdkd/protocol'
 
 /** At most so many are shown with one call. */
 export const DENIAL_LIMIT = 20

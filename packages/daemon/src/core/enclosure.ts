@@ -1,4 +1,4 @@
-import type { Payload, Receipt } from '@codesdkd/protocol'
+import type { Receipt } from '@codesdkd/protocol'
 import type { TaskHost, ToolHost } from './task-host.ts'
 
 /** What is spoken on a route: it decides which methods and paths there are, where a credential goes and how tokens are counted. */
@@ -49,9 +49,6 @@ export interface EnclosedCommand extends Pick<Command, 'program' | 'args' | 'cwd
   /** How many processes stand between the one that is spawned and the program itself: a signal for the program has to go past them. */
   readonly depth: number
 }
-
-/** What the wall refused to a running task. */
-export type ConfinementDenial = NonNullable<Payload<'tool.call.completed'>['confinement_denials']>[number]
 
 /** A file that changed during a task and that other programs obey. */
 export type Planted = NonNullable<Receipt['planted_configuration']>[number]

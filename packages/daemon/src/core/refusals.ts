@@ -1,6 +1,5 @@
-import type { CallIdentity, TaskState, ToolCallState } from '@codesdkd/protocol'
+import type { CallIdentity, TaskState, ToolCallState, ConfinementDenial } from '@codesdkd/protocol'
 import { DENIAL_LIMIT } from './denials.ts'
-import type { ConfinementDenial } from './enclosure.ts'
 
 /** So many different refusals are told by themselves in one task. */
 const TOLD_LIMIT = 200

@@ -1,5 +1,4 @@
-import type { EventType, NewEvent, Remember, ToolCall, ToolDefinition } from '@codesdkd/protocol'
-import type { ConfinementDenial } from './enclosure.ts'
+import type { EventType, NewEvent, Remember, ToolCall, ToolDefinition, ConfinementDenial } from '@codesdkd/protocol'
 
 /** Event types that pass through from a runtime as they are. All others are made by the daemon alone. */
 export const passThrough = [

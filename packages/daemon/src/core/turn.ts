@@ -1,4 +1,11 @@
-import { type JsonSchema, type Message, type PermissionMode, type TaskError, type TaskState } from '@codesdkd/protocol'
+import {
+  type JsonSchema,
+  type Message,
+  type PermissionMode,
+  type TaskError,
+  type TaskState,
+  type ConfinementDenial,
+} from '@codesdkd/protocol'
 import type { Agent } from './agent.ts'
 import { bound, storeNothing, type StoreText } from './bounds.ts'
 import type { Inputs, Verdict } from './call-events.ts'
@@ -8,7 +15,7 @@ import type { Draft, Journal } from './journal.ts'
 import { toOpenBlockTexts } from './open-blocks.ts'
 import { createPatientStore, type PatientStore } from './patient-store.ts'
 import { endOf } from './task-end.ts'
-import { type ConfinementDenial, type Planted } from './enclosure.ts'
+import { type Planted } from './enclosure.ts'
 import {
   RuntimeFailure,
   type ArtifactStore,

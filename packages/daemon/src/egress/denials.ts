@@ -1,4 +1,4 @@
-import type { ConfinementDenial } from '../core/enclosure.ts'
+import type { ConfinementDenial } from '@codesdkd/protocol'
 import { toAuthority } from './host.ts'
 import type { Refusal } from './refusal.ts'
 

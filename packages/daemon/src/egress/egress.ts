@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { ConfinementDenial } from '../core/enclosure.ts'
+import type { ConfinementDenial } from '@codesdkd/protocol'
 import { toDenial } from './denials.ts'
 import { forward, toPlainRequest } from './forward.ts'
 import { createGate, type Gate, type GateOptions } from './gate.ts'

@@ -7,11 +7,11 @@ import {
   type SessionState,
   type TaskState,
   type ToolCall,
+  type ConfinementDenial,
 } from '@codesdkd/protocol'
 import type { Inputs } from '../call-events.ts'
 import { closeOpen, observe, terminal } from '../decide.ts'
 import { canonicalHash, inputHash } from '../input-hash.ts'
-import type { ConfinementDenial } from '../enclosure.ts'
 import { createRefusals } from '../refusals.ts'
 
 export const shell: ToolCall = { name: 'shell', kind: 'execute', title: 'ls', input: { command: 'ls' } }

@@ -4,8 +4,8 @@ import { createServer as createHttpServer, type RequestListener, type Server as 
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ConfinementDenial } from '@codesdkd/protocol'
 import { onTestFinished } from 'vitest'
-import type { ConfinementDenial } from '../../core/enclosure.ts'
 import { openEgress, type EgressOptions } from '../egress.ts'
 import type { Target } from '../host.ts'
 
