@@ -48,7 +48,8 @@ test('joins the turn that runs: one event there, and the end of the task that br
   expect(stage.session.journal.transcript).toHaveLength(2)
 })
 
-test('a turn that ends in that moment: what its agent did not take runs as a task of its own, once', async () => {
+/** A task that is about to join another: its messages are with the agent, which has not said yet whether it takes them. */
+async function openHandover() {
   const asked = Promise.withResolvers<void>()
   const answer = Promise.withResolvers<boolean>()
   const turns = createTurns({
@@ -57,11 +58,17 @@ test('a turn that ends in that moment: what its agent did not take runs as a tas
       return answer.promise
     },
   })
-  await using stage = await createStage(turns.options)
+  const stage = await createStage(turns.options)
   await stage.create()
   await stage.submit('a')
   const second = stage.submit('b', steering)
   await asked.promise
+  return { answer, turns, stage, second }
+}
+
+test('a turn that ends in that moment: what its agent did not take runs as a task of its own, once', async () => {
+  const { answer, turns, second, ...held } = await openHandover()
+  await using stage = held.stage
   turns.end()
   answer.resolve(false)
   await second
@@ -72,19 +79,8 @@ test('a turn that ends in that moment: what its agent did not take runs as a tas
 })
 
 test('a turn that ends in that moment: what its agent took belongs to it, and its end waits', async () => {
-  const asked = Promise.withResolvers<void>()
-  const answer = Promise.withResolvers<boolean>()
-  const turns = createTurns({
-    steer: () => {
-      asked.resolve()
-      return answer.promise
-    },
-  })
-  await using stage = await createStage(turns.options)
-  await stage.create()
-  await stage.submit('a')
-  const second = stage.submit('b', steering)
-  await asked.promise
+  const { answer, turns, second, ...held } = await openHandover()
+  await using stage = held.stage
   turns.end()
   for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate)
   const before = ofTask(stage, 'a')
