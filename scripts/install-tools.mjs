@@ -6,14 +6,18 @@ import { existsSync } from 'node:fs'
 const tools = {
   bwrap: 'bubblewrap',
   cc: 'gcc libc6-dev',
+  chromium: 'chromium',
   curl: 'curl',
+  'firefox-esr': 'firefox-esr',
   git: 'git',
+  nginx: 'nginx-light',
   python3: 'python3',
   rg: 'ripgrep',
   setpriv: 'util-linux',
+  strace: 'strace',
 }
 
-const isThere = (program) => (process.env.PATH ?? '').split(':').some((directory) => existsSync(`${directory}/${program}`))
+const isThere = (program) => `${process.env.PATH}:/usr/sbin`.split(':').some((directory) => existsSync(`${directory}/${program}`))
 const missing = process.platform === 'linux' ? Object.keys(tools).filter((program) => !isThere(program)) : []
 if (missing.length > 0) {
   const packages = missing.flatMap((program) => tools[program].split(' '))
