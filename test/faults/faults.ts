@@ -1,0 +1,5 @@
+import { decisionFaults } from './daemon/decisions.ts'
+import type { Fault } from './fault.ts'
+
+/** Every fault there is, in the order of the report. */
+export const faults: readonly Fault[] = [...decisionFaults].toSorted((one, other) => one.id.localeCompare(other.id))
