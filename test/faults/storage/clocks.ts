@@ -3,7 +3,7 @@ import { readInvocation } from '../../../packages/daemon/src/configuration/confi
 import type { Clock } from '../../../packages/daemon/src/core/ports.ts'
 import { createDaemon } from '../../../packages/daemon/src/daemon.ts'
 import { TestClient } from '../../harness/client.ts'
-import type { Fault } from './fault.ts'
+import type { Fault } from '../fault.ts'
 import { createPlace } from './place.ts'
 import { isEnd, Witness } from './witness.ts'
 

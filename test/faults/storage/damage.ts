@@ -3,8 +3,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statS
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { until } from '../../lifecycle/testing/processes.ts'
-import type { Fault, Round } from './fault.ts'
-import { refusedStart } from './launch.ts'
+import type { Fault, Round } from '../fault.ts'
+import { refusedStart } from '../launch.ts'
 import { createPlace, createSession, play, type Place } from './place.ts'
 import type { Witness } from './witness.ts'
 
@@ -96,7 +96,7 @@ async function fill(place: Place, killed: boolean): Promise<{ witness: Witness; 
   const events = await witness.check(daemon.client)
   if (killed) {
     const { last_cursor } = (await daemon.client.get('/status')).body.storage as { last_cursor: number }
-    await until('the mark is at the end', () => existsSync(mark(place.dataDir)) && readMark(place.dataDir) === last_cursor)
+    await until('the mark is at the end', () => existsSync(mark(place.dataDir)) && readMark(place.dataDir) === last_cursor, 30_000)
   }
   await daemon.end(killed ? 'SIGKILL' : 'SIGTERM')
   return { witness, events }

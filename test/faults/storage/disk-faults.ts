@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '../../lifecycle/testing/processes.ts'
 import { openDisk, type Disk } from './disk.ts'
 import { attachStrace } from './strace.ts'
-import type { Fault, Round } from './fault.ts'
-import { refusedStart, type Launched } from './launch.ts'
+import type { Fault, Round } from '../fault.ts'
+import { refusedStart, type Launched } from '../launch.ts'
 import { createPlace, createSession, startTask, type Place } from './place.ts'
 import { isEnd, type Witness } from './witness.ts'
 
@@ -22,7 +22,7 @@ async function survive(
   await startTask(client, talking, { count: 150, bytes: 20_000, pause: 5 })
   const stoppedTask = await startTask(client, stopped, { count: 100_000, bytes: 5_000, pause: 5 })
   const following = [talking, stopped].map((witness) => witness.follow(client, isEnd))
-  await until('something was said', () => talking.seen.length > 5 && stopped.seen.length > 5)
+  await until('something was said', () => talking.seen.length > 5 && stopped.seen.length > 5, 30_000)
   await spoil()
   await until('it says that it takes no work', async () => (await statusOf(daemon, '/readyz')) === 503, 30_000)
   await refuses(daemon, place, talking)

@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Fault } from './fault.ts'
-import { launch, refusedStart } from './launch.ts'
+import type { Fault } from '../fault.ts'
+import { launch, refusedStart } from '../launch.ts'
 import { createPlace, createSession, play } from './place.ts'
 
 const run = promisify(execFile)

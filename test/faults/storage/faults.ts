@@ -2,7 +2,7 @@ import { clockFault } from './clocks.ts'
 import { damageFaults } from './damage.ts'
 import { diskFaults } from './disk-faults.ts'
 import { doorFaults } from './doors.ts'
-import type { Fault } from './fault.ts'
+import type { Fault } from '../fault.ts'
 import { floodFaults } from './flood.ts'
 import { limitFaults } from './limits.ts'
 import { growthFaults } from './log-growth.ts'
@@ -11,7 +11,7 @@ import { proxyFault } from './proxy.ts'
 import { readerFaults } from './readers.ts'
 
 /** Faults of storage, resources and clients. */
-export const faults: readonly Fault[] = [
+export const storageFaults: readonly Fault[] = [
   ...diskFaults,
   nthCall,
   ...damageFaults,

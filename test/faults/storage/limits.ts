@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync } from 'node:fs'
 import { until } from '../../lifecycle/testing/processes.ts'
-import type { Fault } from './fault.ts'
+import type { Fault } from '../fault.ts'
 import { createPlace, createSession, play, startTask } from './place.ts'
 import { descriptorsOf } from './process-figures.ts'
 import { openRawReader, type RawReader } from './raw-reader.ts'
@@ -19,20 +19,20 @@ const descriptors: Fault = {
     await play(daemon, witness, { count: 5 })
     const before = descriptorsOf(daemon.pid)
     const following = witness.follow(daemon.client, isEnd)
-    await until('it follows', () => witness.seen.length > 0)
+    await until('it follows', () => witness.seen.length > 0, 30_000)
     await following
     const over = new AbortController()
     const readers: RawReader[] = []
     const live = witness.follow(daemon.client, () => false, over.signal)
     for (let index = 0; index < 200; index++)
       readers.push(openRawReader(daemon.client.url, `/sessions/${witness.sessionId}/events?stream=1`, 0))
-    await until('all descriptors are taken', () => descriptorsOf(daemon.pid) > 55)
+    await until('all descriptors are taken', () => descriptorsOf(daemon.pid) > 55, 30_000)
     for (const reader of readers) reader[Symbol.dispose]()
     await until('they are given back', () => descriptorsOf(daemon.pid) <= before + 8, 30_000)
     // Who followed all the time still does.
     const seen = witness.seen.length
     await play(daemon, witness, { count: 5 })
-    await until('the stream goes on', () => witness.seen.length > seen)
+    await until('the stream goes on', () => witness.seen.length > seen, 30_000)
     over.abort()
     await live
     await witness.check(daemon.client)
@@ -86,7 +86,7 @@ const fileSize: Fault = {
     const witness = await createSession(daemon, place)
     await startTask(daemon.client, witness, { count: 400, bytes: 20_000, pause: 1 })
     const following = witness.follow(daemon.client, isEnd)
-    await until('something was said', () => witness.seen.length > 5)
+    await until('something was said', () => witness.seen.length > 5, 30_000)
     limit('3000000')
     await until('it says that it takes no work', async () => (await daemon.client.get('/readyz')).status === 503, 30_000)
     assert.equal((await daemon.client.get(`/sessions/${witness.sessionId}/events?limit=5`)).status, 200)

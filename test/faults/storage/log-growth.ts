@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { migrations } from '../../../packages/daemon/src/storage/schema.ts'
 import { until } from '../../lifecycle/testing/processes.ts'
-import type { Fault } from './fault.ts'
-import { launch, Refused } from './launch.ts'
+import type { Fault } from '../fault.ts'
+import { launch, Refused } from '../launch.ts'
 import { createPlace, createSession, play } from './place.ts'
 import { descriptorsOf, memoryOf } from './process-figures.ts'
 import { openRawReader } from './raw-reader.ts'
@@ -57,7 +57,7 @@ const soak: Fault = {
     assert.ok(half !== undefined && last !== undefined)
     figure('MB at half and end', `${half.memory} ${last.memory}`)
     figure('WAL MB', Math.round(walOf(place.dataDir) / MB))
-    await until('the descriptors are back', () => descriptorsOf(daemon.pid) <= (marks[1]?.descriptors ?? 0) + 8)
+    await until('the descriptors are back', () => descriptorsOf(daemon.pid) <= (marks[1]?.descriptors ?? 0) + 8, 30_000)
     assert.ok(walOf(place.dataDir) < 64 * MB)
     assert.ok(last.memory < 300, `R5: ${last.memory} MB`)
     await witness.check(daemon.client)

@@ -3,7 +3,7 @@ import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestClient } from '../../harness/client.ts'
-import { launch, type Launched, type LaunchOptions } from './launch.ts'
+import { launch, type Launched, type LaunchOptions } from '../launch.ts'
 import { Witness } from './witness.ts'
 
 const agent = join(import.meta.dirname, 'agent.mjs')

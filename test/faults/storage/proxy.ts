@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { TestClient } from '../../harness/client.ts'
 import { until } from '../../lifecycle/testing/processes.ts'
-import type { Fault } from './fault.ts'
+import type { Fault } from '../fault.ts'
 import { createPlace, createSession, startTask } from './place.ts'
 import { isEnd } from './witness.ts'
 

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '../../lifecycle/testing/processes.ts'
-import type { Fault, Round } from './fault.ts'
-import type { Launched } from './launch.ts'
+import type { Fault, Round } from '../fault.ts'
+import type { Launched } from '../launch.ts'
 import { createPlace, createSession, play, startTask, type Place } from './place.ts'
 import { descriptorsOf, memoryOf, percentile } from './process-figures.ts'
 import { openRawReader } from './raw-reader.ts'
@@ -25,7 +25,7 @@ async function fillHistory(daemon: Launched, place: Place, megabytes: number): P
 
 /** What each of so many readers costs who stop; megabytes. A warm daemon has grown to what it needs for others. */
 async function measureStalled(daemon: Launched, path: string, count: number): Promise<number> {
-  await until('those before are gone', async () => (await openStreams(daemon)) === 0)
+  await until('those before are gone', async () => (await openStreams(daemon)) === 0, 30_000)
   const before = memoryOf(daemon.pid).now
   using readers = new DisposableStack()
   for (let index = 0; index < count; index++) readers.use(openRawReader(daemon.client.url, path, index % 2 === 0 ? 0 : 1024))
@@ -49,7 +49,7 @@ const slow: Fault = {
     // Of a few in a short time the collector's own pace is seen more than anything else.
     if (long) assert.ok(each <= 1, `R5: ${each} MB for each`)
     using stalled = openRawReader(daemon.client.url, path, 0)
-    await until('it is connected', async () => (await openStreams(daemon)) > 0)
+    await until('it is connected', async () => (await openStreams(daemon)) > 0, 30_000)
     const taskId = await startTask(daemon.client, witness, { count: 50 })
     assert.ok(await witness.follow(daemon.client, isEnd), `task ${taskId} was not seen to its end by who reads`)
     if (long) {
@@ -151,7 +151,7 @@ const halfOpen: Fault = {
       client.kill('SIGKILL')
       await gone
     }
-    await until('the gauge is back', async () => (await openStreams(daemon)) === 0)
+    await until('the gauge is back', async () => (await openStreams(daemon)) === 0, 30_000)
     await witness.check(daemon.client)
   },
 }
