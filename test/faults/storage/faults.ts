@@ -9,6 +9,7 @@ import { growthFaults } from './log-growth.ts'
 import { nthCall } from './nth-call.ts'
 import { proxyFault } from './proxy.ts'
 import { readerFaults } from './readers.ts'
+import { swapFault } from './swaps.ts'
 
 /** Faults of storage, resources and clients. */
 export const storageFaults: readonly Fault[] = [
@@ -21,5 +22,6 @@ export const storageFaults: readonly Fault[] = [
   ...readerFaults,
   proxyFault,
   clockFault,
+  swapFault,
   ...growthFaults,
 ]
