@@ -76,6 +76,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   const storage = stack.use(
     openStorage({
       path: config.dataDir,
+      recover: config.recover,
       clock,
       newId,
       onCommit: (seconds) => metrics.appended(seconds),
@@ -83,7 +84,8 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
         failure === null ? logger.info('the log can be written again') : logger.error({ err: failure }, 'the log cannot be written'),
     }),
   )
-  const { dir, log, artifacts } = storage
+  const { dir, log, artifacts, setAside } = storage
+  if (setAside !== null) logger.warn({ path: setAside }, 'the log was damaged and lies here now; an empty one was begun')
   const trying = findWall(config, { scratch: dir.temp, environment })
   // Whose parent ends while bubblewrap sets itself up would stay: it is not told to end with it before.
   stack.defer(async () => void (await trying))

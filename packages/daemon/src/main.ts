@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import { inspect } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
 import { readInvocation, type Config } from './configuration/config.ts'
 import { StartFailure } from './core/start-failure.ts'
 import { createDaemon, type Daemon } from './daemon.ts'
@@ -48,6 +49,7 @@ export async function main(argv: readonly string[]): Promise<never> {
 }
 
 async function serve(config: Config): Promise<never> {
+  keepYoungSpace()
   const end = Promise.withResolvers<string>()
   takeSignals(end.resolve)
   using _watch = watchParent(config.parentWatch, end.resolve)
@@ -58,6 +60,14 @@ async function serve(config: Config): Promise<never> {
   const why = await end.promise
   daemon.logger.info({ why }, 'shutting down')
   return close(daemon, 0)
+}
+
+/**
+ * Keeps the space of young objects as large as it has become by now. It would grow to 128 MB under a flood, which costs memory and makes
+ * pauses long: everything that the daemon passes on is gone soon or kept for good.
+ */
+function keepYoungSpace(): void {
+  setFlagsFromString('--semi-space-growth-factor=1')
 }
 
 /** The first one asks for the end. Whoever asks again does not want to wait; a terminal that closes is not impatient. */

@@ -21,6 +21,8 @@ const table: ReadonlyMap<string, Option> = new Map(Object.entries(options))
 export interface Config extends Omit<SandboxRules, 'wall' | 'personal'> {
   readonly listen: { readonly host: string; readonly port: number } | { readonly path: string }
   readonly dataDir: string
+  /** A damaged log is moved aside instead of refusing to start. Only ever asked for by flag: nobody should have it happen again and again. */
+  readonly recover: boolean
   readonly workspaceRoots: readonly string[]
   /** Wire names; null = all there are. */
   readonly runtimes: readonly string[] | null
@@ -72,7 +74,7 @@ export function readInvocation(argv: readonly string[], env: NodeJS.ProcessEnv, 
   const { values, positionals } = parseFlags(argv)
   if (values['help'] === true) return { command: 'help' }
   if (values['version'] === true) return { command: 'version' }
-  const { config, help: _help, version: _version, json, namespace, variable, endpoint, ...flags } = values
+  const { config, recover, help: _help, version: _version, json, namespace, variable, endpoint, ...flags } = values
   const order = toOrder(positionals, { json, namespace, variable, endpoint })
   const explicit = typeof config === 'string' ? config : env['CODESDKD_CONFIG'] || undefined
   const usual = join(baseDirectory(env, 'XDG_CONFIG_HOME', '.config'), 'codesdkd', 'config.json')
@@ -86,6 +88,7 @@ export function readInvocation(argv: readonly string[], env: NodeJS.ProcessEnv, 
     tools: toTools(tools, env),
     mcpServers: toMcpServers(mcpServers, env),
     privateFiles,
+    recover: recover === true,
   }
   return { ...order, config: { ...toConfig(settings, env, environmentToken), ...own } }
 }
@@ -103,6 +106,7 @@ function parseFlags(argv: readonly string[]): { readonly values: Record<string, 
         ...Object.fromEntries(known),
         hostname: { type: 'string' },
         config: { type: 'string' },
+        recover: { type: 'boolean' },
         json: { type: 'boolean' },
         namespace: { type: 'string' },
         variable: { type: 'string' },
@@ -154,7 +158,7 @@ function toConfig(
   settings: Settings,
   env: NodeJS.ProcessEnv,
   environmentToken: string | null,
-): Omit<Config, 'agents' | 'namespaces' | 'tools' | 'mcpServers' | 'privateFiles'> {
+): Omit<Config, 'agents' | 'namespaces' | 'tools' | 'mcpServers' | 'privateFiles' | 'recover'> {
   const host = settings.host ?? '127.0.0.1'
   const token = readToken(settings['token-file'], environmentToken)
   const socket = settings.listen !== undefined

@@ -130,6 +130,7 @@ ${Object.entries(options)
   .map(([name, { value, help }]) => `  ${`--${name}${value === null ? '' : ` ${value}`}`.padEnd(38)} ${help}`)
   .join('\n')}
   --config <file>                        config file ($XDG_CONFIG_HOME/codesdkd/config.json)
+  --recover                              move a damaged log aside, into the data directory, and begin an empty one
   --version                              print the version
   --help                                 print this
 

@@ -132,10 +132,10 @@ export interface EventLog extends Disposable {
    * While the disk refuses writes the change stays queued and is tried again; it is never dropped. Rejects only when the log is closed.
    */
   append(change: Append): Promise<void>
-  /** Committed events of a session with seq > after, oldest first; at most `limit` events and about 1 MB (but at least one). */
-  read(sessionId: string, after: number, limit: number): readonly StoredEvent[]
+  /** Committed events of a session with seq > after, oldest first; at most `limit` events and about `weight` bytes (1 MB), but at least one. */
+  read(sessionId: string, after: number, limit: number, weight?: number): readonly StoredEvent[]
   /** Committed events of all sessions with cursor > after. */
-  readAll(after: number, limit: number): readonly StoredEvent[]
+  readAll(after: number, limit: number, weight?: number): readonly StoredEvent[]
   /** seq of the last committed event; 0 for an unknown session. */
   lastSeq(sessionId: string): number
   lastCursor(): number

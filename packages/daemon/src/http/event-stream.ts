@@ -3,7 +3,7 @@ import type { EventFilter } from './event-filter.ts'
 
 /** A stretch of the log that can be followed: one session, or all of them. */
 export interface Followable {
-  read(after: number, limit: number): readonly StoredEvent[]
+  read(after: number, limit: number, weight?: number): readonly StoredEvent[]
   changed(after: number, signal: AbortSignal): Promise<void>
   /** Position of the last committed event. */
   tip(): number
@@ -33,10 +33,12 @@ export interface FollowOptions {
 }
 
 const PAGE = 1_000
+/** Bytes. Whoever stops reading costs a small multiple of it: a stretch of the log, as frames and again in the socket's buffer. */
+const PAGE_WEIGHT = 64 * 1024
 
 /**
  * The frames of an event stream. Catch-up and live are one loop over the log: nothing is queued for a client, who is slow simply reads
- * later. Yields about 1 MB at a time, and only when asked, so that the client's pace is the pace of the reading.
+ * later. Yields about 64 KB at a time, and only when asked, so that the client's pace is the pace of the reading.
  */
 export async function* eventStream(source: Followable, options: FollowOptions): AsyncGenerator<string, void, void> {
   const ended = AbortSignal.any([options.signal, options.closing])
@@ -52,17 +54,11 @@ export async function* eventStream(source: Followable, options: FollowOptions): 
     // Told before the log is read, so that everything committed until then is sent before the end.
     const end = options.closing.aborted ? 'closing' : options.untilIdle && source.idle() ? 'idle' : null
     const tip = source.tip()
-    const page = source.read(position, PAGE)
-    const last = page.at(-1)
+    const stretch = readFrames(source, position, options.filter)
     // Where the last events were deleted, the end of the log has no event.
-    if (last === undefined) position = Math.max(position, tip)
-    if (last !== undefined) {
-      position = source.position(last)
-      const frames = page
-        .filter((event) => options.filter(event.type))
-        .map((event) => toFrame(source, event))
-        .join('')
-      if (frames !== '') yield frames
+    position = stretch?.position ?? Math.max(position, tip)
+    if (stretch !== null) {
+      if (stretch.frames !== '') yield stretch.frames
     } else if (!caughtUp) {
       caughtUp = true
       yield control('caught_up', source)
@@ -71,6 +67,15 @@ export async function* eventStream(source: Followable, options: FollowOptions): 
       return
     } else yield* waitForChange(source, position, options.keepAliveMs, ended)
   }
+}
+
+/** The next frames, and the position behind them; null at the end of the log. The events themselves are not kept while a client takes its time. */
+function readFrames(source: Followable, after: number, filter: EventFilter): { readonly frames: string; readonly position: number } | null {
+  const page = source.read(after, PAGE, PAGE_WEIGHT)
+  const last = page.at(-1)
+  if (last === undefined) return null
+  const frames = page.filter((event) => filter(event.type)).map((event) => toFrame(source, event))
+  return { frames: frames.join(''), position: source.position(last) }
 }
 
 /** Yields a comment for every quiet interval until there is more to read or the stream is to end. */
@@ -105,7 +110,7 @@ function control(name: 'ready' | 'resync' | 'caught_up', source: Followable, mem
 
 export function followSession(log: EventLog, sessionId: string): Followable {
   return {
-    read: (after, limit) => log.read(sessionId, after, limit),
+    read: (after, limit, weight) => log.read(sessionId, after, limit, weight),
     changed: (after, signal) => log.changed(sessionId, after, signal),
     tip: () => log.lastSeq(sessionId),
     position: (event) => event.seq,
@@ -118,7 +123,7 @@ export function followSession(log: EventLog, sessionId: string): Followable {
 
 export function followAll(log: EventLog): Followable {
   return {
-    read: (after, limit) => log.readAll(after, limit),
+    read: (after, limit, weight) => log.readAll(after, limit, weight),
     changed: (after, signal) => log.changedAll(after, signal),
     tip: () => log.lastCursor(),
     position: (event) => event.cursor,

@@ -246,7 +246,8 @@ describe('event streams over a connection', () => {
     await expect.poll(() => slow.streams.open).toBe(1)
     await expect.poll(() => slow.streams.open, { timeout: 10_000 }).toBe(0)
     socket.destroy()
-    expect(pages).toBeLessThan(20)
+    // Of some 700; what the system buffers by itself is a tenth.
+    expect(pages).toBeLessThan(200)
     const page = await (await fetch(`${slow.server.url}/sessions/big/events?after_seq=39999`)).json()
     expect(page).toMatchObject({ next_seq: 40_000, has_more: false })
     await slow[Symbol.asyncDispose]()

@@ -52,6 +52,17 @@ describe('a data directory', () => {
     expect(readdirSync(dir.temp)).toEqual([])
   })
 
+  test.each(['codesdkd.db', 'lock.db', 'hwm.json', 'tmp', 'artifacts'])(
+    'with a link in it is refused, and nothing is written through it: %s',
+    (name) => {
+      using directory = temporaryDirectory()
+      using elsewhere = temporaryDirectory()
+      symlinkSync(join(elsewhere.path, 'target'), join(directory.path, name))
+      expect(refusal(directory.path)).toMatchObject({ code: 'data_dir_unusable', exitCode: 73, message: expect.stringContaining(name) })
+      expect(readdirSync(elsewhere.path)).toEqual([])
+    },
+  )
+
   test.each([0o770, 0o707, 0o720, 0o702])('that others can write is refused (%o)', (mode) => {
     using directory = temporaryDirectory()
     chmodSync(directory.path, mode)

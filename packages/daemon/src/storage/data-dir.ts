@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { StartFailure } from '../core/start-failure.ts'
 import { isSystemError } from './durable-file.ts'
@@ -27,6 +27,7 @@ export function makeDataDir(path: string): string {
 export function openDataDir(path: string): DataDir {
   const directory = makeDataDir(path)
   return usable(directory, () => {
+    refuseLinks(directory)
     const lock = takeLock(directory)
     try {
       return { path: directory, temp: emptyDirectory(join(directory, 'tmp')), [Symbol.dispose]: () => lock[Symbol.dispose]() }
@@ -45,6 +46,12 @@ function makePrivate(directory: string): void {
   if ((stats.mode & 0o022) !== 0)
     throw unusable(directory, 'can be written by other users; run `chmod go-w` on it if its content can be trusted')
   if ((stats.mode & 0o077) !== 0) chmodSync(directory, stats.mode & 0o700)
+}
+
+/** What is written under a name of ours would be written where the link leads. */
+function refuseLinks(directory: string): void {
+  const link = readdirSync(directory, { withFileTypes: true }).find((entry) => entry.isSymbolicLink())
+  if (link !== undefined) throw unusable(directory, `has a symbolic link in it, ${link.name}: put a file or directory in its place`)
 }
 
 /** Step by step: Node's own `recursive` never returns where the system denies that an existing parent exists, as /proc does. */

@@ -112,14 +112,16 @@ export class SqliteEventLog implements EventLog {
     await this.#commits.push(change).finally(() => (live.pending -= 1))
   }
 
-  read(sessionId: string, after: number, limit: number): readonly StoredEvent[] {
+  read(sessionId: string, after: number, limit: number, weight?: number): readonly StoredEvent[] {
     const recent = this.#live.get(sessionId)?.tail.after(after)
-    return recent == null ? this.#reading(() => this.#rows.events.ofSession(sessionId, after, limit)) : toPage(recent, limit)
+    return recent == null
+      ? this.#reading(() => this.#rows.events.ofSession(sessionId, after, limit, weight))
+      : toPage(recent, limit, weight)
   }
 
-  readAll(after: number, limit: number): readonly StoredEvent[] {
+  readAll(after: number, limit: number, weight?: number): readonly StoredEvent[] {
     const recent = this.#tail.after(after)
-    return recent === null ? this.#reading(() => this.#rows.events.all(after, limit)) : toPage(recent, limit)
+    return recent === null ? this.#reading(() => this.#rows.events.all(after, limit, weight)) : toPage(recent, limit, weight)
   }
 
   lastSeq(sessionId: string): number {

@@ -57,12 +57,12 @@ export class EventRows {
     return stored.cursor
   }
 
-  ofSession(sessionId: string, after: number, limit: number): readonly StoredEvent[] {
-    return toPage(this.#ofSession.iterate(sessionId, after, limit).map(toStoredEvent), limit)
+  ofSession(sessionId: string, after: number, limit: number, weight?: number): readonly StoredEvent[] {
+    return toPage(this.#ofSession.iterate(sessionId, after, limit).map(toStoredEvent), limit, weight)
   }
 
-  all(after: number, limit: number): readonly StoredEvent[] {
-    return toPage(this.#all.iterate(after, limit).map(toStoredEvent), limit)
+  all(after: number, limit: number, weight?: number): readonly StoredEvent[] {
+    return toPage(this.#all.iterate(after, limit).map(toStoredEvent), limit, weight)
   }
 
   lastSeq(sessionNo: number): number {

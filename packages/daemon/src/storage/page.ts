@@ -1,21 +1,21 @@
 import type { StoredEvent } from '../core/ports.ts'
 
-const maxLength = 1024 * 1024
+const usualWeight = 1024 * 1024
 
 /** What memory and pages count for an event: its text and something for the rest. */
 export function weigh(event: StoredEvent): number {
   return event.json.length + 128
 }
 
-/** The first events of an ordered source: at most `limit`, together about 1 MB, but at least one if there is one. Stops the source where it stops itself. */
-export function toPage(source: Iterable<StoredEvent>, limit: number): readonly StoredEvent[] {
+/** The first events of an ordered source: at most `limit`, together about `weight` bytes (1 MB), but at least one if there is one. Stops the source where it stops itself. */
+export function toPage(source: Iterable<StoredEvent>, limit: number, weight = usualWeight): readonly StoredEvent[] {
   const page: StoredEvent[] = []
   if (limit < 1) return page
   let length = 0
   for (const event of source) {
     page.push(event)
     length += weigh(event)
-    if (page.length >= limit || length >= maxLength) break
+    if (page.length >= limit || length >= weight) break
   }
   return page
 }

@@ -1,9 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { StartFailure } from '../core/start-failure.ts'
 import { openDatabase } from './sqlite.ts'
-import { openSample, sampleAppend, temporaryDirectory } from './testing/samples.ts'
+import { openSample, sampleAppend, sampleEvent, temporaryDirectory } from './testing/samples.ts'
 
 const first = 'CREATE TABLE a (x INTEGER) STRICT; INSERT INTO a VALUES (1)'
 const second = "ALTER TABLE a ADD COLUMN y TEXT; UPDATE a SET y = 'new'"
@@ -94,6 +94,33 @@ describe('a damaged database', () => {
     expect(failure.message).toContain('Restore it from a backup')
     expect(contentOf(directory.path)).toEqual(before)
     expect(failureOf(() => openSample(directory.path)).code).toBe('database_corrupt')
+  })
+
+  test.each(Object.keys(damages))('is moved aside where that is asked for, and the new log tells of the loss: %s', async (damage) => {
+    using directory = temporaryDirectory()
+    const file = await fill(directory.path)
+    damages[damage]?.(file)
+    const before = contentOf(directory.path)
+    const wasFile = statSync(file, { throwIfNoEntry: false })?.isFile() ?? false
+    {
+      using storage = openSample(directory.path, { recover: true })
+      expect(storage.setAside).toBe(join(directory.path, 'damaged-1'))
+      expect(storage.log.gap).toEqual({ expected: 300, found: 0 })
+      await storage.log.append(sampleAppend('s', 1))
+    }
+    if (wasFile) expect(contentOf(join(directory.path, 'damaged-1'))['codesdkd.db']).toBe(before['codesdkd.db'])
+    using storage = openSample(directory.path, { recover: true })
+    expect([storage.setAside, storage.log.gap, storage.log.lastSeq('s')]).toEqual([null, null, 1])
+  })
+
+  test('is found in a log that was closed as it should, where it is looked for', async () => {
+    using directory = temporaryDirectory()
+    const file = await fill(directory.path)
+    const pages = readFileSync(file)
+    const start = pages.indexOf(sampleEvent('s', 150).json)
+    writeFileSync(file, pages.fill(0, start - (start % 4096), start - (start % 4096) + 4096))
+    using storage = openSample(directory.path, { recover: true })
+    expect(storage.log.gap).toEqual({ expected: 300, found: 0 })
   })
 
   test('that was moved aside as advised makes room for an empty one', async () => {

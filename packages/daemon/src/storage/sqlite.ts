@@ -129,7 +129,7 @@ function sizeOf(path: string): number {
 
 function corrupt(path: string, what: string, cause?: unknown): StartFailure {
   const name = basename(path)
-  const advice = `Restore it from a backup, or move ${name}, ${name}-wal and ${markName} out of ${dirname(path)} to begin with an empty log`
+  const advice = `Restore it from a backup, or move ${name}, ${name}-wal and ${markName} out of ${dirname(path)}, or start with --recover, to begin with an empty log`
   return new StartFailure('database_corrupt', `${path} ${what}. ${advice}.`, { members: { path }, cause })
 }
 

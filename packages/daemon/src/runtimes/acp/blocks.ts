@@ -4,6 +4,9 @@ import { inOrder } from './state.ts'
 import type { AcpState, Mapped, OpenBlock } from './state.ts'
 import { event } from '../observation.ts'
 
+/** Characters. What an agent says without a pause is told in blocks of about this size: a block is held in memory until it is whole. */
+const BLOCK_LIMIT = 1024 ** 2
+
 export interface Chunk {
   readonly content: ContentBlock
   readonly messageId?: string | undefined
@@ -30,7 +33,8 @@ export function streamChunk(before: AcpState, type: OpenBlock['type'], { content
 }
 
 function continues(block: OpenBlock | null, type: OpenBlock['type'], messageId: string | undefined): boolean {
-  return block !== null && block.type === type && (messageId === undefined || block.messageId === null || messageId === block.messageId)
+  if (block === null || block.type !== type || block.text.length >= BLOCK_LIMIT) return false
+  return messageId === undefined || block.messageId === null || messageId === block.messageId
 }
 
 /** The open block is whole. */

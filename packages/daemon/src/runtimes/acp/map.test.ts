@@ -128,6 +128,24 @@ test('a call of another conversation is nobody’s affair', () => {
   expect(mapAcp(hooks, start, of('mine'))[1]).toHaveLength(3)
 })
 
+test('what is said without an end is told in blocks of bounded size, which together are all of it', () => {
+  const start = createAcpState({ sessionId: 's', cwd: '/workspace', costBefore: null })
+  const said = Array.from({ length: 50 }, (_unused, index) => `${index}`.repeat(50_000))
+  const steps = said.map((text): Step => {
+    const update = { sessionUpdate: 'agent_message_chunk', messageId: 'one', content: { type: 'text', text } }
+    return { kind: 'message', message: { kind: 'notification', method: 'session/update', params: { sessionId: 's', update } } }
+  })
+  const { seen } = replay(start, [...steps, { kind: 'end', result: { stopReason: 'end_turn' } }])
+  const blocks = seen.flatMap((one) =>
+    one.kind === 'event' && one.event.type === 'model.output.completed'
+      ? one.event.payload.content.map((block) => (block.type === 'text' ? block.text : ''))
+      : [],
+  )
+  expect(blocks.length).toBeGreaterThan(3)
+  expect(Math.max(...blocks.map(({ length }) => length))).toBeLessThan(1.2 * 1024 ** 2)
+  expect(blocks.join('')).toBe(said.join(''))
+})
+
 test('an id that is used again is another call', () => {
   const start = createAcpState({ sessionId: 's', cwd: '/workspace', costBefore: null })
   const update = (sessionUpdate: string, status: string): Step => ({

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, chownSync } from 'node:fs'
+import { until } from '../../lifecycle/testing/processes.ts'
+import type { Fault } from '../fault.ts'
+import { createPlace, createSession, play, startTask } from './place.ts'
+import { descriptorsOf } from './process-figures.ts'
+import { openRawReader, type RawReader } from './raw-reader.ts'
+import { isEnd } from './witness.ts'
+
+const descriptors: Fault = {
+  id: 'F41',
+  name: 'no descriptors are left: 200 connections to a daemon that may have 64',
+  rounds: { short: 1, long: 5 },
+  async run() {
+    await using place = await createPlace()
+    await using daemon = await place.start({ prefix: ['prlimit', '--nofile=64:64'] })
+    const witness = await createSession(daemon, place)
+    await play(daemon, witness, { count: 5 })
+    const before = descriptorsOf(daemon.pid)
+    const following = witness.follow(daemon.client, isEnd)
+    await until('it follows', () => witness.seen.length > 0, 30_000)
+    await following
+    const over = new AbortController()
+    const readers: RawReader[] = []
+    const live = witness.follow(daemon.client, () => false, over.signal)
+    for (let index = 0; index < 200; index++)
+      readers.push(openRawReader(daemon.client.url, `/sessions/${witness.sessionId}/events?stream=1`, 0))
+    await until('all descriptors are taken', () => descriptorsOf(daemon.pid) > 55, 30_000)
+    for (const reader of readers) reader[Symbol.dispose]()
+    await until('they are given back', () => descriptorsOf(daemon.pid) <= before + 8, 30_000)
+    // Who followed all the time still does.
+    const seen = witness.seen.length
+    await play(daemon, witness, { count: 5 })
+    await until('the stream goes on', () => witness.seen.length > seen, 30_000)
+    over.abort()
+    await live
+    await witness.check(daemon.client)
+  },
+}
+
+// Nobody's own number, so that nobody else's processes count.
+const user = 61_234
+const who = [`--reuid=${user}`, `--regid=${user}`, '--clear-groups']
+
+const processes: Fault = {
+  id: 'F42',
+  name: 'no process can be started: an ordinary user at the limit',
+  rounds: { short: 1, long: 5 },
+  async run() {
+    if (process.getuid?.() !== 0) return
+    await using place = await createPlace()
+    chmodSync(place.path, 0o711)
+    for (const path of [place.path, place.workspace]) chownSync(path, user, user)
+    await using daemon = await place.start({
+      prefix: ['setpriv', ...who, 'prlimit', '--nproc=24:64'],
+      args: ['--auth', 'none'],
+      env: { HOME: place.path },
+    })
+    const witness = await createSession(daemon, place)
+    await play(daemon, witness, { count: 2 })
+    setProcessLimit(daemon.pid, 1)
+    const other = await createSession(daemon, place)
+    await startTask(daemon.client, other, { count: 2 })
+    assert.ok(await other.follow(daemon.client, isEnd))
+    assert.match(other.seen.at(-1) ?? '', /"task\.failed"/)
+    setProcessLimit(daemon.pid, 64)
+    await play(daemon, other, { count: 2 })
+    for (const each of [witness, other]) await each.check(daemon.client)
+  },
+}
+
+function setProcessLimit(pid: number, limit: number): void {
+  // As that user: the limits of somebody else's processes may not be touched in a container, even by root.
+  execFileSync('setpriv', [...who, 'prlimit', '--pid', String(pid), `--nproc=${limit}:64`])
+}
+
+const fileSize: Fault = {
+  id: 'F31',
+  name: 'no file may grow beyond 3 MB, then it may',
+  rounds: { short: 1, long: 10 },
+  async run() {
+    await using place = await createPlace()
+    await using daemon = await place.start()
+    const limit = (bytes: string) => execFileSync('prlimit', ['--pid', String(daemon.pid), `--fsize=${bytes}:unlimited`])
+    const witness = await createSession(daemon, place)
+    await startTask(daemon.client, witness, { count: 400, bytes: 20_000, pause: 1 })
+    const following = witness.follow(daemon.client, isEnd)
+    await until('something was said', () => witness.seen.length > 5, 30_000)
+    limit('3000000')
+    await until('it says that it takes no work', async () => (await daemon.client.get('/readyz')).status === 503, 30_000)
+    assert.equal((await daemon.client.get(`/sessions/${witness.sessionId}/events?limit=5`)).status, 200)
+    limit('unlimited')
+    await until('it takes work again', async () => (await daemon.client.get('/readyz')).status === 200, 30_000)
+    assert.ok(await following)
+    await witness.check(daemon.client)
+  },
+}
+
+export const limitFaults: readonly Fault[] = [descriptors, processes, fileSize]

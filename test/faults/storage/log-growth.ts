@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { cpSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { migrations } from '../../../packages/daemon/src/storage/schema.ts'
+import { until } from '../../lifecycle/testing/processes.ts'
+import type { Fault } from '../fault.ts'
+import { launch, Refused } from '../launch.ts'
+import { createPlace, createSession, play } from './place.ts'
+import { descriptorsOf, memoryOf } from './process-figures.ts'
+import { openRawReader } from './raw-reader.ts'
+import { underStrace } from './strace.ts'
+
+const MB = 1024 ** 2
+const walOf = (dataDir: string): number => statSync(join(dataDir, 'codesdkd.db-wal'), { throwIfNoEntry: false })?.size ?? 0
+
+const pinnedReader: Fault = {
+  id: 'F57',
+  name: 'readers that stop in the middle of the log, and a bundle, while 100 MB are written (short: 20 MB): the WAL stays small',
+  rounds: { short: 1, long: 1 },
+  async run({ long, figure }) {
+    await using place = await createPlace()
+    await using daemon = await place.start()
+    const witness = await createSession(daemon, place)
+    await play(daemon, witness, { count: 500, bytes: 10_000 })
+    using readers = new DisposableStack()
+    for (let index = 0; index < 5; index++)
+      readers.use(openRawReader(daemon.client.url, `/sessions/${witness.sessionId}/events?stream=1&after_seq=0`, 0))
+    using _bundle = openRawReader(daemon.client.url, `/sessions/${witness.sessionId}/support-bundle`, 0)
+    let largest = 0
+    for (let round = 0; round < (long ? 20 : 4); round++) {
+      await play(daemon, witness, { count: 500, bytes: 10_000 })
+      largest = Math.max(largest, walOf(place.dataDir))
+    }
+    figure('WAL MB', Math.round(largest / MB))
+    assert.ok(largest < 64 * MB, `the WAL has ${largest} bytes`)
+    await witness.check(daemon.client)
+  },
+}
+
+const soak: Fault = {
+  id: 'F56',
+  name: 'tasks one after the other in sessions that come and go: 2,000 (short: 30); memory, descriptors and WAL stay',
+  rounds: { short: 1, long: 1 },
+  async run({ long, figure }) {
+    await using place = await createPlace()
+    await using daemon = await place.start({ args: ['--max-live-agents', '2'] })
+    const total = long ? 2_000 : 30
+    const marks: { readonly task: number; readonly memory: number; readonly descriptors: number }[] = []
+    let witness = await createSession(daemon, place)
+    for (let task = 0; task < total; task++) {
+      if (task % 10 === 9) witness = await createSession(daemon, place)
+      await play(daemon, witness, { count: 5, bytes: 50 })
+      if (task % Math.ceil(total / 20) === 0) marks.push({ task, memory: memoryOf(daemon.pid).now, descriptors: descriptorsOf(daemon.pid) })
+    }
+    const [half = marks[0], last = marks[0]] = [marks[Math.floor(marks.length / 2)], marks.at(-1)]
+    assert.ok(half !== undefined && last !== undefined)
+    figure('MB at half and end', `${half.memory} ${last.memory}`)
+    figure('WAL MB', Math.round(walOf(place.dataDir) / MB))
+    await until('the descriptors are back', () => descriptorsOf(daemon.pid) <= (marks[1]?.descriptors ?? 0) + 8, 30_000)
+    assert.ok(walOf(place.dataDir) < 64 * MB)
+    assert.ok(last.memory < 300, `R5: ${last.memory} MB`)
+    await witness.check(daemon.client)
+  },
+}
+
+/** A data directory as the first version left it, and a kill at each sync of the start that brings it up to date. */
+const older: Fault = {
+  id: 'F55a',
+  name: 'a data directory of the oldest schema, the migration killed at the nth write or sync',
+  rounds: { short: 1, long: 60 },
+  async run({ random, figure }) {
+    await using place = await createPlace()
+    await (await place.start()).end()
+    const file = join(place.dataDir, 'codesdkd.db')
+    makeOldest(file)
+    const calls = random() < 0.5 ? 'fsync,fdatasync' : 'pwrite64'
+    const nth = 1 + Math.floor(random() * (calls === 'pwrite64' ? 60 : 12))
+    try {
+      const [strace = '', ...rest] = underStrace({ calls, error: 'EIO', when: String(nth), paths: [file, `${file}-wal`] })
+      await using daemon = await launch({
+        args: place.argsOf(),
+        prefix: [strace, ...rest.map((text) => text.replace(':error=EIO', ':signal=SIGKILL'))],
+      })
+      figure(`${calls} ${nth}`, 'was not reached')
+      await daemon.end('SIGKILL')
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error
+      figure(`${calls} ${nth}`, 'killed')
+    }
+    const copy = join(place.path, 'copy')
+    cpSync(place.dataDir, copy, { recursive: true })
+    const version = versionOf(join(copy, 'codesdkd.db'))
+    assert.ok(version === 1 || version === migrations.length, `half migrated: ${version}`)
+    await using daemon = await place.start()
+    await play(daemon, await createSession(daemon, place), {})
+    assert.equal(await daemon.end(), 0)
+    assert.equal(readFileSync(file).readUInt32BE(60), migrations.length)
+  },
+}
+
+function makeOldest(file: string): void {
+  const database = new DatabaseSync(file)
+  const names = database.prepare("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY type DESC").all() as {
+    type: string
+    name: string
+  }[]
+  for (const { type, name } of names.toSorted((left) => (left.type === 'table' ? 1 : -1))) database.exec(`DROP ${type} IF EXISTS ${name}`)
+  database.exec(migrations[0] ?? '')
+  database.exec('PRAGMA user_version = 1')
+  database.close()
+}
+
+function versionOf(file: string): number {
+  const database = new DatabaseSync(file)
+  const { user_version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
+  const check = database.prepare('PRAGMA integrity_check').get() as { integrity_check: string }
+  database.close()
+  assert.equal(check.integrity_check, 'ok')
+  return user_version
+}
+
+export const growthFaults: readonly Fault[] = [pinnedReader, soak, older]
