@@ -78,6 +78,17 @@ export const framingRows: readonly Row[] = [
   ),
   answers('B055', 'a target of 17 KB', get(`/${'x'.repeat(17_000)}`), 431, 'headers_too_large'),
   answers('B055', 'a header of 17 KB', get('/health', [['X-Long', 'x'.repeat(17_000)]]), 431, 'headers_too_large'),
+  {
+    id: 'B055',
+    name: 'HEAD with a target that is too long gets no body',
+    async check({ guarded }) {
+      const socket = openSocket(guarded.client.url).setEncoding('latin1')
+      socket.write(raw('HEAD', `/${'x'.repeat(17_000)}`))
+      const answer = (await Array.fromAsync(socket)).join('')
+      expect(answer).toMatch(/^HTTP\/1\.1 431 /)
+      expect(answer.split('\r\n\r\n').slice(1)).toEqual([''])
+    },
+  },
   answers(
     'B056',
     '3,000 headers',
