@@ -119,9 +119,14 @@ export const approvalRows: readonly Row[] = [
   {
     id: 'B140',
     name: 'what approved the first attempt does not approve the second, although the input is the same',
-    async check({ strict: { client }, stage }) {
+    async check({ open: { client } }) {
       const call = { toolCallId: 'c', title: 'touch x', kind: 'execute', rawInput: { command: 'touch x' } }
-      const { session_id } = await client.createSession({ runtime: 'scripted', cwd: stage.folder.workspace, credentialNamespace: 'test' })
+      const { session_id } = await client.createSession({
+        runtime: 'scripted',
+        credentialNamespace: 'test',
+        permissionMode: 'ask',
+        sandbox: 'off',
+      })
       const task = await client.startTask(session_id, JSON.stringify([{ ask: call }, { ask: call }]))
       const first = await client.event<'tool.call.requested'>(session_id, 'tool.call.requested')
       await client.event(session_id, 'tool.call.policy_evaluated', ({ payload }) => payload.result === 'ask')
@@ -130,7 +135,7 @@ export const approvalRows: readonly Row[] = [
       await client.event(session_id, 'tool.call.policy_evaluated', ({ payload }) => payload.attempt === 2 && payload.result === 'ask')
       expect(second.payload).toMatchObject({ tool_call_id: first.payload.tool_call_id, input_hash: first.payload.input_hash })
       expect(await client.approve(first)).toMatchObject({ status: 409, body: { error: 'attempt_mismatch' } })
-      expect((await client.get('/approvals')).body.approvals).toHaveLength(1)
+      expect((await client.get('/approvals')).body.approvals).toContainEqual(expect.objectContaining({ session_id, attempt: 2 }))
       expect((await client.deny(second, 'no')).status).toBe(200)
       expect((await client.finish(task)).type).toBe('task.completed')
     },

@@ -92,7 +92,8 @@ export async function openTarget(): Promise<Target> {
   const stage = stack.use(await createStage(scenarios))
   stage.model.setScenarios({ scenarios, fallback })
   const { workspace, path } = stage.folder
-  const open = stack.use(await stage.start(['--workspace-root', workspace, '--metrics']))
+  const scripted = `${process.execPath} ${join(import.meta.dirname, '../../fixtures/acp/stand-in.ts')}`
+  const open = stack.use(await stage.start(['--workspace-root', workspace, '--metrics', '--agent', `scripted=${scripted}`]))
   const guarded = stack.use(
     await spawnDaemon(['--data-dir', join(path, 'guarded'), '--allow-host', 'hub.example', '--allow-origin', 'https://hub.example'], {
       CODESDKD_TOKEN: token,
@@ -113,8 +114,6 @@ export async function openTarget(): Promise<Target> {
       '1',
       '--max-queued-tasks',
       '1',
-      '--agent',
-      `scripted=${process.execPath} ${join(import.meta.dirname, '../../fixtures/acp/stand-in.ts')}`,
     ]),
   )
   await Promise.all([
