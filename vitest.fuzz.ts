@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: [
+      'test/fuzz/{recordings,wire}.test.ts',
       'packages/daemon/src/runtimes/lines.test.ts',
       'packages/daemon/src/runtimes/*/map.test.ts',
       'packages/daemon/src/core/{decide,input-hash,delta-guard,denials}.test.ts',
