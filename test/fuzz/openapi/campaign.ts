@@ -28,6 +28,8 @@ export interface Campaign {
   readonly unreached: readonly string[]
 }
 
+/** Starts a real agent each time: left to chance. */
+const costly: ReadonlySet<string> = new Set(['verifyRuntime'])
 const BATCH = 40
 const REFRESH_EVERY = 400
 
@@ -49,6 +51,14 @@ export async function runCampaign({ client, workspace, requests, seed, workers =
   }
   try {
     await Promise.all(Array.from({ length: workers }, work))
+    // Some answer well only to who is quick: a call that waits is soon over.
+    for (let round = 0; round < 10; round += 1) {
+      const left = run.report().unreached.filter((id) => !costly.has(id))
+      if (left.length === 0) break
+      await living.refresh()
+      const operations = document.operations.filter(({ operationId }) => left.includes(operationId))
+      await run.batch(wishes(document, operations), seed + batches + round)
+    }
   } finally {
     run[Symbol.dispose]()
   }

@@ -117,10 +117,10 @@ const rare: Readonly<Record<string, number>> = {
   createSession: 80,
 }
 
-/** Requests to all operations of the document. */
-export function wishes(document: ApiDocument): fc.Arbitrary<Wish> {
+/** Requests to these operations; to all of the document where none are named. */
+export function wishes(document: ApiDocument, operations: readonly Operation[] = document.operations): fc.Arbitrary<Wish> {
   return fc.oneof(
-    ...document.operations.map((operation) => ({ weight: rare[operation.operationId] ?? 60, arbitrary: wishesFor(document, operation) })),
+    ...operations.map((operation) => ({ weight: rare[operation.operationId] ?? 60, arbitrary: wishesFor(document, operation) })),
   )
 }
 
