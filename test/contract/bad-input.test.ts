@@ -1,4 +1,6 @@
 // oxlint-disable vitest/expect-expect -- what is expected stands with each entry of the tables
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { openSocket } from '../../packages/daemon/src/http/testing/raw.ts'
 import { authenticationRows, hostRows, originRows } from './bad-input/access.ts'
@@ -13,6 +15,8 @@ import { sessionRows } from './bad-input/sessions.ts'
 import { openTarget, type Row, type Target } from './bad-input/target.ts'
 import { taskRows } from './bad-input/tasks.ts'
 import { toolRows } from './bad-input/tools.ts'
+import { absent, elsewhere, listed } from './bad-input/list.ts'
+import { successionRows } from './bad-input/successions.ts'
 import { uploadRows } from './bad-input/uploads.ts'
 
 /** Whatever is sent, the daemon answers as it should, and is the same afterwards. */
@@ -30,9 +34,11 @@ const sections: Readonly<Record<string, readonly Row[]>> = {
   questions: questionRows,
   agents: agentRows,
   runtimes: runtimeRows,
+  'sessions that change': successionRows,
   'bundles, artifacts, metrics': downloadRows,
 }
 
+const root = join(import.meta.dirname, '../..')
 let target: Target
 let drips: Promise<readonly string[]>
 beforeAll(async () => {
@@ -52,6 +58,14 @@ describe.each(Object.entries(sections))('%s', (_name, rows) => {
 
 test('B061 headers and bodies that come a byte at a time', { timeout: 60_000 }, async () => {
   for (const answer of await drips) expect(answer).toMatch(/^HTTP\/1\.1 408 /)
+})
+
+test('every row of the list is here, or it is said where or why not', () => {
+  const here = Object.values(sections)
+    .flat()
+    .flatMap(({ id }) => id.split(' '))
+  for (const [file, name] of Object.values(elsewhere)) expect(readFileSync(join(root, file), 'utf8')).toContain(`'${name}'`)
+  expect(listed.filter((id) => !here.includes(id) && !(id in elsewhere) && !(id in absent))).toEqual([])
 })
 
 /** Sends a start and then a byte a second until the daemon has had enough; resolves to what it said. */

@@ -83,7 +83,9 @@ describe('the fold', () => {
           if (tasks.some(({ first_seq }) => first_seq === message.first_seq)) continue
           expect(message.content).not.toEqual([])
           const before = messages.slice(0, at).filter(({ task_id }) => task_id === message.task_id)
-          const asked = before.at(-1)?.content.flatMap((block) => (block.type === 'tool_use' ? [`${block.id} ${block.attempt}`] : []))
+          // What steers may come between a call and its result.
+          const since = before.slice(before.findLastIndex(({ role }) => role === 'tool') + 1).flatMap(({ content }) => content)
+          const asked = since.flatMap((block) => (block.type === 'tool_use' ? [`${block.id} ${block.attempt}`] : []))
           for (const block of message.content) {
             expect(block.type === 'tool_result').toBe(message.role === 'tool')
             if (block.type === 'tool_result') expect(asked).toContain(`${block.tool_use_id} ${block.attempt}`)

@@ -244,7 +244,7 @@ function addResult(page: Page, event: EventOf<'tool.output.completed' | 'tool.ca
   return respond({ ...page, messages }, event, { content, outcome: 'completed', ...result })
 }
 
-/** The result of a call stands in the message that follows the one with the call, however late it comes. */
+/** The result of a call stands in the first message of results behind the call, however late it comes; what steers may stand between them. */
 function respond(page: Page, { payload }: CallEvent, change: Omit<Partial<ToolResult>, 'type'>): TranscriptMessage[] {
   const { messages, task, event } = page
   const known = edit(page, isResultOf(payload), (block) => (block.type === 'tool_result' ? [{ ...block, ...change }] : [block]))

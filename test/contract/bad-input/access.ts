@@ -8,6 +8,27 @@ const none = [
   ['Authorization', ''],
 ] as const
 
+/** Answers of every kind; what each must have, `send` asks of all. */
+const kinds: Readonly<Record<string, readonly [request: string, status: number]>> = {
+  'that is well': [get('/health'), 200],
+  'of a stream': [raw('HEAD', '/events'), 200],
+  'of the page of the documentation': [get('/docs'), 200],
+  'without the token': [get('/health', auth('Bearer x')), 401],
+  'for another Host': [get('/health', [['Host', 'evil.com']]), 403],
+  'for no path': [get('/nope'), 404],
+  'for another method': [raw('PUT', '/sessions'), 405],
+  'for a form': [
+    post('/sessions', 'a=b', [
+      ['Sec-Fetch-Site', 'same-origin'],
+      ['Content-Type', 'application/x-www-form-urlencoded'],
+    ]),
+    415,
+  ],
+  'for no JSON': [post('/sessions', '{'), 400],
+  'for a header that is too long': [get('/health', [['X-Long', 'x'.repeat(17_000)]]), 431],
+  'for what is no HTTP': ['GARBAGE\r\n\r\n', 400],
+}
+
 /** 5.1: who are you. */
 export const authenticationRows: readonly Row[] = [
   {
@@ -44,6 +65,36 @@ export const authenticationRows: readonly Row[] = [
   answers('B008', 'a token of 16 KB', get('/health', auth(`Bearer ${'x'.repeat(16_400)}`)), 431, 'headers_too_large'),
   answers('B009', 'a token with NUL', get('/health', auth('Bearer a\0b')), 400),
   answers('B009', 'a token beyond ASCII', get('/health', auth('Bearer \xe9\xff')), 401, 'unauthorized'),
+  ...Object.entries(kinds).map(([name, [request, status]]) => answers('B158', `an answer ${name} keeps browsers out`, request, status)),
+  {
+    id: 'B159',
+    name: 'errors say nothing of what was sent, or of what is inside, beyond 200 characters',
+    async check({ guarded }) {
+      const long = 'y'.repeat(5_000)
+      const requests = [
+        ...[
+          `/${long}`,
+          `/sessions/${long}`,
+          `/sessions?after=${long}`,
+          `/sessions?limit=${long}`,
+          `/health?runtime=${long}`,
+          `/artifacts/${long}`,
+        ].map((path) => get(path)),
+        ...['runtime', 'model', 'cwd', 'permissionMode', 'credentialNamespace', long].map((name) =>
+          post('/sessions', JSON.stringify({ [name]: `/${long}`, runtime: name === 'runtime' ? long : 7 })),
+        ),
+        post('/sessions', JSON.stringify({ env: { [long]: 'x' } })),
+        post('/sessions', JSON.stringify({ metadata: { [long]: 7 } })),
+        post('/sessions', `{"title":"${long}`),
+      ]
+      for (const request of requests) {
+        const answer = await send(guarded, request)
+        expectProblem(answer, JSON.parse(answer?.body ?? '').error)
+        expect(answer?.body).not.toContain(long.slice(0, 201))
+        expect(answer?.body).not.toMatch(/\/(?:packages|node_modules|guarded)\//)
+      }
+    },
+  },
   answers('B010', 'a cookie', get('/health', [...none, ['Cookie', `token=${token}`]]), 401, 'unauthorized'),
 ]
 
@@ -51,7 +102,7 @@ const host = (value: string) => get('/health', [['Host', value]])
 
 /** 5.2: under which name. */
 export const hostRows: readonly Row[] = [
-  answers('B013', 'HTTP/1.1 without Host', `GET /health HTTP/1.1\r\nAuthorization: Bearer ${token}\r\n\r\n`, 400),
+  answers('B013', 'HTTP/1.1 without Host', `GET /health HTTP/1.1\r\nAuthorization: Bearer ${token}\r\n\r\n`, 400, 'host_required'),
   answers('B014', 'HTTP/1.0 without Host', `GET /health HTTP/1.0\r\nAuthorization: Bearer ${token}\r\n\r\n`, 400, 'host_required'),
   answers('B015', 'HTTP/0.9', 'GET /health\r\n\r\n', 400),
   answers('B016', 'an empty Host', host(''), 403, 'host_not_allowed'),
@@ -85,13 +136,15 @@ function hostRow(id: string, name: string, status: number | readonly number[]): 
 
 const site = (value: string) => [['Sec-Fetch-Site', value]] as const
 
+const originIds: Readonly<Record<string, string>> = { null: 'B032', '': 'B036', garbage: 'B036' }
+
 /** 5.3: from which page. */
 export const originRows: readonly Row[] = [
   ...['GET', 'POST', 'HEAD', 'OPTIONS'].map((method) =>
     answers('B031', `${method} from another origin`, raw(method, '/sessions', [['Origin', 'https://evil.com']]), 403, 'origin_not_allowed'),
   ),
   ...['null', 'http://127.0.0.1:1', 'http://localhost:3000', '', 'garbage'].map((value) =>
-    answers('B032', `Origin: ${value}`, get('/health', [['Origin', value]]), 403, 'origin_not_allowed'),
+    answers(originIds[value] ?? 'B033', `Origin: ${value}`, get('/health', [['Origin', value]]), 403, 'origin_not_allowed'),
   ),
   answers('B034', 'the own origin', get('/health', [['Origin', 'http://{host}']]), 200),
   answers('B037', 'Sec-Fetch-Site: cross-site', get('/health', site('cross-site')), 403, 'cross_site_blocked'),

@@ -6,7 +6,7 @@ import type { Row } from './target.ts'
 /** 5.8: approvals. */
 export const approvalRows: readonly Row[] = [
   {
-    id: 'B130',
+    id: 'B130 B132 B133 B134 B135 B141',
     name: 'every way to get attempt, hash, call and session wrong leaves the call waiting',
     async check({ open, waiting }) {
       const { client, sessionId, taskId, call, ran } = await waiting()
@@ -114,6 +114,30 @@ export const approvalRows: readonly Row[] = [
       expect(await second.client.approve(call)).toMatchObject({ status: 409, body: { error: 'already_decided' } })
       expect(await second.client.task(started)).toMatchObject({ status: 'failed', error: { code: 'daemon_restarted', retryable: true } })
       expect((await stage.folder.read('ran.txt')) ?? '').toBe(ran)
+    },
+  },
+  {
+    id: 'B140',
+    name: 'what approved the first attempt does not approve the second, although the input is the same',
+    async check({ open: { client } }) {
+      const call = { toolCallId: 'c', title: 'touch x', kind: 'execute', rawInput: { command: 'touch x' } }
+      const { session_id } = await client.createSession({
+        runtime: 'scripted',
+        credentialNamespace: 'test',
+        permissionMode: 'ask',
+        sandbox: 'off',
+      })
+      const task = await client.startTask(session_id, JSON.stringify([{ ask: call }, { ask: call }]))
+      const first = await client.event<'tool.call.requested'>(session_id, 'tool.call.requested')
+      await client.event(session_id, 'tool.call.policy_evaluated', ({ payload }) => payload.result === 'ask')
+      expect((await client.approve(first)).status).toBe(200)
+      const second = await client.event<'tool.call.requested'>(session_id, 'tool.call.requested', ({ payload }) => payload.attempt === 2)
+      await client.event(session_id, 'tool.call.policy_evaluated', ({ payload }) => payload.attempt === 2 && payload.result === 'ask')
+      expect(second.payload).toMatchObject({ tool_call_id: first.payload.tool_call_id, input_hash: first.payload.input_hash })
+      expect(await client.approve(first)).toMatchObject({ status: 409, body: { error: 'attempt_mismatch' } })
+      expect((await client.get('/approvals')).body.approvals).toContainEqual(expect.objectContaining({ session_id, attempt: 2 }))
+      expect((await client.deny(second, 'no')).status).toBe(200)
+      expect((await client.finish(task)).type).toBe('task.completed')
     },
   },
   {

@@ -27,6 +27,8 @@ const malformed: Readonly<Record<string, string>> = {
   'Content-Length: -1': raw('POST', '/sessions', [['Content-Length', '-1']], '{}'),
   'Content-Length: +5': raw('POST', '/sessions', [['Content-Length', '+5']], '{}   '),
   'Content-Length: 1e20': raw('POST', '/sessions', [['Content-Length', '1e20']], '{}'),
+  'Transfer-Encoding: identity': raw('POST', '/sessions', [['Transfer-Encoding', 'identity']], '{}'),
+  'bare line feeds': get('/health').replaceAll('\r\n', '\n'),
   'a bad chunk': raw('POST', '/sessions', [['Transfer-Encoding', 'chunked']], 'zz\r\n{}\r\n'),
   'a folded header': get('/health', [['X-Folded', 'a\r\n b']]),
   'a space before the colon': get('/health').replace('Host:', 'Host :'),
@@ -78,6 +80,17 @@ export const framingRows: readonly Row[] = [
   ),
   answers('B055', 'a target of 17 KB', get(`/${'x'.repeat(17_000)}`), 431, 'headers_too_large'),
   answers('B055', 'a header of 17 KB', get('/health', [['X-Long', 'x'.repeat(17_000)]]), 431, 'headers_too_large'),
+  {
+    id: 'B055',
+    name: 'HEAD with a target that is too long gets no body',
+    async check({ guarded }) {
+      const socket = openSocket(guarded.client.url).setEncoding('latin1')
+      socket.write(raw('HEAD', `/${'x'.repeat(17_000)}`))
+      const answer = (await Array.fromAsync(socket)).join('')
+      expect(answer).toMatch(/^HTTP\/1\.1 431 /)
+      expect(answer.split('\r\n\r\n').slice(1)).toEqual([''])
+    },
+  },
   answers(
     'B056',
     '3,000 headers',
@@ -96,7 +109,7 @@ export const framingRows: readonly Row[] = [
     ),
     [400, 431],
   ),
-  ...Object.entries(malformed).map(([name, request]) => answers('B057', name, request, 400)),
+  ...Object.entries(malformed).map(([name, request]) => answers(/TLS|HTTP\/2/.test(name) ? 'B060' : 'B057', name, request, 400)),
   answers(
     'B058',
     'a chunk extension of 20 KB',
@@ -104,6 +117,22 @@ export const framingRows: readonly Row[] = [
     413,
     'payload_too_large',
   ),
+  {
+    id: 'B062',
+    name: '100 requests in a row on one connection: 100 answers, in their order',
+    async check({ guarded }) {
+      const socket = openSocket(guarded.client.url).setEncoding('latin1')
+      const paths = Array.from({ length: 100 }, (_unused, index) => (index % 2 === 0 ? '/livez' : `/sessions/s${index}`))
+      const { host } = new URL(guarded.client.url)
+      const requests = paths.map((path, index) => get(path, index === 99 ? [['Connection', 'close']] : []))
+      socket.write(requests.join('').replaceAll('{host}', host))
+      const answer = (await Array.fromAsync(socket)).join('')
+      expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(paths.map((path) => `HTTP/1.1 ${path === '/livez' ? 200 : 404}`))
+      expect(answer.match(/"session_id":"s\d+"/g)).toEqual(
+        paths.flatMap((path) => (path === '/livez' ? [] : [`"session_id":"${path.slice(10)}"`])),
+      )
+    },
+  },
   {
     id: 'B063',
     name: 'a body that is cut off makes no session',

@@ -43,6 +43,18 @@ export const sessionRows: readonly Row[] = [
     },
   },
   ...['health', 'auth', 'default'].map((name) => creates('B067', `namespace ${name}`, JSON.stringify({ credentialNamespace: name }), 201)),
+  {
+    id: 'B068',
+    name: 'namespaces of sessions that have no task make no folders',
+    async check({ open, stage }) {
+      const homes = join(stage.folder.dataDir, 'namespaces')
+      const before = await list(homes)
+      const bodies = Array.from({ length: 300 }, (_unused, index) => ({ credentialNamespace: `n${index}` }))
+      const statuses = await Promise.all(bodies.map(async (body) => (await open.client.post('/sessions', body)).status))
+      expect(new Set(statuses)).toEqual(new Set([201]))
+      expect(await list(homes)).toEqual(before)
+    },
+  },
   ...['', '.', '..', '-a', 'a/b', 'a'.repeat(65), 'a b'].map((name) =>
     creates('B067', `namespace ${name.slice(0, 10)}`, JSON.stringify({ credentialNamespace: name }), 400, 'invalid_request'),
   ),
@@ -60,9 +72,10 @@ export const sessionRows: readonly Row[] = [
     '"/a\\u0000b"',
     '"/a\\nb"',
     '"/nowhere-at-all"',
-  ].map((cwd) => creates('B070', `cwd ${cwd.slice(0, 20)}`, `{"cwd":${cwd}}`, [400, 403])),
+    'null',
+  ].map((cwd) => creates(/x{9}|\\u|\\n/.test(cwd) ? 'B076' : 'B070', `cwd ${cwd.slice(0, 20)}`, `{"cwd":${cwd}}`, [400, 403])),
   ...['/', '/proc', '/dev', '/sys', '{workspace}/../', '{workspace}x', '{dataDir}', '{workspace}/../state'].map((cwd): Row => ({
-    id: 'B072',
+    id: cwd.startsWith('{workspace}') ? 'B073' : 'B072',
     name: `cwd ${cwd}`,
     async check({ open, stage }) {
       const path = cwd.replace('{workspace}', stage.folder.workspace).replace('{dataDir}', stage.folder.dataDir)
@@ -113,7 +126,9 @@ export const sessionRows: readonly Row[] = [
     'XDG_CONFIG_HOME',
     'CODEX_HOME',
     'CLAUDE_CONFIG_DIR',
-  ].map((name) => creates('B081', `env ${name}`, `{"env":{"${name}":"${canary}"}}`, 400, 'invalid_env')),
+  ].map((name) =>
+    creates(/HOME|XDG|CONFIG/.test(name) ? 'B082' : 'B081', `env ${name}`, `{"env":{"${name}":"${canary}"}}`, 400, 'invalid_env'),
+  ),
   creates('B084', '2,000 variables', many(2_000, 'x'), 400, 'invalid_env'),
   creates('B084', 'variables of more than 64 KB', many(70, 'x'.repeat(1_000)), 400, 'invalid_env'),
   {

@@ -92,7 +92,8 @@ export async function openTarget(): Promise<Target> {
   const stage = stack.use(await createStage(scenarios))
   stage.model.setScenarios({ scenarios, fallback })
   const { workspace, path } = stage.folder
-  const open = stack.use(await stage.start(['--workspace-root', workspace, '--metrics']))
+  const scripted = `${process.execPath} ${join(import.meta.dirname, '../../fixtures/acp/stand-in.ts')}`
+  const open = stack.use(await stage.start(['--workspace-root', workspace, '--metrics', '--agent', `scripted=${scripted}`]))
   const guarded = stack.use(
     await spawnDaemon(['--data-dir', join(path, 'guarded'), '--allow-host', 'hub.example', '--allow-origin', 'https://hub.example'], {
       CODESDKD_TOKEN: token,
@@ -187,8 +188,20 @@ export function raw(method: string, path: string, headers: HeaderList = [], body
 export const get = (path: string, headers: HeaderList = []): string => raw('GET', path, headers)
 export const post = (path: string, body: string, headers: HeaderList = []): string => raw('POST', path, headers, body)
 
-export function send(daemon: DaemonProcess, request: string | Uint8Array): Promise<RawAnswer | null> {
-  return sendRaw(daemon.client.url, request)
+/** Row B158 is checked here: whatever is answered, it keeps browsers out. */
+export async function send(daemon: DaemonProcess, request: string | Uint8Array): Promise<RawAnswer | null> {
+  const answer = await sendRaw(daemon.client.url, request)
+  if (answer !== null) expect(answer.headers).toMatchObject(guarding)
+  return answer
+}
+
+const guarding = {
+  'x-content-type-options': 'nosniff',
+  'cross-origin-resource-policy': 'same-origin',
+  'content-security-policy': expect.stringMatching(/^default-src 'none';.*frame-ancestors 'none'/),
+  'cache-control': expect.stringMatching(/^no-store/),
+  'referrer-policy': 'no-referrer',
+  'x-request-id': expect.stringMatching(/^\S+$/),
 }
 
 /** A row that is one request and one answer. `status` null: the connection is closed without a word, or with 400. */

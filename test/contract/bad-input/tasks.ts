@@ -44,7 +44,7 @@ export const taskRows: readonly Row[] = [
   ),
   starts('B129', 'NUL in the text', { messages: [user('a\0b')] }, 400, { error: 'invalid_request', field: 'messages[0].content' }),
   {
-    id: 'B120',
+    id: 'B117 B118 B120',
     name: '100 requests at once with one taskId: one run',
     async check({ open, stage }) {
       const { session_id } = await open.client.createSession(stage.session())
@@ -57,6 +57,9 @@ export const taskRows: readonly Row[] = [
         status: 409,
         body: { error: 'task_exists' },
       })
+      // It has ended by now, and is still the same.
+      expect(await open.client.post(`/sessions/${session_id}/tasks`, body)).toMatchObject({ status: 202, body: { task_id: 'one' } })
+      expect((await open.client.events(session_id)).filter(({ type }) => type === 'task.started')).toHaveLength(1)
     },
   },
   {

@@ -68,7 +68,7 @@ export function completed(task: TaskState, call: ToolCallState, result: Prepared
       result_preview: result.preview,
       ...reference,
       is_error: result.isError,
-      ...(result.exitCode === undefined ? {} : { exit_code: result.exitCode }),
+      ...(result.exitCode === undefined ? {} : { exit_code: toExitCode(result.exitCode) }),
       duration_ms: result.durationMs,
       ...(denials.length === 0 ? {} : { confinement_denials: [...denials] }),
     },
@@ -95,6 +95,11 @@ function mayBeDenied({ call: { kind, executed_by } }: ToolCallState, { isError }
     default:
       return kind satisfies never
   }
+}
+
+/** Agents tell exit codes as text or as any number; what no program ends with is not known. */
+function toExitCode(told: number | null): number | null {
+  return Number.isSafeInteger(told) ? told : null
 }
 
 export function started(task: TaskState, call: ToolCallState): NewEvent {

@@ -122,6 +122,13 @@ describe('any interleaving of what agents, policy, people and the daemon do', ()
   })
 })
 
+test.each([2 ** 53, 1.5, Number.NaN])('an exit code %d is none that a program has: it is not known', (exitCode) => {
+  const bench = new Bench()
+  bench.add(observe(bench.state, 't', { kind: 'call.unasked', call: { ...shell, id: 'a' }, rule: 'sandbox' }, bench.inputs))
+  bench.add(observe(bench.state, 't', { kind: 'call.completed', id: 'a', result: { ...result, exitCode } }, bench.inputs))
+  expect(bench.events.at(-1)).toMatchObject({ type: 'tool.call.completed', payload: { exit_code: null } })
+})
+
 describe('a decision by a person', () => {
   const asked = () => {
     const bench = new Bench()

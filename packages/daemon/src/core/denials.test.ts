@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { atLeast } from '../../../../test/fuzz/runs.ts'
 import { DENIAL_LIMIT, findFileDenials } from './denials.ts'
 
 const targets = (output: string) => findFileDenials(output).map(({ target }) => target)
@@ -109,7 +110,7 @@ describe('any output', () => {
         expect(found.length).toBeLessThanOrEqual(DENIAL_LIMIT)
         for (const { target } of found) expect(output).toContain(target)
       }),
-      { numRuns: 2000 },
+      { numRuns: atLeast(2000) },
     )
   })
 

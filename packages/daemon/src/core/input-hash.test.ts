@@ -18,6 +18,16 @@ function shuffled(value: unknown): unknown {
   )
 }
 
+/** RFC 8785 in the plainest way: names in the order of their UTF-16 units, numbers and texts as JavaScript writes them. */
+function encode(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(encode).join(',')}]`
+  if (typeof value === 'string') return JSON.stringify(value.toWellFormed())
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const names = Object.entries(value).map(([name, item]) => [name.toWellFormed(), item] as const)
+  const sorted = names.toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return `{${sorted.map(([name, item]) => `${JSON.stringify(name)}:${encode(item)}`).join(',')}}`
+}
+
 const json = fc.jsonValue({ stringUnit: 'binary' })
 
 describe('inputHash', () => {
@@ -89,6 +99,19 @@ describe('canonicalHash', () => {
     fc.assert(
       fc.property(json, (value) => {
         expect(canonicalHash(shuffled(value))).toBe(canonicalHash(value))
+      }),
+    )
+  })
+
+  it('is that of an encoder of its own', () => {
+    const awkward = fc.constantFrom<unknown>(-0, 0, 1e21, 1e-7, 5e-324, 2 ** 53, -(2 ** 63), 0.1 + 0.2, '\u2028', '\u007f', '\u0000', {
+      '\u{1f600}': 1,
+      '\uffff': 2,
+      '': 3,
+    })
+    fc.assert(
+      fc.property(fc.oneof(json, fc.double({ noNaN: true, noDefaultInfinity: true }), fc.array(awkward)), (value) => {
+        expect(canonicalHash(value)).toBe(sha256(encode(value)))
       }),
     )
   })

@@ -187,6 +187,21 @@ describe('all sessions', () => {
     expect(fromCursor(toCursor(log, 42))).toEqual({ logId: log.logId, cursor: 42 })
     for (const text of ['', '5', '.5', 'a.', 'a.-1', 'a.1.5e3', 'a.99999999999999999']) expect(fromCursor(text)).toBeNull()
   })
+
+  test('whatever a client sends as a cursor is one of this form, or none', () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.tuple(fc.string(), fc.double()).map(([id, at]) => `${id}.${at}`),
+    )
+    fc.assert(
+      fc.property(text, (cursor) => {
+        const read = fromCursor(cursor)
+        if (read === null) return
+        expect(Number.isSafeInteger(read.cursor) && read.cursor >= 0).toBe(true)
+        expect(cursor).toMatch(new RegExp(`^${RegExp.escape(read.logId)}\\.0*${read.cursor}$`, 's'))
+      }),
+    )
+  })
 })
 
 describe('types=', () => {

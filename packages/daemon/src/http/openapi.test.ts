@@ -54,6 +54,18 @@ describe('the OpenAPI document', () => {
     expect(at('#/components/schemas/CreateTask/properties')).toMatchObject({ task_id: {}, taskId: {}, toolManifest: {}, timeoutMs: {} })
   })
 
+  test('of a field that has two spellings, one is enough', () => {
+    expect(at('#/components/schemas/ApproveRequest/required')).toEqual(['attempt', 'input_hash'])
+    expect(at('#/components/schemas/UploadArtifact/required')).toEqual(['session_id', 'data', 'content_type'])
+  })
+
+  test('an answer that a header of the request asks for is declared', () => {
+    for (const { method, path, requestHeaders = {} } of routes) {
+      const { responses = {} } = document.paths?.[path]?.[toKey(method)] ?? {}
+      expect([path, 206 in responses, 304 in responses]).toEqual([path, 'Range' in requestHeaders, 'If-None-Match' in requestHeaders])
+    }
+  })
+
   test('what the daemon sends may grow: no schema of an answer is closed', () => {
     expect(text).not.toContain('"additionalProperties":false')
   })

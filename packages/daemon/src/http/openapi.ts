@@ -59,7 +59,7 @@ function toOperation(one: Route): ZodOpenApiOperationObject {
     ...(one.body === undefined
       ? {}
       : { requestBody: { required: isRequired(one.body), content: { 'application/json': { schema: withCamelCase(one.body) } } } }),
-    responses: { [one.success.status]: toSuccess(one), ...toFailures(one) },
+    responses: { [one.success.status]: toSuccess(one), ...toConditional(one), ...toFailures(one) },
   }
 }
 
@@ -93,8 +93,9 @@ function withCamelCase(body: z.ZodObject): z.ZodObject {
   return body.extend(shape).meta({ ...meta, ...(id === undefined ? {} : { id }) })
 }
 
+/** Never required, whatever the field is: one spelling is enough. */
 function twin(schema: z.core.$ZodType, name: string): z.ZodType {
-  return (schema instanceof z.ZodType ? schema : z.unknown()).meta({ description: `Another spelling of \`${name}\`.` })
+  return (schema instanceof z.ZodType ? schema : z.unknown()).optional().meta({ description: `Another spelling of \`${name}\`.` })
 }
 
 function toSuccess({ success }: Route): ZodOpenApiResponseObject {
@@ -108,6 +109,15 @@ function toSuccess({ success }: Route): ZodOpenApiResponseObject {
             Object.entries(success.headers).map(([name, description]) => [name, { description, schema: { type: 'string' as const } }]),
           ),
         }),
+  }
+}
+
+/** What the headers of a request make of the answer. */
+function toConditional({ requestHeaders = {}, success }: Route): Record<string, ZodOpenApiResponseObject> {
+  const part = Object.fromEntries(Object.keys(success.content).map((type) => [type, {}]))
+  return {
+    ...('Range' in requestHeaders ? { 206: { description: 'The bytes that `Range` names', content: part } } : {}),
+    ...('If-None-Match' in requestHeaders ? { 304: { description: 'The client has it already' } } : {}),
   }
 }
 

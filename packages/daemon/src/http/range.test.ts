@@ -1,4 +1,6 @@
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { Problem } from '@codesdkd/protocol'
 import { toRange } from './range.ts'
 
 test.each<[string | undefined, number, { first: number; last: number } | null]>([
@@ -23,4 +25,24 @@ test.each([
   ['bytes=0-0', 0],
 ])('%s of %d bytes holds nothing', (header, size) => {
   expect(() => toRange(header, size)).toThrow(expect.objectContaining({ code: 'range_not_satisfiable' }))
+})
+
+test('whatever the header is, a range lies inside of the content', () => {
+  const number = fc.oneof(fc.nat(20).map(String), fc.constantFrom('', '-1', '1e3', '999999999999999', '9999999999999999', ' 1'))
+  const header = fc.oneof(
+    fc.string(),
+    fc.tuple(number, number).map(([first, last]) => `bytes=${first}-${last}`),
+  )
+  fc.assert(
+    fc.property(header, fc.nat(12), (text, size) => {
+      try {
+        const range = toRange(text, size)
+        if (range === null) return
+        expect(Number.isSafeInteger(range.first) && Number.isSafeInteger(range.last)).toBe(true)
+        expect(range.first >= 0 && range.first <= range.last && range.last < size).toBe(true)
+      } catch (error) {
+        expect(error).toBeInstanceOf(Problem)
+      }
+    }),
+  )
 })

@@ -27,7 +27,13 @@ export function refuseRaw(error: Error | null, socket: Duplex, last: ServerRespo
   const lines = Object.entries(headers)
     .map(([name, value]) => `${name}: ${value}\r\n`)
     .join('')
-  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${lines}\r\n${body}`, () => socket.destroy())
+  const content = isHead(error) ? '' : body
+  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${lines}\r\n${content}`, () => socket.destroy())
+}
+
+/** As far as the bytes say that were refused: what answers HEAD has no body, and a client takes one for the next answer. */
+function isHead(error: Error | null): boolean {
+  return error !== null && 'rawPacket' in error && Buffer.isBuffer(error.rawPacket) && error.rawPacket.toString('latin1', 0, 5) === 'HEAD '
 }
 
 function toProblem(error: Error | null): Problem {

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Problem } from '@codesdkd/protocol'
 import { createRouter } from './router.ts'
@@ -44,4 +45,34 @@ test('a refused method comes with those that are allowed', () => {
 test('no two routes share method and path, and operation ids are unique', () => {
   expect(new Set(routes.map(({ method, path }) => `${method} ${path}`)).size).toBe(routes.length)
   expect(new Set(routes.map(({ operationId }) => operationId)).size).toBe(routes.length)
+})
+
+test('whatever the path is, it is refused, or its parameters are what was sent', () => {
+  const piece = fc.oneof(
+    fc.string({ unit: 'binary' }).map((text) => encodeURIComponent(text.toWellFormed())),
+    fc.constantFrom('..', '%2e%2e', '%2f', '%00', '%zz', '%', '__proto__', ''),
+  )
+  fc.assert(
+    fc.property(fc.nat(routes.length - 1), fc.array(piece, { minLength: 4, maxLength: 4 }), (at, pieces) => {
+      const { method, path } = routes[at] ?? { method: 'GET', path: '/' }
+      const values = [...pieces]
+      const asked = path.replaceAll(/\{\w+\}/g, () => values.shift() ?? '')
+      const match = find(method, asked)
+      if (match instanceof Problem) {
+        expect(['not_found', 'invalid_request']).toContain(match.code)
+        return
+      }
+      expect(match.route).toMatchObject({ method, path })
+      expect(Object.values(match.params)).toEqual(pieces.slice(0, Object.keys(match.params).length).map(decodeURIComponent))
+    }),
+  )
+})
+
+test('any text is some path, or none', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string({ unit: 'binary' }), (method, path) => {
+      const match = find(method, path)
+      if (!(match instanceof Problem)) expect(match.route.method).toBe(method === 'HEAD' ? 'GET' : method)
+    }),
+  )
 })

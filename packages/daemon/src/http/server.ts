@@ -39,6 +39,8 @@ export async function createHttpServer(context: HttpContext): Promise<HttpServer
       // How often the two are looked at; with the default a timeout fires up to 30 s late.
       connectionsCheckingInterval: 1_000,
       keepAliveTimeout: 60_000,
+      // The gate asks for it, with an answer that keeps browsers out as all others do; Node's has no headers.
+      requireHostHeader: false,
       keepAlive: true,
       keepAliveInitialDelay: 15_000,
     },

@@ -38,6 +38,29 @@ test('a long line is cut and marked, and the next one is whole', async () => {
   ])
 })
 
+/** Cuts lines in the plainest way: all at once. */
+function plainLines(bytes: Uint8Array, maxBytes: number): readonly Line[] {
+  const lines: Line[] = []
+  for (let start = 0; start <= bytes.length;) {
+    const found = bytes.indexOf(0x0a, start)
+    const end = found === -1 ? bytes.length : found
+    const kept = bytes.subarray(start, Math.min(end, start + maxBytes))
+    const text = new TextDecoder().decode(kept.at(-1) === 0x0d ? kept.subarray(0, -1) : kept)
+    if (text !== '') lines.push({ text, truncated: end - start > maxBytes })
+    start = end + 1
+  }
+  return lines
+}
+
+test('any bytes in any chunks are the lines that they are at once', async () => {
+  const bytes = fc.uint8Array({ maxLength: 200 }).map((all) => all.map((byte, at) => (at % 7 === 3 && byte > 128 ? 0x0a : byte)))
+  await fc.assert(
+    fc.asyncProperty(bytes, fc.array(fc.nat(9)), fc.integer({ min: 1, max: 60 }), async (all, sizes, maxBytes) => {
+      expect(await linesOf(all, sizes, maxBytes)).toEqual(plainLines(all, maxBytes))
+    }),
+  )
+})
+
 test('how the bytes are split over chunks makes no difference', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.string({ unit: 'grapheme' })), fc.array(fc.nat(9)), async (parts, sizes) => {

@@ -3,6 +3,7 @@ import * as path from 'node:path'
 import { payloads } from '@codesdkd/protocol'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { atLeast } from '../../../../../test/fuzz/runs.ts'
 import type { Observation } from '../../core/task-host.ts'
 import { answered } from './call-flow.ts'
 import { toIncoming } from './channel.ts'
@@ -248,7 +249,7 @@ function counterexample(holds: (seen: readonly Seen[]) => boolean): string | und
   const property = fc.property(fc.array(step, { maxLength: 60 }), (steps) =>
     holds(replay(createClaudeState({ cwd: '/workspace', prompt: 'p' }), steps).seen),
   )
-  return fc.defaultReportMessage(fc.check(property, { numRuns: 300 }))
+  return fc.defaultReportMessage(fc.check(property, { numRuns: atLeast(300) }))
 }
 
 interface Place {
