@@ -1,13 +1,13 @@
-import type { EventLog, StoredEvent } from '../core/ports.ts'
+import type { OwnLog, Stretch } from '../core/own-log.ts'
+import type { StoredEvent } from '../core/ports.ts'
 import type { EventFilter } from './event-filter.ts'
 
 /** A stretch of the log that can be followed: one session, or all of them. */
 export interface Followable {
-  read(after: number, limit: number): readonly StoredEvent[]
+  read(after: number, limit: number): Stretch
   changed(after: number, signal: AbortSignal): Promise<void>
   /** Position of the last committed event. */
   tip(): number
-  position(event: StoredEvent): number
   /** What stands in the frame's `id:`, and comes back as `Last-Event-ID`. */
   frameId(event: StoredEvent): string
   /** True when no task is open, as of what is committed. */
@@ -28,7 +28,7 @@ export interface FollowOptions {
   readonly keepAliveMs: number
   /** The client is gone: the stream just ends. */
   readonly signal: AbortSignal
-  /** The daemon closes: the stream ends with what is committed and a last comment. */
+  /** The daemon closes, or the rights have ended: the stream ends with what is committed and a last comment. */
   readonly closing: AbortSignal
 }
 
@@ -52,13 +52,12 @@ export async function* eventStream(source: Followable, options: FollowOptions): 
     // Told before the log is read, so that everything committed until then is sent before the end.
     const end = options.closing.aborted ? 'closing' : options.untilIdle && source.idle() ? 'idle' : null
     const tip = source.tip()
-    const page = source.read(position, PAGE)
-    const last = page.at(-1)
+    const { events, end: reached } = source.read(position, PAGE)
     // Where the last events were deleted, the end of the log has no event.
-    if (last === undefined) position = Math.max(position, tip)
-    if (last !== undefined) {
-      position = source.position(last)
-      const frames = page
+    if (reached === null) position = Math.max(position, tip)
+    if (reached !== null) {
+      position = reached
+      const frames = events
         .filter((event) => options.filter(event.type))
         .map((event) => toFrame(source, event))
         .join('')
@@ -103,12 +102,14 @@ function control(name: 'ready' | 'resync' | 'caught_up', source: Followable, mem
   return `event: ${name}\ndata: ${JSON.stringify({ ...source.control(source.tip()), ...members })}\n\n`
 }
 
-export function followSession(log: EventLog, sessionId: string): Followable {
+export function followSession(log: OwnLog, sessionId: string): Followable {
   return {
-    read: (after, limit) => log.read(sessionId, after, limit),
+    read(after, limit) {
+      const events = log.read(sessionId, after, limit)
+      return { events, end: events.at(-1)?.seq ?? null }
+    },
     changed: (after, signal) => log.changed(sessionId, after, signal),
     tip: () => log.lastSeq(sessionId),
-    position: (event) => event.seq,
     frameId: (event) => String(event.seq),
     idle: () => !log.sessionsWithOpenTasks().includes(sessionId),
     gone: () => log.lastSeq(sessionId) === 0,
@@ -116,12 +117,11 @@ export function followSession(log: EventLog, sessionId: string): Followable {
   }
 }
 
-export function followAll(log: EventLog): Followable {
+export function followAll(log: OwnLog): Followable {
   return {
     read: (after, limit) => log.readAll(after, limit),
     changed: (after, signal) => log.changedAll(after, signal),
     tip: () => log.lastCursor(),
-    position: (event) => event.cursor,
     frameId: (event) => toCursor(log, event.cursor),
     idle: () => log.sessionsWithOpenTasks().length === 0,
     gone: () => false,
@@ -130,7 +130,7 @@ export function followAll(log: EventLog): Followable {
 }
 
 /** The global cursor as clients keep it: it names its log, because a number alone would fit any. */
-export function toCursor(log: EventLog, cursor: number): string {
+export function toCursor(log: OwnLog, cursor: number): string {
   return `${log.logId}.${cursor}`
 }
 
