@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { chmodSync, renameSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startOfflineModel } from '@codesdkd/offline-model'
+import { checkEveryAnswer } from '../contract/declared.ts'
 import type { Answer } from '../harness/client.ts'
 import { createFolder } from '../harness/workspace.ts'
 import { TestClient } from '../harness/client.ts'
@@ -34,6 +36,7 @@ beforeAll(async () => {
   const invocation = readInvocation(args, { HOME: folder.path }, tokens.owner)
   if (invocation.command !== 'serve') throw new Error('the arguments do not serve')
   client = new TestClient(stack.use(await createDaemon(invocation.config)).url)
+  await checkEveryAnswer(client, owner)
 }, 60_000)
 afterAll(() => stack.disposeAsync())
 
@@ -133,6 +136,36 @@ describe('a session of others', () => {
     const own = (await client.get('/sessions?limit=500', B)).body.sessions.map((one: { session_id: string }) => one.session_id)
     expect(seen.filter((id) => !own.includes(id))).toEqual([])
   })
+})
+
+test('what waits for a person is shown to those it belongs to, and the log says who decided', { timeout: 60_000 }, async () => {
+  const legs = [{ tools: [{ tool: 'shell' as const, command: 'touch asked' }] }, { text: 'done' }]
+  await using model = await startOfflineModel({ scenarios: [{ name: 'ask', prompt: 'ask', legs }] })
+  const decided: unknown[] = []
+  const page = (await client.post('/tokens', { verbs: ['approvals:*'] }, A)).body
+  for (const [who, actor] of [
+    [A, 'team-a'],
+    [bearer(page.token), `team-a/${page.token_id}`],
+    [owner, undefined],
+  ] as const) {
+    const id = await createSession(A, { model: 'gpt-5.5', permissionMode: 'ask', runtimeConfig: { base_url: `${model.url}/v1` } })
+    expect((await client.post(`/sessions/${id}/tasks`, { messages: [{ role: 'user', content: 'ask' }] }, A)).status).toBe(202)
+    const waiting = async () =>
+      (await client.get('/approvals', A)).body.approvals.filter((one: { session_id: string }) => one.session_id === id)
+    await until('the call waits', async () => (await waiting()).length === 1)
+    const [{ tool_call_id, attempt, input_hash }] = await waiting()
+    expect((await client.get('/approvals', B)).body.approvals).toEqual([])
+    const [foreign, none] = await Promise.all(
+      [tool_call_id, unknownLike(tool_call_id)].map(async (after) => client.get(`/approvals?after=${after}`, B)),
+    )
+    expect(foreign?.body).toMatchObject({ error: 'invalid_cursor', status: 400 })
+    expect(none?.body).toMatchObject({ error: 'invalid_cursor', detail: foreign?.body.detail })
+    const answer = await client.post(`/sessions/${id}/tool-calls/${tool_call_id}/deny`, { attempt, input_hash }, who)
+    expect(answer.status, answer.text).toBe(200)
+    const { events } = (await client.get(`/sessions/${id}/events`, A)).body
+    decided.push(events.find(({ type }: { type: string }) => type === 'tool.call.denied').payload.actor, actor)
+  }
+  expect(decided).toEqual(['team-a', 'team-a', `team-a/${page.token_id}`, `team-a/${page.token_id}`, undefined, undefined])
 })
 
 describe('namespaces', () => {
