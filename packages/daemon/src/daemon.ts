@@ -7,10 +7,10 @@ import { createAgentProcesses } from './agent-processes.ts'
 import { clearLeftovers } from './clear-leftovers.ts'
 import type { Config } from './configuration/config.ts'
 import type { Clock } from './core/ports.ts'
-import { createMasker } from './core/redaction/redact.ts'
 import { StartFailure } from './core/start-failure.ts'
 import { createEnclosures } from './enclosures.ts'
 import { defaultHttpLimits } from './http/context.ts'
+import { TokenRegistry } from './http/token-registry.ts'
 import { createHttpServer } from './http/server.ts'
 import { toIssues } from './issues.ts'
 import { findWall } from './find-wall.ts'
@@ -26,6 +26,7 @@ import { runtimeAliases } from './configuration/runtime-names.ts'
 import { findPersonalPlaces } from './places/personal-places.ts'
 import { createRootCheck } from './places/sandbox-root.ts'
 import { toConfinement, toPresence, toSandboxInfo } from './sandbox-status.ts'
+import { createOwnSecrets } from './own-secrets.ts'
 import { createSessions } from './session-registry.ts'
 import { createSessionSecrets } from './session-secrets.ts'
 import { allRuntimes, selectRuntimes } from './installed/supported-runtimes.ts'
@@ -34,6 +35,7 @@ import { createSupportBundles } from './bundle/support-bundle.ts'
 import { createLog } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { openToolRegistry } from './tool-registry.ts'
+import { openTokensFile } from './configuration/tokens-file.ts'
 import { makeToken } from './configuration/token.ts'
 import { createVerified } from './verification/verified.ts'
 import { createVerifier } from './verification/verifier.ts'
@@ -69,8 +71,10 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   await using stack = new AsyncDisposableStack()
   const madeToken = config.auth === 'token' && config.token === null ? makeToken() : null
   const token = config.token ?? madeToken
-  const masker = createMasker(token === null ? [] : [token])
-  const logger = createLog({ level: config.logLevel, masker })
+  const named = config.tokensFile === null ? null : openTokensFile(config.tokensFile)
+  const ownSecrets = createOwnSecrets()
+  if (token !== null) ownSecrets.add(token)
+  const logger = createLog({ level: config.logLevel, masker: ownSecrets })
 
   const metrics = stack.use(createMetrics({ enabled: config.metrics, version, runtimes: [...allRuntimes(config).keys()] }))
   const storage = stack.use(
@@ -101,18 +105,26 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
   const credentials = [...runtimes.values()].flatMap(({ credentialVariables }) =>
     credentialVariables.map((name) => environment[name] ?? ''),
   )
-  const ownSecrets = [
+  for (const secret of [
     ...(token === null ? [] : [token]),
     ...credentials.filter((value) => value !== ''),
     ...toolSecrets(config.tools, config.mcpServers),
-  ]
-  masker.add(ownSecrets)
+  ])
+    ownSecrets.add(secret)
   const executables = createAgentExecutables({
     supported: wanted,
     configured: config.executables,
     dataDir: dir.path,
     searchPath: environment['PATH'] ?? '',
   })
+  const tokens = stack.use(
+    new TokenRegistry({
+      ownerToken: token,
+      named,
+      clock,
+      secrets: ownSecrets,
+    }),
+  )
   const keys = createKeyStore(dir.path)
   const namespaces = stack.use(
     createNamespaces({
@@ -183,7 +195,7 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
     ),
     clock,
   })
-  const issues = () => toIssues(config, { log, leftovers, sandbox, failingServers: tools.failing() })
+  const issues = () => toIssues(config, { log, leftovers, sandbox, failingServers: tools.failing(), tokensFault: named?.fault() ?? null })
   let state: 'starting' | 'ready' | 'stopping' = 'starting'
   const server = stack.use(
     await listen(() =>
@@ -191,7 +203,6 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
         listen: config.listen,
         access: {
           auth: config.auth,
-          token,
           allowedHosts: config.allowedHosts,
           allowedOrigins: config.allowedOrigins,
           basePath: config.basePath,
@@ -213,9 +224,19 @@ export async function createDaemon(config: Config, { clock = systemClock, enviro
         },
         sessions,
         runtimes: directory,
-        bundles: createSupportBundles({ log, artifacts, runtimes: directory, dataDir: dir, version, ownSecrets, secrets, clock }),
+        bundles: createSupportBundles({
+          log,
+          artifacts,
+          runtimes: directory,
+          dataDir: dir,
+          version,
+          ownSecrets: () => ownSecrets.values(),
+          secrets,
+          clock,
+        }),
         log,
         artifacts,
+        tokens,
         metrics,
         agents: processes.known,
         newId,

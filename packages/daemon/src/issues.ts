@@ -9,10 +9,12 @@ interface IssueFacts {
   readonly sandbox: SandboxInfo
   /** MCP servers of the daemon that cannot be reached. */
   readonly failingServers: readonly string[]
+  /** Why what the tokens file says now is not in force. */
+  readonly tokensFault: string | null
 }
 
 /** What the owner of the daemon should know now. */
-export function toIssues(config: Config, { log, leftovers, sandbox, failingServers }: IssueFacts): readonly Issue[] {
+export function toIssues(config: Config, { log, leftovers, sandbox, failingServers, tokensFault }: IssueFacts): readonly Issue[] {
   const issues = [...toSandboxIssues(sandbox, process.getuid?.() ?? null)]
   const add = (kind: Issue['kind'], severity: Issue['severity'], message: string, hint: string | null) =>
     issues.push({ kind, severity, message, hint })
@@ -27,6 +29,8 @@ export function toIssues(config: Config, { log, leftovers, sandbox, failingServe
       `The log ends at ${log.gap.found} and once went to ${log.gap.expected}.`,
       'Restore the data directory from a copy, or go on without the lost events.',
     )
+  if (tokensFault !== null)
+    add('tokens_file_unusable', 'error', tokensFault, 'Mend the file; until then the tokens that it had before are in force.')
   if (leftovers.length > 0)
     add('leftovers_ended', 'info', `${leftovers.length} processes of an earlier daemon were still there and were ended.`, null)
   for (const name of failingServers)

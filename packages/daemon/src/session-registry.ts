@@ -6,7 +6,6 @@ import { canonicalHash, inputHash } from './core/input-hash.ts'
 import { NetworkAnswers, readNetworkAnswers } from './core/network-answers.ts'
 import { evaluatePolicy, gatherFacts, toPlaces } from './core/policy/policy.ts'
 import type { Clock, NewId, Runtime } from './core/ports.ts'
-import { createMasker } from './core/redaction/redact.ts'
 import { Seats } from './core/seats.ts'
 import { checkSandbox, type CheckRoot, type WallPresence } from './core/session-sandbox.ts'
 import { Sessions } from './core/sessions.ts'
@@ -19,6 +18,7 @@ import { checkCwd } from './places/cwd.ts'
 import { createSourceFinder } from './places/implicit-sources.ts'
 import { watchConfiguration } from './places/planted-configuration.ts'
 import { createWorkspace } from './places/workspace.ts'
+import type { OwnSecrets } from './own-secrets.ts'
 import type { SessionSecrets } from './session-secrets.ts'
 import type { Storage } from './storage/storage.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -32,7 +32,7 @@ export interface SessionParts {
   readonly enclosures: Enclosures
   readonly secrets: SessionSecrets
   /** What the daemon itself keeps secret. */
-  readonly ownSecrets: readonly string[]
+  readonly ownSecrets: OwnSecrets
   readonly executables: AgentExecutables
   readonly tools: OwnTools
   readonly schemas: SchemaCheck
@@ -136,6 +136,6 @@ export function createSessions(config: Config, parts: SessionParts): Sessions {
     installed: async ({ name }) => (await executables.find(name)) !== null,
     removed: (reason) => metrics.removed(reason),
     notRemoved: (error, session_id) => logger.error({ err: error, session_id }, 'a session could not be erased'),
-    createMasker: (values) => createMasker([...ownSecrets, ...values]),
+    createMasker: (values) => ownSecrets.createMasker(values),
   })
 }

@@ -15,6 +15,7 @@ const outputBlock = z.discriminatedUnion('type', [
 ])
 export type OutputBlock = z.infer<typeof outputBlock>
 
+const actor = z.string().optional().describe('name of the token that the person used; absent for the owner of the daemon')
 const newMessages = z.object({ messages: z.array(message) })
 const remembered = remember.optional().describe('of a connection: for how long the decision counts; the task where it is not told')
 const steeredInto = z.string().optional().describe('with reason `steered`: the running task that its messages have joined')
@@ -173,10 +174,10 @@ export const payloads = {
     })
     .describe("Somebody judged the call: the agent's own rules, the daemon's policy, a person. `ask`: it waits for a person now."),
   'tool.call.approved': callIdentity
-    .extend({ decided_by: decidedBy, reason: z.string().optional(), policy_snapshot: policySnapshot, remember: remembered })
+    .extend({ decided_by: decidedBy, actor, reason: z.string().optional(), policy_snapshot: policySnapshot, remember: remembered })
     .describe('The call may run. One of approved and denied per call and attempt.'),
   'tool.call.denied': callIdentity
-    .extend({ decided_by: decidedBy, reason: z.string().optional(), policy_snapshot: policySnapshot, remember: remembered })
+    .extend({ decided_by: decidedBy, actor, reason: z.string().optional(), policy_snapshot: policySnapshot, remember: remembered })
     .describe('The call does not run. One of approved and denied per call and attempt.'),
   'tool.call.started': callIdentity.extend({ executed_by: z.enum(['codesdk', 'runtime', 'host']) }).describe('The call runs.'),
   'tool.output.delta': callIdentity
@@ -225,6 +226,7 @@ export const payloads = {
       question_id: z.string(),
       outcome: answerOutcome,
       answered_by: answeredBy,
+      actor,
       content: z.record(z.string(), z.unknown()).optional().describe('the answer, where it was given'),
       reason: z.string().optional(),
     })

@@ -56,7 +56,7 @@ function bundles(changes: Partial<Parameters<typeof createSupportBundles>[0]> = 
     runtimes,
     dataDir: dir,
     version: '1.2.3',
-    ownSecrets: [token],
+    ownSecrets: () => [token],
     secrets: { reveal: (one) => one, load: () => env },
     clock,
     identity: { home: '/home/alice', user: 'alice', host: 'wonderland' },

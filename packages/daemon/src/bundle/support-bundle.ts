@@ -25,7 +25,7 @@ export interface SupportBundlesOptions {
   readonly dataDir: Pick<DataDir, 'path' | 'temp'>
   readonly version: string
   /** The daemon's own token and credentials, which must be in no bundle. */
-  readonly ownSecrets: readonly string[]
+  readonly ownSecrets: () => readonly string[]
   /** The variables of a session, whose values must be in no bundle. */
   readonly secrets: {
     load(session: SecretsOwner): Readonly<Record<string, string>>
@@ -75,7 +75,7 @@ async function build(options: SupportBundlesOptions, request: Request): Promise<
   try {
     const path = join(directory, 'bundle.tar.gz')
     const env = options.secrets.load(record)
-    const known = [...options.ownSecrets, ...Object.values(env), ...toSecrets(record.runtimeConfig)]
+    const known = [...options.ownSecrets(), ...Object.values(env), ...toSecrets(record.runtimeConfig)]
     const { files, ownWords } = await stageFiles(options, request, { directory, known, envNames: Object.keys(env) })
     const size = await writeArchive(path, files, signal)
     const secret = known.filter((value) => !ownWords.some((word) => word.includes(value)))

@@ -32,6 +32,8 @@ export interface Config extends Omit<SandboxRules, 'wall' | 'personal'> {
   readonly auth: 'same-user' | 'token' | 'none'
   /** Given by file or environment; null in token mode = one is made. */
   readonly token: string | null
+  /** File of the tokens of several people; null = there are none. */
+  readonly tokensFile: string | null
   readonly allowedHosts: readonly string[]
   readonly allowedOrigins: readonly string[]
   readonly basePath: string
@@ -81,7 +83,9 @@ export function readInvocation(argv: readonly string[], env: NodeJS.ProcessEnv, 
   const path = explicit ?? usual
   const { agents, namespaces, tools, 'mcp-servers': mcpServers, ...file } = readConfigFile(path, explicit !== undefined)
   const settings = { ...check(file, 'config file key'), ...check(readEnvironment(env), 'environment'), ...check(flags, 'flag') }
-  const privateFiles = [usual, path, ...(settings['token-file'] === undefined ? [] : [settings['token-file']])].map((one) => resolve(one))
+  const privateFiles = [usual, path, ...[settings['token-file'], settings.tokens].filter((one) => one !== undefined)].map((one) =>
+    resolve(one),
+  )
   const own = {
     agents: toAgents(agents, settings.agent),
     namespaces: toNamespaceGrants(namespaces),
@@ -161,13 +165,15 @@ function toConfig(
 ): Omit<Config, 'agents' | 'namespaces' | 'tools' | 'mcpServers' | 'privateFiles' | 'recover'> {
   const host = settings.host ?? '127.0.0.1'
   const token = readToken(settings['token-file'], environmentToken)
+  const tokensFile = settings.tokens === undefined ? null : resolve(settings.tokens)
+  const given = token !== null || tokensFile !== null
   const socket = settings.listen !== undefined
-  const auth = settings.auth ?? (token !== null || socket || !canTellUser() ? 'token' : 'same-user')
+  const auth = settings.auth ?? (given || socket || !canTellUser() ? 'token' : 'same-user')
   const listen =
     settings.listen === undefined ? { host, port: settings.port ?? 0 } : { path: resolve(settings.listen.slice('unix:'.length)) }
   if (auth === 'same-user' && (socket || !canTellUser()))
     fail('--auth same-user: the system does not tell who is at the other end of this connection; use token or none')
-  if (token !== null && auth !== 'token') fail(`a token was given, but --auth is ${auth}`)
+  if (given && auth !== 'token') fail(`a token was given, but --auth is ${auth}`)
   if ('host' in listen && !isLoopback(host) && auth !== 'token')
     fail(`refusing to listen on ${host} without a token; use --token-file or --auth token`)
   const scenario = settings['offline-scenario']
@@ -185,6 +191,7 @@ function toConfig(
     networkAllow: settings['network-allow'] ?? [],
     auth,
     token,
+    tokensFile,
     allowedHosts: settings['allow-host'] ?? [],
     allowedOrigins: settings['allow-origin'] ?? [],
     basePath: (settings['base-path'] ?? '').replace(/\/$/, ''),

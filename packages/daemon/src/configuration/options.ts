@@ -76,6 +76,11 @@ export const options = {
   'network-allow': { schema: hosts, value: '<host>', help: 'host that agents may reach beside their model; repeatable', many: true },
   auth: { schema: z.enum(['same-user', 'token', 'none']), value: '<how>', help: 'who may connect: same-user, token or none' },
   'token-file': { schema: z.string().min(1), value: '<file>', help: 'file (mode 0600) with the bearer token; switches token mode on' },
+  tokens: {
+    schema: z.string().min(1),
+    value: '<file>',
+    help: 'JSON file (mode 0600) of tokens for several people; switches token mode on',
+  },
   'allow-host': { schema: list, value: '<host>', help: 'further value of the Host header; repeatable', many: true },
   'allow-origin': { schema: list, value: '<origin>', help: 'origin that may call from a browser; repeatable', many: true },
   'base-path': {

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { StartFailure } from '../core/start-failure.ts'
 
+export const tokenPattern = /^[\x21-\x7e]{16,512}$/
+
 /** Names the file that carries the token over a re-execution. */
 const HANDOVER = 'CODESDKD_TOKEN_HANDOVER'
 
@@ -29,7 +31,7 @@ export function takeEnvironmentToken(env: NodeJS.ProcessEnv): string | null {
 /** The token of `--token-file`, else the one that the environment gave; null when there is neither. Throws `StartFailure`. */
 export function readToken(file: string | undefined, given: string | null): string | null {
   const token = file === undefined ? given : readPrivateFile(file)
-  if (token !== null && !/^[\x21-\x7e]{16,512}$/.test(token))
+  if (token !== null && !tokenPattern.test(token))
     throw new StartFailure('invalid_config', 'the token must be 16 to 512 printable characters without spaces')
   return token
 }
@@ -47,8 +49,8 @@ function readOnce(file: string): string {
   return token
 }
 
-/** What is checked is the opened file itself: no link, no pipe, ours, readable by nobody else. */
-function readPrivateFile(path: string): string {
+/** What is checked is the opened file itself: no link, no pipe, ours, readable by nobody else. Throws `StartFailure`. */
+export function readPrivateFile(path: string): string {
   let fd: number
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)

@@ -130,9 +130,11 @@ export interface Ground {
   readonly by: DecidedBy
   readonly rule: string
   readonly remember?: Remember | undefined
+  /** Name of the token that a person decided with; null for the owner. */
+  readonly actor?: string | null | undefined
 }
 
-export function approved(task: TaskState, call: ToolCallState, { by, rule, remember }: Ground, inputs: Inputs): NewEvent {
+export function approved(task: TaskState, call: ToolCallState, { by, rule, remember, actor }: Ground, inputs: Inputs): NewEvent {
   return {
     type: 'tool.call.approved',
     task_id: task.task_id,
@@ -141,11 +143,18 @@ export function approved(task: TaskState, call: ToolCallState, { by, rule, remem
       decided_by: by,
       policy_snapshot: snapshot(inputs, 'allow', rule),
       ...(remember === undefined ? {} : { remember }),
+      ...(actor == null ? {} : { actor }),
     },
   }
 }
 
-export function denied(task: TaskState, call: ToolCallState, { by, rule, remember }: Ground, reason: string, inputs: Inputs): NewEvent {
+export function denied(
+  task: TaskState,
+  call: ToolCallState,
+  { by, rule, remember, actor }: Ground,
+  reason: string,
+  inputs: Inputs,
+): NewEvent {
   return {
     type: 'tool.call.denied',
     task_id: task.task_id,
@@ -155,6 +164,7 @@ export function denied(task: TaskState, call: ToolCallState, { by, rule, remembe
       reason,
       policy_snapshot: snapshot(inputs, 'deny', rule),
       ...(remember === undefined ? {} : { remember }),
+      ...(actor == null ? {} : { actor }),
     },
   }
 }

@@ -8,6 +8,8 @@ export interface PersonDecision {
   readonly reason?: string
   /** Of a connection: for how long the decision counts. */
   readonly remember?: Remember
+  /** Name of the token that it came with; null for the owner. */
+  readonly actor?: string | null
 }
 
 /** How far a call has come, as far as a decision about it matters. */
@@ -48,7 +50,7 @@ export function checkDecision(stands: Standing | null, wish: PersonDecision): 'o
 export function decideByPerson(task: TaskState, call: ToolCallState, wish: PersonDecision, inputs: Inputs): readonly NewEvent[] {
   if (checkDecision(toStanding(call), wish) === 'same') return []
   checkRemember(call, wish)
-  const ground = { by: 'user', rule: 'person', remember: wish.remember } as const
+  const ground = { by: 'user', rule: 'person', remember: wish.remember, actor: wish.actor } as const
   return [
     policyEvaluated(task, call, 'user', wish.decision === 'approved' ? 'allow' : 'deny', 'person', null),
     wish.decision === 'approved'

@@ -62,19 +62,24 @@ export class Inbox {
   }
 
   /** One conditional write, first writer wins; resolves after the decision is on disk. Throws the problems of the contract. */
-  async decide(toolCallId: string, wish: DecisionRequest, requestId: string): Promise<{ decision: 'approved' | 'denied' }> {
+  async decide(
+    toolCallId: string,
+    wish: DecisionRequest,
+    requestId: string,
+    actor: string | null = null,
+  ): Promise<{ decision: 'approved' | 'denied' }> {
     const { journal, turn } = this.#options
     const inputs = this.#options.inputs()
     const task = this.#taskOf(toolCallId)
     const call = task === undefined ? undefined : findCall(task, toolCallId)
     if (task === undefined || call === undefined) throw new Problem('tool_call_not_pending', 'No call with this id waits for a decision.')
-    await journal.commit(decideByPerson(task, call, wish, inputs), { durability: 'synced', requestId })
+    await journal.commit(decideByPerson(task, call, { ...wish, actor }, inputs), { durability: 'synced', requestId })
     turn()?.settle()
     return { decision: wish.decision }
   }
 
   /** First writer wins; resolves after the answer is on disk. Throws the problems of the contract. */
-  async answer(questionId: string, wish: AnswerRequest, requestId: string): Promise<void> {
+  async answer(questionId: string, wish: AnswerRequest, requestId: string, actor: string | null = null): Promise<void> {
     const { journal, checkAnswer, turn } = this.#options
     const task = this.#taskAsking(questionId)
     const question = task?.questions.get(questionId)
@@ -84,7 +89,10 @@ export class Inbox {
       await journal.flushed
       return
     }
-    const committed = journal.commit([answerByPerson(task.task_id, question, wish, checkAnswer)], { durability: 'synced', requestId })
+    const committed = journal.commit([answerByPerson(task.task_id, question, { ...wish, actor }, checkAnswer)], {
+      durability: 'synced',
+      requestId,
+    })
     turn()?.provide(questionId, wish.content ?? {})
     await committed
     turn()?.settle()

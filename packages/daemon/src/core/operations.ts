@@ -36,7 +36,12 @@ export interface PageRequest {
   readonly limit: number
 }
 
-export interface SessionQuery extends PageRequest {
+/** A page of what somebody sees; without `sees`, of everything. */
+export interface WaitingQuery extends PageRequest {
+  readonly sees?: (sessionId: string) => boolean
+}
+
+export interface SessionQuery extends WaitingQuery {
   readonly scope: 'daemon' | 'archived' | 'all'
   readonly runtime?: string
   readonly credentialNamespace?: string
@@ -52,7 +57,10 @@ export interface DecisionRequest {
   readonly remember?: 'task' | 'session'
 }
 
-/** Everything a client can do with sessions. Each method throws `Problem` for expected failures and resolves after the commit. */
+/**
+ * Everything a client can do with sessions. Each method throws `Problem` for expected failures and resolves after the commit. `actor` is the
+ * name of the token that a person's word came with, for the log; null for the owner.
+ */
 export interface SessionOperations {
   create(
     request: CreateSession,
@@ -85,16 +93,21 @@ export interface SessionOperations {
     sessionId: string,
     toolCallId: string,
     request: DecisionRequest,
-    options: { requestId: string },
+    options: { requestId: string; actor?: string | null },
   ): Promise<{ decision: 'approved' | 'denied' }>
   /** Checks the content against the question's schema; first writer wins. */
-  answer(sessionId: string, questionId: string, request: AnswerRequest, options: { requestId: string }): Promise<void>
+  answer(
+    sessionId: string,
+    questionId: string,
+    request: AnswerRequest,
+    options: { requestId: string; actor?: string | null },
+  ): Promise<void>
   /** The host's result of a call that it runs; exactly one. */
   giveResult(sessionId: string, toolCallId: string, request: ToolResultRequest): Promise<void>
   /** What such a call writes while it runs. */
   writeOutput(sessionId: string, toolCallId: string, request: ToolOutputRequest): Promise<void>
-  approvals(page: PageRequest): Page<Approval>
-  questions(page: PageRequest): Page<OpenQuestion>
+  approvals(query: WaitingQuery): Page<Approval>
+  questions(query: WaitingQuery): Page<OpenQuestion>
   /** True when no task of the session is open (all sessions without an id). */
   idle(sessionId?: string): boolean
   counts(): SessionCounts

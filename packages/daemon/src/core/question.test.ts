@@ -61,7 +61,8 @@ test('an answer that does not fit changes nothing', async () => {
   const { question_id } = (await asked(one.stage)).payload
   expect(await problem(session.inbox.answer(question_id, { outcome: 'accept' }, 'r'))).toMatchObject({ code: 'invalid_answer' })
   expect(session.inbox.questions).toHaveLength(1)
-  await session.inbox.answer(question_id, { outcome: 'decline', reason: 'ask Ada' }, 'r')
+  await session.inbox.answer(question_id, { outcome: 'decline', reason: 'ask Ada' }, 'r', 'team-a')
+  expect((await answered(one.stage)).payload).toMatchObject({ answered_by: 'user', actor: 'team-a' })
   expect(await one.heard).toEqual({ outcome: 'decline', reason: 'ask Ada' })
 })
 

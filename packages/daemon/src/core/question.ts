@@ -48,14 +48,20 @@ export function cancelQuestions(task: TaskState, reason: string): readonly NewEv
 }
 
 /** A person answers a question that waits. Throws `Problem` for content that does not fit its schema. */
-export function answerByPerson(taskId: string, question: QuestionState, wish: AnswerRequest, check: CheckAnswer): NewEvent {
+export function answerByPerson(
+  taskId: string,
+  question: QuestionState,
+  wish: AnswerRequest & { readonly actor?: string | null },
+  check: CheckAnswer,
+): NewEvent {
   const { question_id } = question
+  const by = { answered_by: 'user', ...(wish.actor == null ? {} : { actor: wish.actor }) } as const
   if (wish.outcome === 'decline') {
-    return settle(taskId, question_id, { outcome: 'decline', answered_by: 'user', reason: wish.reason ?? 'The user declined to answer.' })
+    return settle(taskId, question_id, { outcome: 'decline', ...by, reason: wish.reason ?? 'The user declined to answer.' })
   }
   const content = wish.content ?? {}
   const faults = check(question.schema, content)
-  if (faults.length === 0) return settle(taskId, question_id, { outcome: 'accept', answered_by: 'user', content })
+  if (faults.length === 0) return settle(taskId, question_id, { outcome: 'accept', ...by, content })
   throw new Problem('invalid_answer', `The answer does not fit the schema of the question: ${faults.join('; ')}.`, {
     members: { question_id, faults, expected: question.schema },
   })

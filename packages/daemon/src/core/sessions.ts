@@ -21,7 +21,7 @@ import {
 } from '@codesdkd/protocol'
 import { acknowledge } from './acknowledge.ts'
 import { checkDecision } from './decision.ts'
-import type { DecisionRequest, Page, PageRequest, SessionCounts, SessionOperations, SessionQuery } from './operations.ts'
+import type { DecisionRequest, Page, PageRequest, SessionCounts, SessionOperations, SessionQuery, WaitingQuery } from './operations.ts'
 import { toPage, toWaitingPage } from './page.ts'
 import { findPastAnswer } from './past-answer.ts'
 import { findPastDecision } from './past-decision.ts'
@@ -114,7 +114,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     return toSession(stored.record, { runtimeSessionId: stored.snapshot.runtimeSessionId, phase: 'idle', lastSeq })
   }
 
-  list({ scope, runtime, credentialNamespace, phase, after, limit }: SessionQuery): Page<SessionResource> {
+  list({ scope, runtime, credentialNamespace, phase, sees, after, limit }: SessionQuery): Page<SessionResource> {
     const filter = {
       scope,
       ...(runtime === undefined ? {} : { runtime: this.#options.aliases.get(runtime) ?? runtime }),
@@ -129,7 +129,7 @@ export class Sessions implements SessionOperations, AsyncDisposable {
         if (records === null) throw unknownCursor('session', cursor)
         return records.map((record) => this.get(record.sessionId))
       },
-      keep: (session) => phase === undefined || session.phase === phase,
+      keep: (session) => (phase === undefined || session.phase === phase) && sees?.(session.session_id) !== false,
     })
   }
 
@@ -251,18 +251,23 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     sessionId: string,
     toolCallId: string,
     request: DecisionRequest,
-    { requestId }: { requestId: string },
+    { requestId, actor }: { requestId: string; actor?: string | null },
   ): Promise<{ decision: 'approved' | 'denied' }> {
     const session = this.#loaded.get(sessionId)
-    if (session?.inbox.hasCall(toolCallId) === true) return acknowledge(session.inbox.decide(toolCallId, request, requestId))
+    if (session?.inbox.hasCall(toolCallId) === true) return acknowledge(session.inbox.decide(toolCallId, request, requestId, actor))
     this.get(sessionId)
     checkDecision(findPastDecision(this.#options.log, sessionId, toolCallId), request)
     return { decision: request.decision }
   }
 
-  async answer(sessionId: string, questionId: string, request: AnswerRequest, { requestId }: { requestId: string }): Promise<void> {
+  async answer(
+    sessionId: string,
+    questionId: string,
+    request: AnswerRequest,
+    { requestId, actor }: { requestId: string; actor?: string | null },
+  ): Promise<void> {
     const session = this.#loaded.get(sessionId)
-    if (session?.inbox.hasQuestion(questionId) === true) return acknowledge(session.inbox.answer(questionId, request, requestId))
+    if (session?.inbox.hasQuestion(questionId) === true) return acknowledge(session.inbox.answer(questionId, request, requestId, actor))
     this.get(sessionId)
     checkRepeated(findPastAnswer(this.#options.log, sessionId, questionId), request, this.#options.hash.contentHash)
   }
@@ -275,14 +280,18 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     await acknowledge(this.#hosted(sessionId).write(toolCallId, request))
   }
 
-  questions(page: PageRequest): Page<OpenQuestion> {
-    const all = [...this.#loaded.values()].flatMap((session) => session.inbox.questions)
+  questions(page: WaitingQuery): Page<OpenQuestion> {
+    const all = this.#seen(page).flatMap((session) => session.inbox.questions)
     return toWaitingPage(all, page, 'open question', ({ question_id }) => question_id)
   }
 
-  approvals(page: PageRequest): Page<Approval> {
-    const all = [...this.#loaded.values()].flatMap((session) => session.inbox.approvals)
+  approvals(page: WaitingQuery): Page<Approval> {
+    const all = this.#seen(page).flatMap((session) => session.inbox.approvals)
     return toWaitingPage(all, page, 'pending approval', ({ tool_call_id }) => tool_call_id)
+  }
+
+  #seen({ sees = () => true }: WaitingQuery): readonly Session[] {
+    return [...this.#loaded.values()].filter(({ record }) => sees(record.sessionId))
   }
 
   #hosted(sessionId: string): Session['hosted'] {

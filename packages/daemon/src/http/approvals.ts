@@ -1,7 +1,8 @@
 import * as z from 'zod'
 import { approvalList, approveRequest, decisionResponse, denyRequest } from '@codesdkd/protocol'
 import type { DecisionRequest } from '../core/operations.ts'
-import type { HttpContext } from './context.ts'
+import type { Exchange } from './exchange.ts'
+import type { OwnContext } from './own-context.ts'
 import { paging } from './query.ts'
 import { route } from './route.ts'
 
@@ -13,6 +14,7 @@ export const approvalRoutes = [
     path: '/approvals',
     operationId: 'listApprovals',
     tag: 'approvals',
+    verb: 'approvals:read',
     summary: 'Everything that waits for a person, oldest first',
     errors: ['invalid_cursor'],
     query: z.object(paging),
@@ -27,24 +29,26 @@ export const approvalRoutes = [
     path: '/sessions/{session_id}/tool-calls/{tool_call_id}/approve',
     operationId: 'approveToolCall',
     tag: 'approvals',
+    verb: 'approvals:decide',
     summary: 'Approve a tool call',
     description: '`attempt` and `input_hash` are those of the event `tool.call.requested`: what is approved is exactly what was shown.',
     errors,
     body: approveRequest,
     returns: decisionResponse,
-    handle: ({ params, body, exchange, context }) => decide(context, params, toRequest('approved', body), exchange.id),
+    handle: ({ params, body, exchange, context }) => decide(context, params, toRequest('approved', body), exchange),
   }),
   route({
     method: 'POST',
     path: '/sessions/{session_id}/tool-calls/{tool_call_id}/deny',
     operationId: 'denyToolCall',
     tag: 'approvals',
+    verb: 'approvals:decide',
     summary: 'Deny a tool call',
     description: '`reason` reaches the model where the runtime has a channel for it (`supports_deny_reason`).',
     errors,
     body: denyRequest,
     returns: decisionResponse,
-    handle: ({ params, body, exchange, context }) => decide(context, params, toRequest('denied', body), exchange.id),
+    handle: ({ params, body, exchange, context }) => decide(context, params, toRequest('denied', body), exchange),
   }),
 ]
 
@@ -60,11 +64,11 @@ function toRequest(decision: DecisionRequest['decision'], body: z.infer<typeof d
 }
 
 async function decide(
-  context: HttpContext,
+  context: OwnContext,
   params: { session_id: string; tool_call_id: string },
   request: DecisionRequest,
-  requestId: string,
+  { id: requestId, principal }: Exchange,
 ) {
-  const { decision } = await context.sessions.decide(params.session_id, params.tool_call_id, request, { requestId })
+  const { decision } = await context.sessions.decide(params.session_id, params.tool_call_id, request, { requestId, actor: principal.name })
   return { value: { ok: true as const, tool_call_id: params.tool_call_id, decision } }
 }

@@ -4,8 +4,8 @@ import { artifact, Problem, taskId, uploadArtifact } from '@codesdkd/protocol'
 import type { ArtifactMeta } from '../core/ports.ts'
 import { attachment } from './disposition.ts'
 import { isMatch } from './etag.ts'
-import type { HttpContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
+import type { OwnContext } from './own-context.ts'
 import { toRange } from './range.ts'
 import type { Reply } from './reply.ts'
 import { rawRoute, route, type Route } from './route.ts'
@@ -27,6 +27,7 @@ export const artifactRoutes: readonly Route[] = [
     path: '/artifacts',
     operationId: 'uploadArtifact',
     tag: 'artifacts',
+    verb: 'artifacts:write',
     summary: 'Store a file that tasks of a session may name',
     description:
       'A block `{"type":"artifact_ref","artifact_id":…}` in `messages` hands it to the agent: images (PNG, JPEG, GIF, WebP) as images, text as text. It is deleted with ' +
@@ -44,6 +45,7 @@ export const artifactRoutes: readonly Route[] = [
     path: '/artifacts/{artifact_id}',
     operationId: 'getArtifact',
     tag: 'artifacts',
+    verb: 'artifacts:read',
     summary: 'The bytes of an artifact, with the stored content type',
     description: 'What a browser would run is sent as attachment.',
     requestHeaders,
@@ -57,6 +59,7 @@ export const artifactRoutes: readonly Route[] = [
     path: '/artifacts/{artifact_id}/download',
     operationId: 'downloadArtifact',
     tag: 'artifacts',
+    verb: 'artifacts:read',
     summary: 'The same, always as attachment',
     requestHeaders,
     errors,
@@ -68,6 +71,7 @@ export const artifactRoutes: readonly Route[] = [
     path: '/sessions/{session_id}/support-bundle',
     operationId: 'getSupportBundle',
     tag: 'artifacts',
+    verb: 'bundles:read',
     summary: 'A tar.gz with what support needs to know of a session',
     description: 'Artifacts are capped, the environment is sanitized, no secrets. `task_id` only names the bundle.',
     errors: ['session_not_found', 'rate_limited'],
@@ -92,7 +96,7 @@ export const artifactRoutes: readonly Route[] = [
 async function artifactReply(
   id: string,
   { headers }: Exchange,
-  { artifacts }: HttpContext,
+  { artifacts }: OwnContext,
   download: (meta: ArtifactMeta) => boolean,
 ): Promise<Reply> {
   const meta = /^[0-9a-f]{32}$/.test(id) ? artifacts.meta(id) : null

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino'
 import type { ProblemCode, SandboxMode } from '@codesdkd/protocol'
+import type { OwnArtifacts } from '../core/own-log.ts'
 import type { BundleOperations, RuntimeOperations, SessionOperations } from '../core/operations.ts'
-import type { ArtifactStore, EventLog, NewId } from '../core/ports.ts'
+import type { EventLog, NewId } from '../core/ports.ts'
+import type { TokenRegistry } from './token-registry.ts'
 
 /** Everything the HTTP edge needs; the composition root hands it to `createHttpServer`. */
 export interface HttpContext {
@@ -13,7 +15,8 @@ export interface HttpContext {
   readonly runtimes: RuntimeOperations
   readonly bundles: BundleOperations
   readonly log: EventLog
-  readonly artifacts: ArtifactStore
+  readonly artifacts: OwnArtifacts
+  readonly tokens: Tokens
   readonly metrics: HttpMetrics
   /** The agents this daemon started: none of their processes may use the API. */
   readonly agents: () => readonly AgentProcess[]
@@ -26,8 +29,6 @@ export type ListenAddress = { readonly host: string; readonly port: number } | {
 
 export interface AccessRules {
   readonly auth: 'same-user' | 'token' | 'none'
-  /** Set exactly in mode `token`. */
-  readonly token: string | null
   /** Further values of `Host`, port included where there is one. */
   readonly allowedHosts: readonly string[]
   /** Origins (`https://hub.example`) that may call from a browser. */
@@ -35,6 +36,9 @@ export interface AccessRules {
   /** `''`, or a prefix like `/codesdkd` that a proxy may or may not strip. */
   readonly basePath: string
 }
+
+/** The tokens there are: who is behind each, and those that are made here. */
+export type Tokens = Pick<TokenRegistry, 'isMinted' | 'find' | 'mint' | 'revoke'>
 
 export interface HttpLimits {
   /** Bytes of a request body, and of one that starts a task. */
@@ -101,6 +105,7 @@ export const issueKinds = [
   'storage_gap',
   'leftovers_ended',
   'mcp_server_failing',
+  'tokens_file_unusable',
 ] as const
 export type IssueKind = (typeof issueKinds)[number]
 

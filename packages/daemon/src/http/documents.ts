@@ -28,6 +28,7 @@ export function documentRoutes(all: () => readonly Route[]): readonly Route[] {
       path: '/openapi.json',
       operationId: 'getOpenApi',
       tag: 'daemon',
+      verb: 'daemon:read',
       summary: 'This API as an OpenAPI 3.1 document',
       success: { status: 200, description: 'The document', content: { 'application/json': z.looseObject({ openapi: z.string() }) } },
       handle: ({ context: { daemon, access } }) => json(200, toOpenApi(all(), { version: daemon.version, basePath: access.basePath })),

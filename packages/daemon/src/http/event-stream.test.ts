@@ -1,6 +1,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { toOwnLog } from '../core/own-log.ts'
 import type { EventLog } from '../core/ports.ts'
 import { toEventFilter } from './event-filter.ts'
 import { eventStream, followAll, followSession, fromCursor, toCursor, type Followable, type FollowOptions } from './event-stream.ts'
@@ -64,12 +65,13 @@ class Reader {
   }
 }
 
+const own = (sees = (_sessionId: string) => true) => toOwnLog(log, sees)
 const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_unused, index) => first + index)
 
 describe('one session', () => {
   test('ready, every event in order with its bytes, caught_up, then what comes', async () => {
     await appendEvents(log, 'a', 2_500)
-    const reader = new Reader(followSession(log, 'a'))
+    const reader = new Reader(followSession(own(), 'a'))
     await reader.until(() => reader.controls.includes('caught_up'))
     expect(reader.controls).toEqual(['ready', 'caught_up'])
     expect(reader.messages[0]).toMatchObject({
@@ -92,7 +94,7 @@ describe('one session', () => {
       fc.asyncProperty(fc.array(fc.nat(15), { maxLength: 6 }), async (stretches) => {
         const seen: number[] = []
         for (const stretch of [...stretches, 40]) {
-          const reader = new Reader(followSession(log, 'cut'), { after: seen.at(-1) ?? 0 })
+          const reader = new Reader(followSession(own(), 'cut'), { after: seen.at(-1) ?? 0 })
           await reader.until(() => reader.controls.includes('caught_up'))
           seen.push(...reader.seqs.slice(0, stretch))
           reader.gone.abort()
@@ -106,7 +108,7 @@ describe('one session', () => {
 
   test('a filter leaves out what it does not name', async () => {
     await appendEvents(log, 'f', 9, ['tool.call.requested', 'task.started', 'model.output.delta'])
-    const reader = new Reader(followSession(log, 'f'), { filter: toEventFilter('tool.*,task.started') })
+    const reader = new Reader(followSession(own(), 'f'), { filter: toEventFilter('tool.*,task.started') })
     await reader.until(() => reader.controls.includes('caught_up'))
     expect(reader.seqs).toEqual([1, 2, 4, 5, 7, 8])
     reader.gone.abort()
@@ -115,7 +117,7 @@ describe('one session', () => {
 
   test('a cursor that cannot be gone on from: resync, then only what comes', async () => {
     await appendEvents(log, 'r', 3)
-    const reader = new Reader(followSession(log, 'r'), { after: 99, resync: 'cursor_ahead' })
+    const reader = new Reader(followSession(own(), 'r'), { after: 99, resync: 'cursor_ahead' })
     await reader.until(() => reader.controls.includes('caught_up'))
     expect(reader.controls).toEqual(['ready', 'resync', 'caught_up'])
     expect(JSON.parse(reader.messages[1]?.data ?? '')).toEqual({ session_id: 'r', last_seq: 3, log_id: log.logId, reason: 'cursor_ahead' })
@@ -130,7 +132,7 @@ describe('one session', () => {
   test('until idle: ends after the terminal event of the last open task', async () => {
     await appendEvents(log, 'i', 1)
     await setTask(log, 'i', 't1', 'running')
-    const reader = new Reader(followSession(log, 'i'), { untilIdle: true })
+    const reader = new Reader(followSession(own(), 'i'), { untilIdle: true })
     await reader.until(() => reader.controls.includes('caught_up'))
     const end = reader.end()
     await setTask(log, 'i', 't1', 'completed')
@@ -141,7 +143,7 @@ describe('one session', () => {
 
   test('a quiet stream is kept alive', async () => {
     await appendEvents(log, 'q', 1)
-    const reader = new Reader(followSession(log, 'q'), { keepAliveMs: 1 })
+    const reader = new Reader(followSession(own(), 'q'), { keepAliveMs: 1 })
     await reader.until(() => reader.comments.length === 3)
     expect(reader.comments).toEqual(['keep-alive', 'keep-alive', 'keep-alive'])
     reader.gone.abort()
@@ -150,7 +152,7 @@ describe('one session', () => {
 
   test('a closing daemon: what is committed, then a last comment', async () => {
     await appendEvents(log, 'c', 2)
-    const reader = new Reader(followSession(log, 'c'))
+    const reader = new Reader(followSession(own(), 'c'))
     await reader.until(() => reader.controls.includes('caught_up'))
     await appendEvents(log, 'c', 1)
     reader.closing.abort()
@@ -161,7 +163,7 @@ describe('one session', () => {
 
   test('a client that is gone ends the stream without another frame', async () => {
     await appendEvents(log, 'g', 1)
-    const reader = new Reader(followSession(log, 'g'))
+    const reader = new Reader(followSession(own(), 'g'))
     await reader.until(() => reader.controls.includes('caught_up'))
     const count = reader.messages.length
     const end = reader.end()
@@ -174,7 +176,7 @@ describe('one session', () => {
 describe('all sessions', () => {
   test('every event of every session, once, in the order of the commits, each with a cursor that names the log', async () => {
     await Promise.all(['x', 'y', 'z'].map((id) => appendEvents(log, id, 5)))
-    const reader = new Reader(followAll(log))
+    const reader = new Reader(followAll(own()))
     await reader.until(() => reader.controls.includes('caught_up'))
     const ids = reader.messages.filter(({ event }) => event === undefined).map(({ id }) => fromCursor(id ?? ''))
     expect(ids.map((id) => id?.cursor)).toEqual(upTo(log.lastCursor()))
@@ -183,8 +185,22 @@ describe('all sessions', () => {
     await reader.end()
   })
 
+  test('events of others are passed over, and what comes after them is not missed', async () => {
+    const reader = new Reader(followAll(own((id) => id === 'mine')), { after: log.lastCursor() })
+    await appendEvents(log, 'mine', 1)
+    await appendEvents(log, 'theirs', 2_100)
+    await appendEvents(log, 'mine', 1)
+    await reader.until(() => reader.controls.includes('caught_up'))
+    await appendEvents(log, 'theirs', 3)
+    await appendEvents(log, 'mine', 1)
+    await reader.until(() => reader.messages.filter(({ event }) => event === undefined).length === 3)
+    expect(reader.messages.flatMap(({ event, data }) => (event === undefined ? [JSON.parse(data).seq] : []))).toEqual([1, 2, 3])
+    reader.gone.abort()
+    await reader.end()
+  })
+
   test('a cursor is read back as it was made; anything else is none', () => {
-    expect(fromCursor(toCursor(log, 42))).toEqual({ logId: log.logId, cursor: 42 })
+    expect(fromCursor(toCursor(own(), 42))).toEqual({ logId: log.logId, cursor: 42 })
     for (const text of ['', '5', '.5', 'a.', 'a.-1', 'a.1.5e3', 'a.99999999999999999']) expect(fromCursor(text)).toBeNull()
   })
 

@@ -1,13 +1,13 @@
-import type { EventLog, StoredEvent } from '../core/ports.ts'
+import type { OwnLog, Stretch } from '../core/own-log.ts'
+import type { StoredEvent } from '../core/ports.ts'
 import type { EventFilter } from './event-filter.ts'
 
 /** A stretch of the log that can be followed: one session, or all of them. */
 export interface Followable {
-  read(after: number, limit: number, weight?: number): readonly StoredEvent[]
+  read(after: number, limit: number, weight?: number): Stretch
   changed(after: number, signal: AbortSignal): Promise<void>
   /** Position of the last committed event. */
   tip(): number
-  position(event: StoredEvent): number
   /** What stands in the frame's `id:`, and comes back as `Last-Event-ID`. */
   frameId(event: StoredEvent): string
   /** True when no task is open, as of what is committed. */
@@ -28,7 +28,7 @@ export interface FollowOptions {
   readonly keepAliveMs: number
   /** The client is gone: the stream just ends. */
   readonly signal: AbortSignal
-  /** The daemon closes: the stream ends with what is committed and a last comment. */
+  /** The daemon closes, or the rights have ended: the stream ends with what is committed and a last comment. */
   readonly closing: AbortSignal
 }
 
@@ -71,11 +71,10 @@ export async function* eventStream(source: Followable, options: FollowOptions): 
 
 /** The next frames, and the position behind them; null at the end of the log. The events themselves are not kept while a client takes its time. */
 function readFrames(source: Followable, after: number, filter: EventFilter): { readonly frames: string; readonly position: number } | null {
-  const page = source.read(after, PAGE, PAGE_WEIGHT)
-  const last = page.at(-1)
-  if (last === undefined) return null
-  const frames = page.filter((event) => filter(event.type)).map((event) => toFrame(source, event))
-  return { frames: frames.join(''), position: source.position(last) }
+  const { events, end } = source.read(after, PAGE, PAGE_WEIGHT)
+  if (end === null) return null
+  const frames = events.filter((event) => filter(event.type)).map((event) => toFrame(source, event))
+  return { frames: frames.join(''), position: end }
 }
 
 /** Yields a comment for every quiet interval until there is more to read or the stream is to end. */
@@ -108,12 +107,14 @@ function control(name: 'ready' | 'resync' | 'caught_up', source: Followable, mem
   return `event: ${name}\ndata: ${JSON.stringify({ ...source.control(source.tip()), ...members })}\n\n`
 }
 
-export function followSession(log: EventLog, sessionId: string): Followable {
+export function followSession(log: OwnLog, sessionId: string): Followable {
   return {
-    read: (after, limit, weight) => log.read(sessionId, after, limit, weight),
+    read(after, limit, weight) {
+      const events = log.read(sessionId, after, limit, weight)
+      return { events, end: events.at(-1)?.seq ?? null }
+    },
     changed: (after, signal) => log.changed(sessionId, after, signal),
     tip: () => log.lastSeq(sessionId),
-    position: (event) => event.seq,
     frameId: (event) => String(event.seq),
     idle: () => !log.sessionsWithOpenTasks().includes(sessionId),
     gone: () => log.lastSeq(sessionId) === 0,
@@ -121,12 +122,11 @@ export function followSession(log: EventLog, sessionId: string): Followable {
   }
 }
 
-export function followAll(log: EventLog): Followable {
+export function followAll(log: OwnLog): Followable {
   return {
     read: (after, limit, weight) => log.readAll(after, limit, weight),
     changed: (after, signal) => log.changedAll(after, signal),
     tip: () => log.lastCursor(),
-    position: (event) => event.cursor,
     frameId: (event) => toCursor(log, event.cursor),
     idle: () => log.sessionsWithOpenTasks().length === 0,
     gone: () => false,
@@ -135,7 +135,7 @@ export function followAll(log: EventLog): Followable {
 }
 
 /** The global cursor as clients keep it: it names its log, because a number alone would fit any. */
-export function toCursor(log: EventLog, cursor: number): string {
+export function toCursor(log: OwnLog, cursor: number): string {
   return `${log.logId}.${cursor}`
 }
 

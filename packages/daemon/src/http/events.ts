@@ -1,12 +1,12 @@
 import * as z from 'zod'
 import { event, eventPage, Problem } from '@codesdkd/protocol'
 import { sessionNotFound } from '../core/unknown.ts'
-import type { HttpContext } from './context.ts'
 import { toEventFilter } from './event-filter.ts'
 import { eventStream, followAll, followSession, fromCursor, type Followable, type FollowOptions } from './event-stream.ts'
 import type { Exchange } from './exchange.ts'
 import { pageSize, plainInteger } from './query.ts'
 import type { Reply } from './reply.ts'
+import type { OwnContext } from './own-context.ts'
 import { rawRoute, type Route } from './route.ts'
 
 const types = z.string().max(4096).optional().describe('only these event types; `tool.*` stands for all that begin with `tool.`')
@@ -29,6 +29,7 @@ export const eventRoutes: readonly Route[] = [
     path: '/sessions/{session_id}/events',
     operationId: 'readEvents',
     tag: 'events',
+    verb: 'events:read',
     summary: 'Events of a session: a page, or a stream',
     description:
       'As a page: `next_seq` is the value to pass as `after_seq` next; a page is cut at `limit` events or about 1 MB, and `has_more` says whether there is more. ' +
@@ -58,6 +59,7 @@ export const eventRoutes: readonly Route[] = [
     path: '/events',
     operationId: 'streamEvents',
     tag: 'events',
+    verb: 'events:read',
     summary: 'Events of all sessions, as one stream',
     description:
       'Ordered by a durable cursor over the whole log (`id: <cursor>`, opaque). Resume with `Last-Event-ID` or `after`; `after=latest` starts at the live tip. ' +
@@ -85,7 +87,7 @@ function startOf(query: z.output<typeof sessionQuery>): number {
   return after_seq ?? from_seq ?? 0
 }
 
-function globalStart(cursor: string | undefined, { log }: HttpContext, source: Followable): Pick<FollowOptions, 'after' | 'resync'> {
+function globalStart(cursor: string | undefined, { log }: OwnContext, source: Followable): Pick<FollowOptions, 'after' | 'resync'> {
   if (cursor === undefined) return { after: 0, resync: null }
   if (cursor === 'latest') return { after: source.tip(), resync: null }
   const parts = fromCursor(cursor)
@@ -118,12 +120,12 @@ function wantsStream(stream: '0' | '1' | undefined, { headers }: Exchange): bool
 }
 
 /** One page. The stored bytes are joined into the answer and never parsed. A filter skips events, but `next_seq` passes them. */
-function pageOf(source: Followable, { log }: HttpContext, query: { after: number; limit: number; types: string | undefined }): Reply {
+function pageOf(source: Followable, { log }: OwnContext, query: { after: number; limit: number; types: string | undefined }): Reply {
   const filter = toEventFilter(query.types)
   const tip = source.tip()
   if (query.after > tip) throw new Problem('cursor_ahead', `The log ends at seq ${tip}.`, { members: { last_seq: tip, log_id: log.logId } })
-  const read = source.read(query.after, query.limit)
-  const next = read.at(-1)?.seq ?? query.after
+  const { events: read, end } = source.read(query.after, query.limit)
+  const next = end ?? query.after
   const events = read
     .filter(({ type }) => filter(type))
     .map(({ json }) => json)
@@ -137,7 +139,7 @@ function pageOf(source: Followable, { log }: HttpContext, query: { after: number
 
 type Start = Pick<FollowOptions, 'after' | 'resync' | 'untilIdle' | 'filter'>
 
-function toStream(source: Followable, exchange: Exchange, { limits }: HttpContext, start: Start): Reply {
+function toStream(source: Followable, exchange: Exchange, { limits }: OwnContext, start: Start): Reply {
   const { signal, closing } = exchange
   return {
     status: 200,

@@ -1,16 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Principal } from '../core/rights.ts'
 
 /** One request on its way through the edge, after the gates and before its body is read. */
 export interface Exchange {
   /** Stands in `x-request-id`, in problems, in the log and in the events that the request causes. */
   readonly id: string
   readonly method: string
+  /** Who asks. */
+  readonly principal: Principal
   readonly headers: IncomingHttpHeaders
   /** The raw query string, without `?`. */
   readonly query: string
   /** Aborted when the client is gone before the answer is complete. */
   readonly signal: AbortSignal
-  /** Aborted when the server closes: streams end by themselves. */
+  /** Aborted when the server closes, or the rights of whoever asks have ended: streams end by themselves. */
   readonly closing: AbortSignal
   /** The body's bytes. Throws `payload_too_large`; rejects when the client goes away. */
   readBody(limit: number): Promise<Uint8Array>

@@ -1,14 +1,25 @@
+import { Problem } from '@codesdkd/protocol'
 import { describe, expect, test } from 'vitest'
+import { owner } from '../core/rights.ts'
 import type { AccessRules } from './context.ts'
-import { refuseOrigin, refuseToken, type RequestHead } from './gates.ts'
+import { identify, refuseOrigin, type RequestHead } from './gates.ts'
 
 const P = 12345
 const rules: AccessRules = {
   auth: 'token',
-  token: 'TOK',
   allowedHosts: ['hub.example'],
   allowedOrigins: ['https://hub.example'],
   basePath: '',
+}
+
+const tokens = {
+  isMinted: (token: string) => token.startsWith('minted'),
+  find: (token: string) => (token === 'TOK' || token === 'minted-1' ? { ...owner, name: token } : null),
+}
+
+function refuseToken(request: RequestHead, access: AccessRules): Problem | null {
+  const found = identify(request, access, tokens)
+  return found instanceof Problem ? found : null
 }
 
 function head(headers: readonly (readonly [string, string])[], rest: Partial<RequestHead> = {}): RequestHead {
@@ -192,11 +203,13 @@ describe('Authorization', () => {
     expect(refuseToken(head([own, ['Cookie', 'token=TOK']], { url: '/health?token=TOK' }), rules)?.code).toBe('unauthorized')
   })
 
-  test('mode token without a token admits nobody', () => {
-    expect(refuseToken(head([own, ['Authorization', 'Bearer TOK']]), { ...rules, token: null })?.code).toBe('unauthorized')
-  })
-
-  test.each(['none', 'same-user'] as const)('mode %s asks for none', (auth) => {
-    expect(refuseToken(head([own]), { ...rules, auth, token: null })).toBeNull()
+  test.each(['none', 'same-user'] as const)('mode %s asks for none, takes a minted one, and refuses one that is over', (auth) => {
+    const asked = (...values: readonly string[]) =>
+      identify(head([own, ...values.map((value) => ['Authorization', value] as const)]), { ...rules, auth }, tokens)
+    expect(asked()).toBe(owner)
+    expect(asked('Bearer something-else')).toBe(owner)
+    expect(asked('Basic abc')).toBe(owner)
+    expect(asked('Bearer minted-1')).toMatchObject({ name: 'minted-1' })
+    expect(asked('Bearer minted-2')).toMatchObject({ code: 'unauthorized' })
   })
 })

@@ -1,6 +1,6 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { Problem } from '@codesdkd/protocol'
-import type { AccessRules } from './context.ts'
+import { owner, type Principal } from '../core/rights.ts'
+import type { AccessRules, Tokens } from './context.ts'
 
 /** What of a request the gates look at: as it came, before anything is parsed or routed. */
 export interface RequestHead {
@@ -26,14 +26,17 @@ export function refuseOrigin(head: RequestHead, rules: AccessRules): Problem | n
   return refuseHost(head, rules) ?? refuseTarget(head) ?? refuseSite(head, rules)
 }
 
-/** Who is asking, as far as the request itself says: the bearer token. Returns why it is refused, or null. */
-export function refuseToken(head: RequestHead, rules: AccessRules): Problem | null {
+/**
+ * Who is asking, as far as the request itself says: the bearer token. Without token mode whoever shows none is the owner, and a token that was
+ * minted here narrows that; any other Authorization header says nothing there. Returns why the request is refused, or who asks.
+ */
+export function identify(head: RequestHead, rules: AccessRules, tokens: Pick<Tokens, 'isMinted' | 'find'>): Problem | Principal {
   const values = headerValues(head, 'authorization')
   if (values.length > 1) return new Problem('invalid_request', 'The Authorization header must occur once.')
-  if (rules.auth !== 'token') return null
   const given = /^bearer +(\S+) *$/i.exec(values[0] ?? '')?.[1]
-  if (given !== undefined && rules.token !== null && sameSecret(given, rules.token)) return null
-  return new Problem('unauthorized', 'Send the token of this daemon as "Authorization: Bearer <token>".')
+  if (rules.auth !== 'token' && (given === undefined || !tokens.isMinted(given))) return owner
+  const found = given === undefined ? null : tokens.find(given)
+  return found ?? new Problem('unauthorized', 'Send a token of this daemon as "Authorization: Bearer <token>".')
 }
 
 /** The request's Origin, if it is one that may call from a browser page of another site. */
@@ -89,10 +92,4 @@ function originOf(url: string): string {
 
 function headerValues(head: RequestHead, name: string): readonly string[] {
   return head.rawHeaders.filter((_value, index) => index % 2 === 1 && head.rawHeaders[index - 1]?.toLowerCase() === name)
-}
-
-/** Takes the same time wherever the two differ, and whatever their lengths. */
-function sameSecret(a: string, b: string): boolean {
-  const [left, right] = [a, b].map((text) => createHash('sha256').update(text).digest())
-  return left !== undefined && right !== undefined && timingSafeEqual(left, right)
 }

@@ -3,13 +3,16 @@ import { Problem } from '@codesdkd/protocol'
 import { readBody } from './body.ts'
 import type { HttpContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
-import { allowedOrigin, refuseOrigin, refuseToken, type RequestHead } from './gates.ts'
+import { allowedOrigin, identify, refuseOrigin, type RequestHead } from './gates.ts'
+import { toOwnContext } from './own-context.ts'
 import { createPeerCheck, type PeerCheck } from './peer.ts'
+import { owner, type Principal } from '../core/rights.ts'
 import { toProblemReply } from './problem-reply.ts'
 import { send, type Reply } from './reply.ts'
 import { createRouter, type Match, type Router } from './router.ts'
 import { routes } from './routes.ts'
 import { createStreamGauge } from './stream-gauge.ts'
+import { verbNotAllowed } from './token-registry.ts'
 
 /** What all requests share. */
 interface Edge {
@@ -64,14 +67,25 @@ async function toReply(edge: Edge, id: string, head: RequestHead, incoming: Inco
   const [path = '', ...query] = head.url.split('?')
   const match = edge.route(head.method, withoutBase(path, access.basePath))
   const open = !(match instanceof Problem) && match.route.open === true
-  if (!open) admit(refuseToken(head, access) ?? (await edge.peer(incoming.socket)))
+  const principal = open ? owner : await toPrincipal(edge, head, incoming)
   if (match instanceof Problem) throw match
-  return run(match, toExchange(edge, id, query.join('?'), incoming, outgoing), context)
+  return run(match, toExchange(edge, { id, principal, query: query.join('?') }, incoming, outgoing), context)
 }
 
+/** Rejects with the `Problem` of who may not come in. */
+async function toPrincipal({ context, peer }: Edge, head: RequestHead, incoming: IncomingMessage): Promise<Principal> {
+  const found = identify(head, context.access, context.tokens)
+  if (found instanceof Problem) throw found
+  admit(await peer(incoming.socket))
+  return found
+}
+
+/** The one place where the rights of whoever asks meet the route: its verb here, its sessions in what it is given to work with. */
 async function run({ route, params }: Match, exchange: Exchange, context: HttpContext): Promise<Reply> {
+  const { principal } = exchange
+  if (route.verb !== undefined && !principal.rights.verbs.has(route.verb)) throw verbNotAllowed(route.verb, principal)
   if (route.startsWork === true && context.daemon.state() === 'stopping') throw new Problem('shutting_down', 'The daemon is shutting down.')
-  return route.run(params, exchange, context)
+  return route.run(params, exchange, toOwnContext(context, principal))
 }
 
 function admit(problem: Problem | null): void {
@@ -89,16 +103,22 @@ function toHead(incoming: IncomingMessage): RequestHead {
   }
 }
 
-function toExchange(edge: Edge, id: string, query: string, incoming: IncomingMessage, outgoing: ServerResponse): Exchange {
+function toExchange(
+  edge: Edge,
+  about: Pick<Exchange, 'id' | 'principal' | 'query'>,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Exchange {
+  const { principal } = about
   const gone = new AbortController()
   outgoing.once('close', () => gone.abort())
   return {
-    id,
+    ...about,
     method: incoming.method ?? '',
     headers: incoming.headers,
-    query,
     signal: gone.signal,
-    closing: edge.closing,
+    // The owner's rights do not end.
+    closing: principal.kind === 'owner' ? edge.closing : AbortSignal.any([edge.closing, principal.ended]),
     readBody: (limit) => readBody(incoming, outgoing, limit),
     openStream: edge.openStream,
   }

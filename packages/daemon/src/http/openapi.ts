@@ -27,7 +27,14 @@ export function toOpenApi(routes: readonly Route[], options: DocumentOptions): R
       paths,
       components: {
         schemas: Object.fromEntries(eventTypes.map((type) => [toEventName(type), eventSchema(type)])),
-        securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'In mode `--auth token`.' } },
+        securitySchemes: {
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description:
+              'In mode `--auth token`, and wherever a token of `POST /tokens` is used. `x-codesdkd-verb` is what it has to allow.',
+          },
+        },
       },
     },
     {
@@ -50,7 +57,7 @@ function toOperation(one: Route): ZodOpenApiOperationObject {
     tags: [one.tag],
     summary: one.summary,
     ...(one.description === undefined ? {} : { description: one.description }),
-    ...(one.open === true ? { security: [{}] } : {}),
+    ...(one.open === true ? { security: [{}] } : { 'x-codesdkd-verb': one.verb }),
     requestParams: {
       ...(one.path.includes('{') ? { path: pathSchema(one.path) } : {}),
       ...(one.query === undefined ? {} : { query: one.query }),
@@ -67,6 +74,7 @@ const parameters: Readonly<Record<string, string>> = {
   session_id: 'id of a session',
   task_id: 'id of a task of the session',
   tool_call_id: '`tool_call_id` of the event `tool.call.requested`',
+  token_id: 'as `POST /tokens` told it',
   artifact_id: '32 hexadecimal digits, as events name it',
 }
 

@@ -1,10 +1,11 @@
 import type * as z from 'zod'
-import { problems, type ProblemCode } from '@codesdkd/protocol'
+import { problems, type ProblemCode, type Verb } from '@codesdkd/protocol'
 import { readObject } from './body.ts'
 import { toSnakeCase } from './casing.ts'
 import { recase } from './recase.ts'
-import type { HttpContext, HttpLimits } from './context.ts'
+import type { HttpLimits } from './context.ts'
 import type { Exchange } from './exchange.ts'
+import type { OwnContext } from './own-context.ts'
 import { toInvalid } from './problem-reply.ts'
 import { parseQuery } from './query.ts'
 import { json, type Reply } from './reply.ts'
@@ -17,13 +18,15 @@ export type PathParams<Path extends string> = Path extends `${string}{${infer Na
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
 /** One endpoint, told once: routing, validation, `Allow`, HEAD and the OpenAPI document are read from it. */
-export interface Route extends RouteText {
+export type Route = Endpoint & Gate
+
+interface Endpoint extends RouteText {
   readonly method: Method
   readonly path: string
   readonly query: z.ZodObject | undefined
   readonly body: z.ZodObject | undefined
   readonly success: Success
-  run(params: Readonly<Record<string, string>>, exchange: Exchange, context: HttpContext): Promise<Reply>
+  run(params: Readonly<Record<string, string>>, exchange: Exchange, context: OwnContext): Promise<Reply>
 }
 
 interface RouteText {
@@ -35,11 +38,12 @@ interface RouteText {
   readonly requestHeaders?: Readonly<Record<string, string>>
   /** What it may answer besides the failures that any route may have. */
   readonly errors?: readonly ProblemCode[]
-  /** A static file that holds nothing of the user's: served without asking who is there. */
-  readonly open?: true
   /** Begins something new: refused while the daemon shuts down. */
   readonly startsWork?: true
 }
+
+/** Who may: whoever has the verb; or anybody, where it is a static file that holds nothing of the user's. */
+type Gate = { readonly verb: Verb; readonly open?: never } | { readonly open: true; readonly verb?: never }
 
 /** The answer when all is well: media type -> schema of the content (null where it is bytes). */
 export interface Success {
@@ -56,10 +60,12 @@ export interface Input<Path extends string, Q extends z.ZodObject | undefined, B
   readonly query: Shape<Q>
   readonly body: Shape<B>
   readonly exchange: Exchange
-  readonly context: HttpContext
+  readonly context: OwnContext
 }
 
-interface Declared<Path extends string, Q extends z.ZodObject | undefined, B extends z.ZodObject | undefined> extends RouteText {
+type Declared<Path extends string, Q extends z.ZodObject | undefined, B extends z.ZodObject | undefined> = Declaration<Path, Q, B> & Gate
+
+interface Declaration<Path extends string, Q extends z.ZodObject | undefined, B extends z.ZodObject | undefined> extends RouteText {
   readonly method: Method
   readonly path: Path
   readonly query?: Q
@@ -176,6 +182,11 @@ export const bodyErrors = ['invalid_json', 'payload_too_large', 'unsupported_med
 
 /** Codes by the status that they are answered with. */
 export function errorsByStatus(one: Route): ReadonlyMap<number, readonly ProblemCode[]> {
-  const codes = [...commonErrors, ...(one.body === undefined ? [] : bodyErrors), ...(one.errors ?? [])]
+  const codes = [
+    ...commonErrors,
+    ...(one.verb === undefined ? [] : ['verb_not_allowed' as const]),
+    ...(one.body === undefined ? [] : bodyErrors),
+    ...(one.errors ?? []),
+  ]
   return Map.groupBy(new Set(codes), (code) => problems[code].status)
 }

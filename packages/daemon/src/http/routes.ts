@@ -9,6 +9,7 @@ import { runtimeRoutes } from './runtimes.ts'
 import { sessionRoutes } from './sessions.ts'
 import { successionRoutes } from './succession.ts'
 import { taskRoutes } from './tasks.ts'
+import { tokenRoutes } from './tokens.ts'
 import { toolCallRoutes } from './tool-calls.ts'
 import { transcriptRoutes } from './transcript.ts'
 
@@ -24,6 +25,7 @@ export const routes: readonly Route[] = [
   ...toolCallRoutes,
   ...questionRoutes,
   ...artifactRoutes,
+  ...tokenRoutes,
   ...aboutRoutes,
   ...documentRoutes(() => routes),
 ]

@@ -10,6 +10,7 @@ export const runtimeRoutes = [
     path: '/runtimes',
     operationId: 'listRuntimes',
     tag: 'runtimes',
+    verb: 'runtimes:read',
     summary: 'The runtimes there are',
     description: 'The default one first: what is installed, which version, whether somebody is logged in. As recent as the health of each.',
     returns: runtimeList,
@@ -20,6 +21,7 @@ export const runtimeRoutes = [
     path: '/runtimes/{name}/verify',
     operationId: 'verifyRuntime',
     tag: 'runtimes',
+    verb: 'runtimes:verify',
     summary: 'Measure what the installed agent can do',
     description:
       'Runs short probes on the installed agent, with a model on this machine: no login, no network, no cost. It takes up to two minutes, and ends with its client. ' +
@@ -37,6 +39,7 @@ export const runtimeRoutes = [
     path: '/health',
     operationId: 'getHealth',
     tag: 'runtimes',
+    verb: 'runtimes:read',
     summary: 'Health of a runtime',
     description:
       'Version of the executable and presence of a login. Starts no agent; a runtime that is not well is `ok: false`, still 200. Cached for 10 s.',
@@ -50,6 +53,7 @@ export const runtimeRoutes = [
     path: '/capabilities',
     operationId: 'getCapabilities',
     tag: 'runtimes',
+    verb: 'runtimes:read',
     summary: 'What a runtime can do',
     description: 'What is declared, and what the last verification found; `stale` when another version of the agent is installed by now.',
     errors: ['unknown_runtime'],
@@ -62,9 +66,10 @@ export const runtimeRoutes = [
     path: '/auth/status',
     operationId: 'getAuthStatus',
     tag: 'runtimes',
+    verb: 'runtimes:read',
     summary: 'Whether a runtime is logged in',
     description: 'Safe metadata only: never a secret, never a path.',
-    errors: ['unknown_runtime'],
+    errors: ['unknown_runtime', 'namespace_not_allowed'],
     query: selected.extend({ credential_namespace: credentialNamespace.optional().describe('whose login; without it, that of `default`') }),
     returns: authStatus,
     handle: async ({ query, context }) => ({

@@ -349,7 +349,7 @@ describe('a proxy in front', () => {
 
   test('an allowed origin gets exactly itself, before and after it has asked', async () => {
     const origin = 'https://hub.example'
-    const hub = await openEdge((base) => ({ access: { ...base.access, auth: 'token', token: 'TOK', allowedOrigins: [origin] } }))
+    const hub = await openEdge((base) => ({ access: { ...base.access, auth: 'token', allowedOrigins: [origin] } }))
     const asked = await fetch(`${hub.server.url}/sessions`, {
       method: 'OPTIONS',
       headers: { origin, 'access-control-request-method': 'POST' },
@@ -372,7 +372,7 @@ describe('a proxy in front', () => {
 
 describe('who may come in', () => {
   test('mode token: nothing but static files without it, and refusals are counted', async () => {
-    const closed = await openEdge((base) => ({ access: { ...base.access, auth: 'token', token: 'TOK' } }))
+    const closed = await openEdge((base) => ({ access: { ...base.access, auth: 'token' } }))
     for (const path of ['/', '/health', '/nope', '/openapi.json']) {
       const answer = await fetch(closed.server.url + path)
       expect(answer.status).toBe(401)

@@ -10,6 +10,7 @@ export const sessionRoutes = [
     path: '/sessions',
     operationId: 'listSessions',
     tag: 'sessions',
+    verb: 'sessions:read',
     summary: 'Sessions, oldest first',
     description:
       'Those created since the start of the daemon that are not archived; `scope=all` lists every session of the data directory, `scope=archived` those of them that are.',
@@ -39,6 +40,7 @@ export const sessionRoutes = [
     path: '/sessions',
     operationId: 'createSession',
     tag: 'sessions',
+    verb: 'sessions:write',
     summary: 'Create a session',
     description: 'Starts no agent; the first task does.',
     requestHeaders: { 'Idempotency-Key': 'The same request with the same key can be sent again safely: it makes one session.' },
@@ -46,6 +48,7 @@ export const sessionRoutes = [
       'unknown_runtime',
       'invalid_env',
       'cwd_not_allowed',
+      'namespace_not_allowed',
       'isolation_not_allowed',
       'unsupported_isolation_mode',
       'permission_mode_not_allowed',
@@ -71,6 +74,7 @@ export const sessionRoutes = [
     path: '/sessions/{session_id}',
     operationId: 'getSession',
     tag: 'sessions',
+    verb: 'sessions:read',
     summary: 'One session',
     errors: ['session_not_found'],
     returns: session,
@@ -81,6 +85,7 @@ export const sessionRoutes = [
     path: '/sessions/{session_id}',
     operationId: 'updateSession',
     tag: 'sessions',
+    verb: 'sessions:write',
     summary: 'Change settings of a session',
     description:
       'A JSON merge patch: what is left out stays, null takes away. What has changed is an event, `session.updated`. `permission_mode` and `model` count from the next ' +
@@ -98,6 +103,7 @@ export const sessionRoutes = [
     path: '/sessions/{session_id}',
     operationId: 'deleteSession',
     tag: 'sessions',
+    verb: 'sessions:write',
     summary: 'Delete a session and all that is kept of it',
     description:
       'Its events, tasks, artifacts, variables, and the directories of its agent; the workspace is left as it is. While a task is open it is 409, unless `stop=true` ends ' +

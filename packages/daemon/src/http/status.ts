@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { sandboxMode } from '@codesdkd/protocol'
-import { issueKinds, type HttpContext } from './context.ts'
+import { issueKinds } from './context.ts'
+import type { OwnContext } from './own-context.ts'
 
 /** Tags that a client can test for before it relies on what daemon-api.md does not promise. */
 export const features = [
@@ -16,6 +17,7 @@ export const features = [
   'problem_json',
   'sandbox',
   'sse_id',
+  'scoped_tokens',
   'sse_resync',
   'task_list',
   'task_phase',
@@ -64,7 +66,7 @@ export const status = z
   })
   .meta({ id: 'Status' })
 
-export function toStatus({ daemon, access, limits, sessions, log }: HttpContext): z.infer<typeof status> {
+export function toStatus({ daemon, access, limits, sessions, log }: OwnContext): z.infer<typeof status> {
   const { sessions_loaded, tasks_running, tasks_queued, approvals_pending, agents_live } = sessions.counts()
   return {
     ok: true,

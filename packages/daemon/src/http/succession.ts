@@ -11,6 +11,7 @@ export const successionRoutes = [
     path: '/sessions/{session_id}/handoff',
     operationId: 'handOffSession',
     tag: 'sessions',
+    verb: 'sessions:write',
     summary: 'Let another runtime go on with a session',
     description:
       'The same session and the same log; the event `session.handed_off` is the receipt of what went over. The agent before it is ended, and what it remembered is not taken ' +
@@ -42,12 +43,13 @@ export const successionRoutes = [
     path: '/sessions/{session_id}/fork',
     operationId: 'forkSession',
     tag: 'sessions',
+    verb: 'sessions:write',
     summary: 'Make a second session out of the past of one',
     description:
       'Its log holds copies of the events up to `after_seq`, with their numbers, and is its own: deleting either session changes nothing in the other. Tasks that were open there ' +
       'are stopped in it (`forked`). Its settings are those of the session now. The workspace is the same, and is not copied. It takes time in proportion to the log.',
     requestHeaders: { 'Idempotency-Key': 'The same request with the same key can be sent again safely: it makes one session.' },
-    errors: ['session_not_found', 'idempotency_key_reused', 'shutting_down'],
+    errors: ['session_not_found', 'namespace_not_allowed', 'idempotency_key_reused', 'shutting_down'],
     startsWork: true,
     body: forkSession,
     status: 201,

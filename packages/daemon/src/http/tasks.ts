@@ -9,6 +9,7 @@ export const taskRoutes = [
     path: '/sessions/{session_id}/tasks',
     operationId: 'startTask',
     tag: 'tasks',
+    verb: 'tasks:write',
     summary: 'Start a task',
     description:
       'One task of a session runs at a time; `when_busy` says what becomes of more. `steer` gives the messages to the agent in the turn that runs: this task then has ended with reason `steered`, and `steered_into` names the one that goes on; where that turn ends before it takes them, the task waits for its turn and runs by itself. ' +
@@ -46,6 +47,7 @@ export const taskRoutes = [
     path: '/sessions/{session_id}/tasks',
     operationId: 'listTasks',
     tag: 'tasks',
+    verb: 'tasks:read',
     summary: 'Tasks of a session, oldest first',
     errors: ['session_not_found', 'invalid_cursor'],
     query: z.object(paging),
@@ -60,6 +62,7 @@ export const taskRoutes = [
     path: '/sessions/{session_id}/tasks/{task_id}',
     operationId: 'getTask',
     tag: 'tasks',
+    verb: 'tasks:read',
     summary: 'One task',
     errors: ['session_not_found', 'task_not_found'],
     returns: task,
@@ -70,6 +73,7 @@ export const taskRoutes = [
     path: '/sessions/{session_id}/tasks/{task_id}/stop',
     operationId: 'stopTask',
     tag: 'tasks',
+    verb: 'tasks:write',
     summary: 'Stop a task',
     description:
       'Idempotent. A queued task ends at once; a running one is interrupted, and ends with `task.stopped` at the latest 15 s later. The body may be left out. ' +

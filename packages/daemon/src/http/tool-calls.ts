@@ -10,6 +10,7 @@ export const toolCallRoutes = [
     path: '/sessions/{session_id}/tool-calls/{tool_call_id}/result',
     operationId: 'giveToolResult',
     tag: 'tools',
+    verb: 'tools:answer',
     summary: 'Give the result of a tool that the host runs',
     description:
       'Wanted after `tool.call.started` with `executed_by: "host"`; `attempt` and `input_hash` are those of that event. The first result that fits the ' +
@@ -28,6 +29,7 @@ export const toolCallRoutes = [
     path: '/sessions/{session_id}/tool-calls/{tool_call_id}/output',
     operationId: 'writeToolOutput',
     tag: 'tools',
+    verb: 'tools:answer',
     summary: 'Show what a tool of the host writes while it runs',
     description: 'Each becomes a `tool.output.delta`. Answers when it is in the log.',
     errors,

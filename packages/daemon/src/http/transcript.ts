@@ -13,6 +13,7 @@ export const transcriptRoutes: readonly Route[] = [
     path: '/sessions/{session_id}/transcript',
     operationId: 'readTranscript',
     tag: 'sessions',
+    verb: 'events:read',
     summary: 'The conversation of a session, folded from its log',
     description:
       'What was said, oldest first: the messages that hosts sent, what the agent wrote, its calls with who decided them, and their results. Output that was discarded is ' +

@@ -5,7 +5,7 @@ export type Log = Logger
 
 export interface LogOptions {
   readonly level: Level | 'silent'
-  readonly masker: Masker
+  readonly masker: Pick<Masker, 'mask'>
   /** Where finished lines go; stderr by default, since stdout carries the ready line alone. */
   readonly write?: (line: string) => void
 }

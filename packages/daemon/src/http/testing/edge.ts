@@ -12,6 +12,7 @@ import { migrations } from '../../storage/schema.ts'
 import { openDatabase } from '../../storage/sqlite.ts'
 import { defaultHttpLimits, type HttpContext } from '../context.ts'
 import { createHttpServer, type HttpServer } from '../server.ts'
+import { TokenRegistry } from '../token-registry.ts'
 
 /** What the edge was asked, in order: how tests see what arrived behind it. */
 export type Calls = { readonly operation: string; readonly arguments: readonly unknown[] }[]
@@ -27,6 +28,8 @@ export interface TestEdge extends AsyncDisposable {
   readonly streams: { open: number }
 }
 
+const clock = { now: () => new Date().toISOString(), monotonic: () => performance.now() }
+
 export async function openEdge(change: (context: HttpContext) => Partial<HttpContext> = () => ({})): Promise<TestEdge> {
   const directory = mkdtempSync(join(tmpdir(), 'codesdkd-http-'))
   const dir = openDataDir(join(directory, 'data'))
@@ -38,7 +41,7 @@ export async function openEdge(change: (context: HttpContext) => Partial<HttpCon
   const streams = { open: 0 }
   const base: HttpContext = {
     listen: { host: '127.0.0.1', port: 0 },
-    access: { auth: 'none', token: null, allowedHosts: [], allowedOrigins: [], basePath: '' },
+    access: { auth: 'none', allowedHosts: [], allowedOrigins: [], basePath: '' },
     limits: defaultHttpLimits,
     daemon: {
       version: '0.0.0-test',
@@ -50,6 +53,7 @@ export async function openEdge(change: (context: HttpContext) => Partial<HttpCon
       issues: () => [],
     },
     sessions: scriptedSessions(calls),
+    tokens: new TokenRegistry({ ownerToken: 'TOK', named: null, clock, secrets: { add: () => {}, remove: () => {} } }),
     runtimes: scriptedRuntimes,
     bundles: noBundles,
     log,
