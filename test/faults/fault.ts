@@ -23,6 +23,8 @@ export interface Round {
   session(more?: Readonly<Record<string, unknown>>): Record<string, unknown>
   /** What all rounds of this fault have in common: opened by the first that asks, disposed after the last. */
   keep<T extends AsyncDisposable>(open: () => Promise<T>): Promise<T>
+  /** Disposes what is kept; the next round opens it anew. */
+  renew(): Promise<void>
   /** Disposes it with the round. */
   use<T extends AsyncDisposable>(resource: T): T
   /** A measured figure, for the report. */

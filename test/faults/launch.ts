@@ -11,6 +11,8 @@ export interface Launched extends AsyncDisposable {
   /** Of the daemon itself, not of what started it. */
   readonly pid: number
   stderr(): string
+  /** Exit code, or the name of the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>
   end(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>
 }
 
@@ -63,6 +65,7 @@ export async function launch({ args, prefix = [], node = [], env = {} }: LaunchO
     client: new TestClient(url),
     pid,
     stderr: () => stderr,
+    ended: closed,
     end,
     async [Symbol.asyncDispose]() {
       await end('SIGKILL')

@@ -23,6 +23,11 @@ export class Recorder {
   readonly denied = new Set<string>()
   #last = 0
 
+  /** seq of the last event that a stream had. */
+  get last(): number {
+    return this.#last
+  }
+
   constructor(sessionId: string) {
     this.sessionId = sessionId
   }

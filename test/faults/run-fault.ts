@@ -95,6 +95,7 @@ async function runRound(fault: Fault, { index, seed, long, kept, figures }: Arou
       ...more,
     }),
     keep: (open) => kept.take(open),
+    renew: () => kept.drop(),
     use: (resource) => stack.use(resource),
     figure(name, value) {
       const before = figures.get(name)

@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 
 const options = [
@@ -92,10 +91,20 @@ async function play(id, prompt) {
   await send({ id, result: { stopReason: turn.cancelled ? 'cancelled' : 'end_turn' } })
 }
 
+// Of Node's own reader, U+2028 ends a line too.
+async function* linesOf(stream) {
+  let rest = ''
+  for await (const text of stream.setEncoding('utf8')) {
+    const lines = (rest + text).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+}
+
 const atStart = process.argv[2]
 if (atStart === 'hangs') await forever()
 if (atStart === 'dies') process.exit(7)
-for await (const line of createInterface({ input: process.stdin })) {
+for await (const line of linesOf(process.stdin)) {
   const { id, method, params, result, error } = JSON.parse(line)
   if (method === undefined) {
     if (error === undefined) waiting.get(id)?.resolve(result)

@@ -87,10 +87,12 @@ describe('what an agent writes', () => {
 describe('an event stream', () => {
   /** A log that is what it is. */
   const toSource = (events: readonly StoredEvent[]): Followable => ({
-    read: (after, limit) => events.filter(({ seq }) => seq > after).slice(0, limit),
+    read(after, limit) {
+      const page = events.filter(({ seq }) => seq > after).slice(0, limit)
+      return { events: page, end: page.at(-1)?.seq ?? null }
+    },
     changed: () => new Promise(() => {}),
     tip: () => events.length,
-    position: ({ seq }) => seq,
     frameId: ({ seq }) => String(seq),
     idle: () => true,
     gone: () => false,
