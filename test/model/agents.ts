@@ -16,7 +16,7 @@ export interface Turn {
   /** Puts a question that wants one word. */
   askWord(questionId: string): void
   /** Tells that a call that was allowed has run. */
-  finishCall(callId: string): void
+  finishCall(callId: string, output?: string): void
   end(): void
 }
 
@@ -155,8 +155,13 @@ function perform(socket: Socket, stage: Stage): void {
         stage.answered(questionId, action === 'accept' ? `accept:${String(word)}` : String(action))
       })
     },
-    finishCall: (callId) =>
-      update({ sessionUpdate: 'tool_call_update', toolCallId: callId, status: 'completed', rawOutput: { output: 'ran' } }),
+    finishCall: (callId, output = 'ran') =>
+      update({
+        sessionUpdate: 'tool_call_update',
+        toolCallId: callId,
+        status: 'completed',
+        content: [{ type: 'content', content: { type: 'text', text: output } }],
+      }),
     end: () => ending?.('end_turn'),
   }
   const methods: Readonly<Record<string, (message: Message) => void>> = {

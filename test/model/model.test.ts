@@ -10,11 +10,11 @@ import { there, type Act, type Step } from './step.ts'
 import * as taskSteps from './task-steps.ts'
 import { World } from './world.ts'
 
-const runs = Number(process.env['MODEL_RUNS'] ?? 12)
+const runs = Number(process.env['MODEL_RUNS'] ?? 10)
 const seed = process.env['MODEL_SEED'] === undefined ? Date.now() & 0x7fffffff : Number(process.env['MODEL_SEED'])
 const path = process.env['MODEL_PATH']
 /** Commands of one history at most. */
-const length = Number(process.env['MODEL_LENGTH'] ?? 40)
+const length = Number(process.env['MODEL_LENGTH'] ?? 60)
 
 /** Tells every step as it is done. */
 const trace = process.env['MODEL_TRACE'] !== undefined
@@ -107,6 +107,8 @@ test('whatever is done to a daemon, in whatever order, it answers as the model s
     world.begin(run)
     const model = createModel()
     try {
+      // With nothing there, most of what could be done would come to nothing.
+      for (const step of [sessionSteps.createSession, taskSteps.startTask]) await new Command(step, [0, 0, 0]).run(model, world)
       await fc.asyncModelRun(() => ({ model, real: world }), history)
       await expectKept(model, world)
       all += done.length
