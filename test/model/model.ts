@@ -104,8 +104,8 @@ export function begin(session: ModelSession, call: ModelCall): void {
   session.facts.push(`began ${call.name}`)
 }
 
-export function finishCall(session: ModelSession, task: ModelTask, call: ModelCall): void {
-  endText(session, task)
+/** What the agent says meanwhile goes on. */
+export function finishCall(session: ModelSession, call: ModelCall): void {
   call.state = 'over'
   session.facts.push(`ran ${call.name}`)
 }

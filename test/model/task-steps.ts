@@ -112,7 +112,7 @@ export const finishCall: Step = (all, [die]) => {
     async run(world) {
       const turn = await turnOf(task, world)
       turn.finishCall(world.full(call.name))
-      model.finishCall(session, task, call)
+      model.finishCall(session, call)
       return [session]
     },
   }
