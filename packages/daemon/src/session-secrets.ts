@@ -1,10 +1,10 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 import type { SecretsOwner, SessionRecord } from './core/ports.ts'
 import { hideSecrets, revealSecrets } from './core/redaction/secret-settings.ts'
 import type { DataDir } from './storage/data-dir.ts'
-import { writeDurably } from './storage/durable-file.ts'
+import { makeDurably, writeDurably } from './storage/durable-file.ts'
 
 // Pairs, because a record would leave out the name `__proto__`.
 const environment = z.array(z.tuple([z.string(), z.string()]))
@@ -16,7 +16,7 @@ const settings = z.array(z.string())
  */
 export function createSessionSecrets({ path, temp }: Pick<DataDir, 'path' | 'temp'>) {
   const [variables, hidden] = [join(path, 'session-env'), join(path, 'session-settings')]
-  for (const directory of [variables, hidden]) mkdirSync(directory, { recursive: true, mode: 0o700 })
+  for (const directory of [variables, hidden]) makeDurably(directory)
   const fileOf = (owner: SecretsOwner) => join(variables, toName(owner))
   const settingsOf = (owner: SecretsOwner) => join(hidden, toName(owner))
   const removeOf = (owner: SecretsOwner) => {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -7,7 +7,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { Problem } from '@codesdkd/protocol'
 import type { ArtifactMeta, ArtifactStore, Clock, NewId } from '../core/ports.ts'
 import type { DataDir } from './data-dir.ts'
-import { isSystemError, syncDirectory, writeDurably } from './durable-file.ts'
+import { isSystemError, makeDurably, syncDirectory, writeDurably } from './durable-file.ts'
 import { transaction } from './sqlite.ts'
 
 export interface ArtifactStoreOptions {
@@ -167,8 +167,7 @@ export class FileArtifactStore implements ArtifactStore {
   #writeContent(sha256: string, bytes: Uint8Array): void {
     const path = this.#pathOf(sha256)
     if (readIfThere(path)?.equals(bytes) ?? false) return
-    const created = mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    if (created !== undefined) syncDirectory(dirname(created))
+    makeDurably(dirname(path))
     writeDurably(path, bytes, this.#dir.temp)
   }
 

@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { StartFailure } from '../core/start-failure.ts'
-import { isSystemError } from './durable-file.ts'
+import { isSystemError, makeDurably } from './durable-file.ts'
 import { takeLock } from './lock.ts'
 import { isSqliteError } from './sqlite-error.ts'
 
@@ -17,7 +17,7 @@ export interface DataDir extends Disposable {
 export function makeDataDir(path: string): string {
   const directory = resolve(path)
   return usable(directory, () => {
-    makeDirectory(directory)
+    makeDurably(directory)
     makePrivate(directory)
     return directory
   })
@@ -52,18 +52,6 @@ function makePrivate(directory: string): void {
 function refuseLinks(directory: string): void {
   const link = readdirSync(directory, { withFileTypes: true }).find((entry) => entry.isSymbolicLink())
   if (link !== undefined) throw unusable(directory, `has a symbolic link in it, ${link.name}: put a file or directory in its place`)
-}
-
-/** Step by step: Node's own `recursive` never returns where the system denies that an existing parent exists, as /proc does. */
-function makeDirectory(path: string): void {
-  try {
-    mkdirSync(path, { mode: 0o700 })
-  } catch (error) {
-    if (isSystemError(error, 'EEXIST')) return
-    if (!isSystemError(error, 'ENOENT') || dirname(path) === path) throw error
-    makeDirectory(dirname(path))
-    mkdirSync(path, { mode: 0o700 })
-  }
 }
 
 function emptyDirectory(path: string): string {

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 /**
@@ -31,6 +31,22 @@ export function syncDirectory(path: string): void {
   } finally {
     closeSync(directory)
   }
+}
+
+/**
+ * Makes a directory (0700) if need be, and those above it, so that their names survive a power cut. Throws the system's error. Step by
+ * step: Node's own `recursive` never returns where the system denies that an existing parent exists, as /proc does.
+ */
+export function makeDurably(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if (isSystemError(error, 'EEXIST')) return
+    if (!isSystemError(error, 'ENOENT') || dirname(path) === path) throw error
+    makeDurably(dirname(path))
+    mkdirSync(path, { mode: 0o700 })
+  }
+  syncDirectory(dirname(path))
 }
 
 /**
