@@ -63,6 +63,13 @@ describe('JSON values', () => {
     )
   })
 
+  it('lose the private parts of a JWK, and keep the public ones', () => {
+    const [own, open] = ['Zz9_'.repeat(11).slice(0, 43), 'Yy8-'.repeat(11).slice(0, 43)]
+    const redacted = JSON.stringify(redactor.value({ kty: 'EC', x: open, d: own }))
+    expect(redacted).toContain(open)
+    expect(redacted).not.toContain(own)
+  })
+
   it('keep a key named __proto__ as a key', () => {
     expect(JSON.stringify(redactor.value(JSON.parse('{"__proto__":{"a":1}}')))).toBe('{"__proto__":{"a":1}}')
   })
@@ -172,6 +179,11 @@ describe('texts made to be slow', () => {
     "password='",
     'eyJ',
     'eyJaaaaaaaa.',
+    'eyJ-',
+    '--token ',
+    '-u a:',
+    '&sig=',
+    '"d":"',
     'Bearer ',
     '\\',
     '"\\',

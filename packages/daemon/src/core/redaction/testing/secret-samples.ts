@@ -68,6 +68,13 @@ function shapes(): readonly (readonly [about: string, secret: string])[] {
     ['SendGrid', `SG.${word('sg', 22)}.${word('sg2', 43)}`],
     ['JWT', `eyJ${word('jwt', 33)}.eyJ${word('jwt2', 80)}.${word('jwt3', 43)}`],
     ['age', `AGE-SECRET-KEY-1${upper('age', 58)}`],
+    ['cargo', `cio${word('cargo', 32)}`],
+    ['Mailgun', `key-${hex('mailgun', 32)}`],
+    ['Square', `sq0csp-${word('square', 43)}`],
+    ['Facebook', `EAACEdEose0cBA${word('facebook', 60)}`],
+    ['New Relic', `NRAK-${upper('relic', 27)}`],
+    ['Figma', `figd_${word('figma', 40)}`],
+    ['Terraform', `${word('terraform', 14)}.atlasv1.${word('terraform2', 67)}`],
   ]
 }
 
@@ -107,6 +114,14 @@ function named(): readonly SecretSample[] {
     ['Python item', (secret) => `config['secret_key'] = '${secret}'`, plain],
     ['Ruby', (secret) => `:api_key => "${secret}"`, plain],
     ['Go', (secret) => `token := "${secret}"`, plain],
+    ['flag', (secret) => `login --password ${secret} --verbose`, plain],
+    ['flag in quotes', (secret) => `run --api-key "${secret}"`, plain],
+    ['flag in a list', (secret) => JSON.stringify(['run', '--token', secret]), plain],
+    ['flag with =', (secret) => `run --token=${secret}`, plain],
+    ['curl user', (secret) => `curl -u bob:${secret} http://127.0.0.1/`, plain],
+    ['signed URL', (secret) => `https://x.example/f?se=1&sig=${secret}&sv=2`, word('sas', 44)],
+    ['Azure storage', (secret) => `AccountName=x;AccountKey=${secret};Suffix=y`, word('azure', 88)],
+    ['private JWK', (secret) => JSON.stringify({ kty: 'EC', crv: 'P-256', d: secret }), word('jwk', 43)],
     ['PEM', () => key, key.split('\n')[2] ?? ''],
     ['PEM behind text', () => `the key is ${key}`, key.split('\n')[1] ?? ''],
     ['PEM without an end', () => key.split('\n').slice(0, 4).join('\n'), key.split('\n')[3] ?? ''],
@@ -207,5 +222,12 @@ export function harmlessSamples(): readonly string[] {
     'monkey=banana12345',
     'keyboard: qwerty12345',
     'x=1;y=2',
+    'read it with --token file or --password prompt',
+    'docker run -u 1000:1000 -u nobody:nogroup image',
+    'run --max-tokens 40960 --token 12345678',
+    `{"q":"${digest.toString('hex')}","d":"M10 10h5"}`,
+    `key-${digest.toString('hex')}`,
+    'EAAC',
+    'cio_net figd sq0 NRAK-',
   ]
 }
