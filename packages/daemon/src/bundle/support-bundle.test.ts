@@ -269,7 +269,7 @@ describe('secrets', () => {
 
   it('that only secretlint knows are hidden too, and no comment of an agent prevents it', async () => {
     await createSession()
-    const value = `figd_${randomBytes(20).toString('hex')}`
+    const value = `dapi${randomBytes(16).toString('hex')}`
     const text = `// secretlint-disable\n${value}\n/* secretlint-disable-line */`
     await notice(text)
     const { artifactId } = storage.artifacts.put(sessionId, text, { contentType: 'text/plain' })

@@ -78,13 +78,13 @@ export function createKnownSecrets(values: Iterable<string> = []): KnownSecrets 
   }
 }
 
-/** A value as it is, in URLs, in base64 at every alignment, and in JSON that stands in JSON up to three levels deep. */
+/** A value as it is, in URLs, in hex, in base64 at every alignment, and in JSON that stands in JSON up to three levels deep. */
 export function encodedForms(value: string): ReadonlySet<string> {
   let forms = new Set([value])
   for (let depth = 0; depth < 3; depth++)
     forms = new Set([...forms].flatMap((form) => [form, ...jsonEncoders.map((encode) => encode(form))]))
   const wellFormed = value.toWellFormed()
-  for (const form of [...urlForms(wellFormed), ...base64Forms(wellFormed)]) forms.add(form)
+  for (const form of [...urlForms(wellFormed), ...base64Forms(wellFormed), ...hexForms(wellFormed)]) forms.add(form)
   return forms
 }
 
@@ -104,6 +104,11 @@ function urlForms(value: string): string[] {
   const strict = component.replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
   const upper = [component, strict, strict.replaceAll('%20', '+'), encodeURI(value)]
   return [...upper, ...upper.map((form) => form.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase()))]
+}
+
+function hexForms(value: string): string[] {
+  const hex = Buffer.from(value).toString('hex')
+  return [hex, hex.toUpperCase()]
 }
 
 /** The characters of a base64 text that depend on the value alone, for each place it can start at in a group of three bytes. */

@@ -41,6 +41,8 @@ describe('a known value', () => {
       (before) => [`in base64 behind ${JSON.stringify(before)}`, Buffer.from(`${before}${secret}tail`).toString('base64')] as const,
     ),
     ['in base64 for URLs', Buffer.from(`a${secret}`).toString('base64url')],
+    ['in hex', Buffer.from(`a${secret}`).toString('hex')],
+    ['in hex, in capitals', Buffer.from(secret).toString('hex').toUpperCase()],
     ['as the name of a field', { [secret]: 1 }],
     ['deep in a list', [[{ a: [secret] }]]],
   ]

@@ -2,28 +2,16 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { atLeast } from '../../../../../test/fuzz/runs.ts'
 import { createRedactor } from './redactor.ts'
-import { harmlessSamples, secretSamples } from './testing/secret-samples.ts'
+import { encodings, isSeen } from './testing/encodings.ts'
+import { harmlessSamples, secretSamples, slowUnits } from './testing/secret-samples.ts'
 
 const key = Buffer.alloc(32, 7)
 const identity = { home: '/home/alice', user: 'alice', host: 'wonderland.example' }
 const redactor = createRedactor({ known: [], key, identity: null })
 const mark = /\[REDACTED:[a-z_]+:[0-9a-f]{6}\]/
 
-const encodings = {
-  plain: (text: string) => text,
-  json: (text: string) => JSON.stringify({ output: text }),
-  'json in json': (text: string) => JSON.stringify({ line: JSON.stringify({ output: text }) }),
-  url: (text: string) => `q=${encodeURIComponent(text)}`,
-}
-
-/** Any seven letters or digits of it in a row give a secret away. */
-function isSeen(secret: string, text: string): boolean {
-  const runs = secret.match(/[A-Za-z0-9]{7,}/g) ?? []
-  return runs.some((run) => Array.from({ length: run.length - 6 }, (_, at) => run.slice(at, at + 7)).some((part) => text.includes(part)))
-}
-
-describe('made-up secrets', () => {
-  const samples = secretSamples()
+describe.each(['', 'another seed', 'a third one'])('made-up secrets of seed %j', (seed) => {
+  const samples = secretSamples(seed)
 
   it.each(Object.entries(encodings))('are all found as %s', (_name, encode) => {
     const missed = samples.filter(({ text, secret }) => isSeen(secret, redactor.text(encode(text))))
@@ -62,6 +50,13 @@ describe('JSON values', () => {
     expect(redacted.replace(new RegExp(mark, 'g'), '#')).toBe(
       '{"headers":{"Authorization":"#","Accept":"*/*"},"tokens":[1,2],"token_count":3,"password":"#","refresh_token":"#","keep":[true,null,1.5]}',
     )
+  })
+
+  it('lose the private parts of a JWK, and keep the public ones', () => {
+    const [own, open] = ['Zz9_'.repeat(11).slice(0, 43), 'Yy8-'.repeat(11).slice(0, 43)]
+    const redacted = JSON.stringify(redactor.value({ kty: 'EC', x: open, d: own }))
+    expect(redacted).toContain(open)
+    expect(redacted).not.toContain(own)
   })
 
   it('keep a key named __proto__ as a key', () => {
@@ -162,32 +157,7 @@ describe('any text', () => {
 })
 
 describe('texts made to be slow', () => {
-  const open = [
-    'a',
-    'sk-',
-    '://a:',
-    '-----BEGIN',
-    '-----BEGIN PRIVATE KEY-----',
-    'token="',
-    'token=\\"',
-    "password='",
-    'eyJ',
-    'eyJaaaaaaaa.',
-    'Bearer ',
-    '\\',
-    '"\\',
-    '1//0',
-    '%22',
-    'secret%22%3A%22',
-    '/home/',
-    'AKIA',
-    ' ',
-    'a.',
-    'xox',
-    'token=\\"token="',
-  ]
-
-  it.each(open)(
+  it.each(slowUnits)(
     '%j, a megabyte of it',
     (unit) => {
       expect(redactor.text(unit.repeat(Math.ceil(1e6 / unit.length))).length).toBeGreaterThan(0)

@@ -1,6 +1,6 @@
 import { mapStrings } from './json-strings.ts'
 import { createKnownSecrets, holdsMark, isMark, toMark } from './known-secrets.ts'
-import { assignment, credentialRules, isSecretValue, prefixRules, secretName } from './secret-rules.ts'
+import { assignment, credentialRules, isJwkSecret, isSecretValue, prefixRules, secretName } from './secret-rules.ts'
 
 export interface RedactorOptions {
   /** Exact values that must not be seen. */
@@ -78,13 +78,14 @@ export function createRedactor({ known, key, identity }: RedactorOptions): Redac
 }
 
 function isNamedSecret(name: string, value: string): boolean {
+  if (isJwkSecret(name, value)) return true
   const word = secretName.exec(name)?.[0]
   return word !== undefined && value !== '' && !isMark(value) && isSecretValue(word, value, 'quoted')
 }
 
 function maskShapes(text: string, mark: Mark): string {
   return [...prefixRules, ...credentialRules].reduce(
-    (current, { name, pattern }) => current.replace(pattern, (secret) => mark(name, secret)),
+    (current, { name, pattern, accepts }) => current.replace(pattern, (found) => (accepts?.(found) === false ? found : mark(name, found))),
     text,
   )
 }

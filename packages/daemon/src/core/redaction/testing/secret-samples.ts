@@ -14,22 +14,27 @@ const alphabets = {
   hex: '0123456789abcdef',
 }
 
-/** The same characters for the same seed. */
-function characters(seed: string, length: number, alphabet: keyof typeof alphabets = 'word'): string {
-  const letters = alphabets[alphabet]
-  let text = ''
-  for (let block = 0; text.length < length; block++) {
-    for (const byte of createHash('sha256').update(`${seed} ${block}`).digest()) text += letters[byte % letters.length]
-  }
-  return text.slice(0, length)
+interface Letters {
+  word(name: string, length: number): string
+  hex(name: string, length: number): string
+  upper(name: string, length: number): string
 }
 
-const word = (seed: string, length: number) => characters(seed, length)
-const hex = (seed: string, length: number) => characters(seed, length, 'hex')
-const upper = (seed: string, length: number) => characters(seed, length, 'upper')
+/** The same characters for the same seed and name. */
+function createLetters(seed: string): Letters {
+  const from = (alphabet: keyof typeof alphabets) => (name: string, length: number) => {
+    const letters = alphabets[alphabet]
+    let text = ''
+    for (let block = 0; text.length < length; block++) {
+      for (const byte of createHash('sha256').update(`${seed}${name} ${block}`).digest()) text += letters[byte % letters.length]
+    }
+    return text.slice(0, length)
+  }
+  return { word: from('word'), hex: from('hex'), upper: from('upper') }
+}
 
 /** Secrets that are known by their shape. */
-function shapes(): readonly (readonly [about: string, secret: string])[] {
+function shapes({ word, hex, upper }: Letters): readonly (readonly [about: string, secret: string])[] {
   return [
     ['Anthropic API key', `sk-ant-api03-${word('anthropic', 93)}AA`],
     ['Anthropic OAuth access', `sk-ant-oat01-${word('oat', 80)}`],
@@ -68,6 +73,31 @@ function shapes(): readonly (readonly [about: string, secret: string])[] {
     ['SendGrid', `SG.${word('sg', 22)}.${word('sg2', 43)}`],
     ['JWT', `eyJ${word('jwt', 33)}.eyJ${word('jwt2', 80)}.${word('jwt3', 43)}`],
     ['age', `AGE-SECRET-KEY-1${upper('age', 58)}`],
+    ['New Relic', `NRAK-${upper('newrelic', 27)}`],
+    ['Figma', `figd_${word('figma', 40)}`],
+    ['Square', `sq0atp-${word('square', 22)}`],
+    ['Facebook', `EAACEdEose0cBA${word('facebook', 60)}`],
+    ['Mailgun', `key-${hex('mailgun', 32)}`],
+    ['crates.io', `cio${word('crates', 32)}`],
+    ['Telegram', `123456789:AA${word('telegram', 33)}`],
+    ['Notion', `ntn_${word('notion', 46)}`],
+    ['PlanetScale', `pscale_tkn_${word('planetscale', 43)}`],
+    ['Supabase', `sbp_${hex('supabase', 40)}`],
+    ['Cerebras', `csk-${word('cerebras', 48)}`],
+    ['Perplexity', `pplx-${word('perplexity', 48)}`],
+    ['Together', `tgp_v1_${word('together', 43)}`],
+    ['Postman', `PMAK-${hex('postman', 24)}-${hex('postman2', 34)}`],
+    ['CircleCI', `CCIPAT_${word('circle', 22)}_${hex('circle2', 40)}`],
+    ['Doppler', `dp.pt.${word('doppler', 43)}`],
+    ['Fly', `fm2_${word('fly', 100)}`],
+    ['Heroku', `HRKU-${word('heroku', 60)}`],
+    ['Grafana', `glc_${word('grafana', 60)}`],
+    ['Airtable', `pat${word('airtable', 14)}.${hex('airtable2', 64)}`],
+    ['Sentry', `sntrys_${word('sentry', 60)}`],
+    ['Linear', `lin_api_${word('linear', 40)}`],
+    ['Tailscale', `tskey-auth-${word('tailscale', 40)}`],
+    ['a token of this daemon', `cst_${word('own', 43)}`],
+    ['Terraform', `${word('terraform', 14)}.atlasv1.${word('terraform2', 67)}`],
   ]
 }
 
@@ -76,7 +106,7 @@ function pem(label: string, line: (index: number) => string): string {
 }
 
 /** Secrets that are known by what stands before them. */
-function named(): readonly SecretSample[] {
+function named({ word }: Letters): readonly SecretSample[] {
   const plain = word('plain', 24)
   const passphrase = 'correct horse battery staple'
   const quoted = 'va"lue-beforehand-\\-afterwards'
@@ -107,6 +137,22 @@ function named(): readonly SecretSample[] {
     ['Python item', (secret) => `config['secret_key'] = '${secret}'`, plain],
     ['Ruby', (secret) => `:api_key => "${secret}"`, plain],
     ['Go', (secret) => `token := "${secret}"`, plain],
+    ['Azure shared access', (secret) => `https://x.example/a?sv=2024-01-01&sig=${secret}`, word('sas', 43)],
+    ['Azure storage', (secret) => `DefaultEndpointsProtocol=https;AccountKey=${secret};Suffix=x`, word('azure', 86)],
+    ['JWK', (secret) => JSON.stringify({ kty: 'EC', d: secret }), word('jwk', 43)],
+    ['curl -u', (secret) => `curl -u bob:${secret} https://api.example.com`, `${plain}1`],
+    ['--password', (secret) => `mysql --password ${secret} app`, `${plain}1`],
+    ['--api-key', (secret) => `deploy --api-key ${secret}`, `${plain}1`],
+    ['netrc', (secret) => `machine api.example.com login bob password ${secret}`, plain],
+    ['Docker login', (secret) => JSON.stringify({ auths: { hub: { auth: secret } } }), Buffer.from(`bob1:${plain}1`).toString('base64')],
+    ['Set-Cookie', (secret) => `Set-Cookie: sid=${secret}; Path=/`, plain],
+    ['header of its own', (secret) => `PRIVATE-TOKEN: ${secret}`, `${plain}1`],
+    ['flag', (secret) => `login --password ${secret} --verbose`, plain],
+    ['flag in quotes', (secret) => `run --api-key "${secret}"`, plain],
+    ['flag in a list', (secret) => JSON.stringify(['run', '--token', secret]), plain],
+    ['flag with =', (secret) => `run --token=${secret}`, plain],
+    ['curl user', (secret) => `curl -u bob:${secret} http://127.0.0.1/`, plain],
+    ['signed URL', (secret) => `https://x.example/f?se=1&sig=${secret}&sv=2`, word('sas', 44)],
     ['PEM', () => key, key.split('\n')[2] ?? ''],
     ['PEM behind text', () => `the key is ${key}`, key.split('\n')[1] ?? ''],
     ['PEM without an end', () => key.split('\n').slice(0, 4).join('\n'), key.split('\n')[3] ?? ''],
@@ -119,8 +165,10 @@ function named(): readonly SecretSample[] {
   return cases.map(([about, text, secret]) => ({ about, text: text(secret), secret }))
 }
 
-export function secretSamples(): readonly SecretSample[] {
-  return [...shapes().map(([about, secret]) => ({ about, text: `found ${secret} here`, secret })), ...named()]
+/** Other values of the same kinds for another seed. */
+export function secretSamples(seed = ''): readonly SecretSample[] {
+  const letters = createLetters(seed)
+  return [...shapes(letters).map(([about, secret]) => ({ about, text: `found ${secret} here`, secret })), ...named(letters)]
 }
 
 /** Texts that look a little like secrets and must come out as they went in. */
@@ -207,5 +255,61 @@ export function harmlessSamples(): readonly string[] {
     'monkey=banana12345',
     'keyboard: qwerty12345',
     'x=1;y=2',
+    'docker run -u 1000:1000 alpine',
+    'chown -R node:node /app',
+    'llm --max-tokens 4096 --token-limit 128000',
+    'gh auth login --with-token',
+    'codesdkd --token-file /etc/codesdkd/token',
+    '{"d":"M12 2L2 7l10 5 10-5-10-5z"}',
+    '?sig=none&page=2',
+    'auth: api_key',
+    '"auth":{"logged_in":true}',
+    'pattern.match(text)',
+    'key-value store',
+    'fm2_audio.wav',
+    'ciology',
+    'read it with --token file or --password prompt',
+    'docker run -u 1000:1000 -u nobody:nogroup image',
+    'run --max-tokens 40960 --token 12345678',
+    `{"q":"${digest.toString('hex')}","d":"M10 10h5"}`,
+    `key-${digest.toString('hex')}`,
+    'EAAC',
+    'cio_net figd sq0 NRAK-',
   ]
 }
+
+/** Repeated to a megabyte, each of them made somebody's pattern slow once. */
+export const slowUnits: readonly string[] = [
+  'a',
+  'sk-',
+  '://a:',
+  '-----BEGIN',
+  '-----BEGIN PRIVATE KEY-----',
+  'token="',
+  'token=\\"',
+  "password='",
+  'eyJ',
+  'eyJaaaaaaaa.',
+  'eyJ-',
+  '--token ',
+  '-u a:',
+  '&sig=',
+  '"d":"',
+  'login a password ',
+  '--token 1',
+  '-u a:1',
+  '?sig=',
+  '1',
+  'Bearer ',
+  '\\',
+  '"\\',
+  '1//0',
+  '%22',
+  'secret%22%3A%22',
+  '/home/',
+  'AKIA',
+  ' ',
+  'a.',
+  'xox',
+  'token=\\"token="',
+]
