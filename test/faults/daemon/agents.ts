@@ -17,8 +17,8 @@ interface Misdeed {
   readonly code: string | null
   /** Kind of a notice that the log must have. */
   readonly notice?: string
-  /** Stopped as soon as it has said something. */
-  readonly stop?: true
+  /** Stopped when it has said something, or when so many of its calls were denied. */
+  readonly stop?: true | number
   readonly also?: (events: readonly Seen[], round: Round) => void
 }
 
@@ -140,10 +140,10 @@ const crowds: readonly Misdeed[] = [
     does: '1,000 calls that wait',
     steps: [{ tools: 1_000 }],
     code: null,
-    stop: true,
+    stop: 1_000 - 64,
     also: (events, round) => {
       const denied = events.filter(({ type, payload }) => type === 'tool.call.denied' && payload.reason === 'too_many_pending').length
-      assert.ok(denied >= 900, `${denied} calls were refused`)
+      assert.equal(denied, 1_000 - 64, 'calls that were refused')
       assert.equal(checkRuns(round.workspace, events), 0)
     },
   },
@@ -208,8 +208,12 @@ async function endure(round: Round, { client }: Awaited<ReturnType<Round['start'
   try {
     const recorder = await Recorder.create(client, round.session({ runtime }))
     const taskId = await recorder.task(client, ...steps)
-    if (stop === true) {
-      await recorder.follow(client, ({ type }) => type === 'model.output.delta' || type === 'tool.call.denied' || isTerminal(type))
+    if (stop !== undefined) {
+      let denied = 0
+      await recorder.follow(client, ({ type }) => {
+        if (type === 'tool.call.denied') denied += 1
+        return isTerminal(type) || (stop === true ? type === 'model.output.delta' : denied >= stop)
+      })
       await client.post(`/sessions/${recorder.sessionId}/tasks/${taskId}/stop`)
     }
     const end = await recorder.end(client, taskId)
