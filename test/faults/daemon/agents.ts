@@ -135,15 +135,15 @@ const lies: readonly Misdeed[] = [
   },
 ]
 
-const crowds: readonly Misdeed[] = [
+const toCrowd = (calls: number): readonly Misdeed[] => [
   {
-    does: '1,000 calls that wait',
-    steps: [{ tools: 1_000 }],
+    does: `${calls} calls that wait`,
+    steps: [{ tools: calls }],
     code: null,
-    stop: 1_000 - 64,
+    stop: calls - 64,
     also: (events, round) => {
       const denied = events.filter(({ type, payload }) => type === 'tool.call.denied' && payload.reason === 'too_many_pending').length
-      assert.equal(denied, 1_000 - 64, 'calls that were refused')
+      assert.equal(denied, calls - 64, 'calls that were refused')
       assert.equal(checkRuns(round.workspace, events), 0)
     },
   },
@@ -243,7 +243,12 @@ export const agentFaults: readonly Fault[] = [
   toFault('F22', 'half a line and the end, or the rest later', halves),
   toFault('F23', 'bytes that are no UTF-8, in parts, CRLF, NUL, U+2028', strange),
   toFault('F24', 'wrong shapes, foreign ids, made-up terminal events and decisions, deep and wide JSON', lies),
-  toFault('F26', '1,000 calls that wait for a decision', crowds, 5),
+  {
+    id: 'F26',
+    name: '1,000 calls that wait for a decision; 200 in the short form',
+    rounds: { short: 1, long: 5 },
+    run: (round) => suffer(round, toCrowd(round.long ? 1_000 : 200)),
+  },
   toFault('F27', '100 MB of stderr', chatter, 10),
   toFault('F29', 'log records and control characters in the names of tools', injections),
 ]
