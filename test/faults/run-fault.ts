@@ -13,7 +13,7 @@ export interface Extent {
   readonly rounds?: number | undefined
   readonly seed: number
   readonly long: boolean
-  /** Ends a fault that never ends. Default: 10 minutes for one round. */
+  /** Ends a fault that never ends. Default: 3 minutes for one round. */
   readonly limitMs?: number
   /** Told of each violation at once. */
   readonly report?: (violation: Violation) => void
@@ -46,7 +46,7 @@ export async function runFault(fault: Fault, extent: Extent): Promise<Finding> {
   for (let index = 0; index < rounds; index++) {
     const begun = performance.now()
     try {
-      await within(runRound(fault, { index, seed, long, kept, figures }), extent.limitMs ?? 600_000)
+      await within(runRound(fault, { index, seed, long, kept, figures }), extent.limitMs ?? 180_000)
     } catch (error) {
       violations.push({ round: index, error })
       report?.({ round: index, error })

@@ -79,9 +79,17 @@ async function perform(step) {
   else throw new Error(`a step that nobody knows: ${JSON.stringify(step)}`)
 }
 
+/** The list at the end of the prompt: an agent that has lost its conversation is told of earlier ones before it. */
 function toSteps(prompt) {
   const text = prompt.map((block) => block.text ?? '').join('')
-  return JSON.parse(text.slice(text.indexOf('[{')))
+  for (let at = text.indexOf('[{'); at >= 0; at = text.indexOf('[{', at + 1)) {
+    try {
+      return JSON.parse(text.slice(at))
+    } catch {
+      // One of the earlier ones, or the inside of one.
+    }
+  }
+  throw new Error(`no steps: ${text}`)
 }
 
 async function play(id, prompt) {

@@ -17,8 +17,8 @@ interface Misdeed {
   readonly code: string | null
   /** Kind of a notice that the log must have. */
   readonly notice?: string
-  /** Stopped as soon as it has said something. */
-  readonly stop?: true
+  /** Stopped when it has said something, or when so many of its calls were denied. */
+  readonly stop?: true | number
   readonly also?: (events: readonly Seen[], round: Round) => void
 }
 
@@ -135,15 +135,15 @@ const lies: readonly Misdeed[] = [
   },
 ]
 
-const crowds: readonly Misdeed[] = [
+const toCrowd = (calls: number): readonly Misdeed[] => [
   {
-    does: '1,000 calls that wait',
-    steps: [{ tools: 1_000 }],
+    does: `${calls} calls that wait`,
+    steps: [{ tools: calls }],
     code: null,
-    stop: true,
+    stop: calls - 64,
     also: (events, round) => {
       const denied = events.filter(({ type, payload }) => type === 'tool.call.denied' && payload.reason === 'too_many_pending').length
-      assert.ok(denied >= 900, `${denied} calls were refused`)
+      assert.equal(denied, calls - 64, 'calls that were refused')
       assert.equal(checkRuns(round.workspace, events), 0)
     },
   },
@@ -208,8 +208,12 @@ async function endure(round: Round, { client }: Awaited<ReturnType<Round['start'
   try {
     const recorder = await Recorder.create(client, round.session({ runtime }))
     const taskId = await recorder.task(client, ...steps)
-    if (stop === true) {
-      await recorder.follow(client, ({ type }) => type === 'model.output.delta' || type === 'tool.call.denied' || isTerminal(type))
+    if (stop !== undefined) {
+      let denied = 0
+      await recorder.follow(client, ({ type }) => {
+        if (type === 'tool.call.denied') denied += 1
+        return isTerminal(type) || (stop === true ? type === 'model.output.delta' : denied >= stop)
+      })
       await client.post(`/sessions/${recorder.sessionId}/tasks/${taskId}/stop`)
     }
     const end = await recorder.end(client, taskId)
@@ -239,7 +243,12 @@ export const agentFaults: readonly Fault[] = [
   toFault('F22', 'half a line and the end, or the rest later', halves),
   toFault('F23', 'bytes that are no UTF-8, in parts, CRLF, NUL, U+2028', strange),
   toFault('F24', 'wrong shapes, foreign ids, made-up terminal events and decisions, deep and wide JSON', lies),
-  toFault('F26', '1,000 calls that wait for a decision', crowds, 5),
+  {
+    id: 'F26',
+    name: '1,000 calls that wait for a decision; 200 in the short form',
+    rounds: { short: 1, long: 5 },
+    run: (round) => suffer(round, toCrowd(round.long ? 1_000 : 200)),
+  },
   toFault('F27', '100 MB of stderr', chatter, 10),
   toFault('F29', 'log records and control characters in the names of tools', injections),
 ]
