@@ -1,3 +1,4 @@
+/* oxlint-disable oxc/no-useless-spread, unicorn/prefer-add-event-listener, unicorn/no-useless-spread -- a port starts by its onmessage */
 // What a page can do to a server that it may not talk to. Each attack returns what it has learned, as text: '' is nothing.
 
 /** Where something is: by the address of the server, or by another name for the same. */
