@@ -111,7 +111,9 @@ const embedding: readonly Attack[] = [
 ]
 
 const framing: readonly Attack[] = [
-  ...['iframe', 'object', 'embed'].map((tag) => attack('learns', `a document in <${tag}>`, 'frame', { tag })),
+  attack('learns', 'a document in <iframe>', 'frame', { tag: 'iframe' }),
+  // Plugins, for which these two are, are shut out of a sandbox.
+  ...['object', 'embed'].map((tag) => attack('learns', `a document in <${tag}>`, 'frame', { tag }, { standings: withOrigin })),
   attack('learns', 'a document in a frame that asks for no referrer', 'frame', { more: { referrerpolicy: 'no-referrer' } }),
   attack('learns', 'a document in a frame with a sandbox', 'frame', { more: { sandbox: 'allow-scripts' } }),
   attack('learns', 'a document in a frame, by way of a redirect', 'frame', { via: 'redirect' }),
@@ -143,7 +145,6 @@ const acting: readonly Attack[] = [
   attack('acts', 'PUT', 'fetch', { path: 'session', init: { method: 'PUT', headers: json } }),
   attack('acts', 'DELETE', 'fetch', { path: 'session', init: { method: 'DELETE' } }),
   attack('acts', 'a beacon', 'beacon'),
-  attack('acts', 'a beacon of application/json', 'beacon', { type: 'application/json' }),
   attack('acts', 'a form of text/plain that spells JSON', 'form', { enctype: 'text/plain' }),
   attack(
     'acts',
@@ -162,32 +163,26 @@ const acting: readonly Attack[] = [
 ]
 
 const telling: readonly Attack[] = [
-  ...(
-    [
-      ['image', 'image'],
-      ['script', 'script'],
-      ['style', 'style'],
-      ['object', 'page'],
-      ['timing', 'data'],
-    ] as const
-  ).map(([probe, there]) => attack('learns', `what exists, by ${probe}`, 'oracle', { probe, there })),
+  attack('learns', 'what exists, by image', 'oracle', { probe: 'image', there: 'image' }),
+  attack('learns', 'what exists, by script', 'oracle', { probe: 'script', there: 'script' }),
+  attack('learns', 'what exists, by style', 'oracle', { probe: 'style', there: 'style' }),
+  attack('learns', 'what exists, by object', 'oracle', { probe: 'object', there: 'page' }),
 ]
 
-/** Other names of this machine: whether a daemon that listens on 127.0.0.1 gets to hear of it. Chromium refuses 0.0.0.0 by itself. */
+/** Other names of this machine: whether a daemon that listens on 127.0.0.1 gets to hear of it. Both browsers refuse 0.0.0.0 by themselves. */
 const names: Readonly<Record<string, boolean>> = {
   localhost: true,
   'app.localhost': true,
   '127.1': true,
   '2130706433': true,
   '0x7f.1': true,
-  '0.0.0.0': true,
   '127.0.0.2': false,
   '[::1]': false,
   '[::ffff:127.0.0.1]': true,
   'direct.example': true,
 }
 const naming: readonly Attack[] = Object.entries(names).flatMap(([host, counted]) => {
-  const more: Partial<Attack> = { counted, standings: withOrigin, ...(host === '0.0.0.0' ? { browsers: ['firefox'] } : {}) }
+  const more: Partial<Attack> = { counted, standings: withOrigin, ...(host === '[::ffff:127.0.0.1]' ? { browsers: ['chromium'] } : {}) }
   return [
     attack('learns', `fetch by the name ${host}`, 'fetch', { host }, more),
     attack('acts', `JSON by the name ${host}`, 'fetch', { ...post, host, init: { method: 'POST', mode: 'no-cors' } }, more),
@@ -210,7 +205,7 @@ const rebinding: readonly Attack[] = [
   attack('learns', 'rebound: the pixels of an image', 'image', { pixels: true }),
   attack('learns', 'rebound: a worker', 'worker', { how: 'fetch' }),
   attack('learns', 'rebound: the document in a frame', 'ownFrame'),
-  attack('learns', 'rebound: the document in a window', 'ownPopup'),
+  attack('learns', 'rebound: the document in a window', 'ownPopup', {}, { browsers: ['chromium'] }),
 ].map((one) => ({ ...one, standings: ['rebound'] as const }))
 
 /** What a page of an allowed origin may do, and what no page may. */

@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Event, EventOf } from '@codesdkd/protocol'
 import type { TestClient } from '../harness/client.ts'
 import { createBench } from '../harness/daemon.ts'
-import { canary, treasures } from './loot.ts'
+import { toCanary, toTreasures, type TreasureName } from './loot.ts'
 import type { Target } from './target.ts'
 
 const request = {
@@ -45,11 +45,11 @@ export async function openDaemonTarget(name: string, args: readonly string[]): P
   const ask = client.request.bind(client)
   client.request = (method, path, body, own) => ask(method, path, body, { ...headers, ...own })
 
-  const body = { runtime: 'waiter', cwd: folder.workspace, permissionMode: 'ask', credentialNamespace: 'test', title: canary }
+  const body = { runtime: 'waiter', cwd: folder.workspace, permissionMode: 'ask', credentialNamespace: 'test', title: toCanary(name) }
   const { session_id: id } = await client.createSession(body)
   await client.startTask(id, 'go')
   const call = await waitingCall(client, id, headers)
-  const stored = await store(client, id)
+  const stored = await store(client, id, name)
   const refusals = async () => {
     const { text } = await client.get('/metrics')
     return [...text.matchAll(/^codesdk_denied_total\{.*\} (\d+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0)
@@ -96,12 +96,12 @@ async function waitingCall(client: TestClient, id: string, headers: Readonly<Rec
 }
 
 /** Puts the treasures into the session, as a host would its attachments. */
-async function store(client: TestClient, sessionId: string): Promise<Record<keyof typeof treasures, string>> {
-  const entries = Object.entries(treasures).map(async ([name, { type, bytes }]) => {
+async function store(client: TestClient, sessionId: string, target: string): Promise<Record<TreasureName, string>> {
+  const entries = Object.entries(toTreasures(target)).map(async ([name, { type, bytes }]) => {
     const body = { session_id: sessionId, content_type: type, data: Buffer.from(bytes).toString('base64') }
     const answer = await client.post('/artifacts', body)
     if (answer.status !== 201) throw new Error(`POST /artifacts: ${answer.status} ${answer.text}`)
     return [name, `/artifacts/${answer.body.artifact_id}`] as const
   })
-  return Object.fromEntries(await Promise.all(entries)) as Record<keyof typeof treasures, string>
+  return Object.fromEntries(await Promise.all(entries)) as Record<TreasureName, string>
 }

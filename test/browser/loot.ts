@@ -1,21 +1,27 @@
 import { crc32, deflateSync } from 'node:zlib'
 
-/** What attackers are after: it stands in everything that the servers under attack have to give. */
-export const canary = 'crown-jewels'
+/** What attackers are after: it stands in everything that the server of this name has to give. All servers are attacked at once, and each has its own. */
+export const toCanary = (name: string): string => `crown-jewels-${name}`
 
 export interface Treasure {
   readonly type: string
   readonly bytes: Uint8Array
 }
 
+export const treasureNames = ['script', 'style', 'page', 'data', 'image'] as const
+export type TreasureName = (typeof treasureNames)[number]
+
 /** Files that give themselves away in a page that gets hold of them, each in the way of its kind. */
-export const treasures = {
-  script: text('text/javascript', `globalThis.leak = ${JSON.stringify(canary)}`),
-  style: text('text/css', `:root { --leak: ${canary} }`),
-  page: text('text/html', `<!doctype html><script>(opener ?? parent).postMessage(${JSON.stringify(canary)}, '*')</script>${canary}`),
-  data: text('application/json', JSON.stringify({ leak: canary })),
-  image: { type: 'image/png', bytes: toPng(7, 3) },
-} as const satisfies Readonly<Record<string, Treasure>>
+export function toTreasures(name: string): Readonly<Record<TreasureName, Treasure>> {
+  const canary = toCanary(name)
+  return {
+    script: text('text/javascript', `;(globalThis.leaks ??= new Set()).add(${JSON.stringify(canary)})`),
+    style: text('text/css', `:root { --${canary}: ${canary} }`),
+    page: text('text/html', `<!doctype html><script>(opener ?? parent).postMessage(${JSON.stringify(canary)}, '*')</script>${canary}`),
+    data: text('application/json', JSON.stringify({ leak: canary })),
+    image: { type: 'image/png', bytes: toPng(7, 3) },
+  }
+}
 
 function text(type: string, content: string): Treasure {
   return { type, bytes: Buffer.from(content) }

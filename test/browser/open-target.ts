@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { securityHeaders } from '../../packages/daemon/src/http/reply.ts'
-import { canary, treasures } from './loot.ts'
+import { toCanary, toTreasures, type Treasure } from './loot.ts'
 import type { Prize, Target } from './target.ts'
 
 const approval = { attempt: 1, input_hash: `sha256:${'0'.repeat(64)}` }
@@ -29,7 +29,7 @@ function allowAll({ headers }: IncomingMessage): Record<string, string> {
   return {
     'access-control-allow-origin': headers.origin ?? '*',
     'access-control-allow-credentials': 'true',
-    'access-control-allow-methods': 'GET, POST, PATCH, DELETE',
+    'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
     'access-control-allow-headers': headers['access-control-request-headers'] ?? '*',
     'access-control-allow-private-network': 'true',
     'timing-allow-origin': '*',
@@ -41,11 +41,13 @@ function allowAll({ headers }: IncomingMessage): Record<string, string> {
  * the headers of the daemon, which alone must keep pages from reading.
  */
 export async function openOpenTarget(name: string, headers: 'permissive' | 'ours'): Promise<Target> {
+  const canary = toCanary(name)
+  const treasures = toTreasures(name)
   const heard = new Set<string>()
   const acted = new Set<string>()
   const sent = (incoming: IncomingMessage) => (headers === 'ours' ? securityHeaders : allowAll(incoming))
   const server = createServer((incoming, outgoing) => {
-    void note(incoming, heard, acted).then(() => answer(incoming, outgoing, sent(incoming)))
+    void note(incoming, heard, acted).then(() => answer(incoming, outgoing, { headers: sent(incoming), canary, treasures }))
   })
   const upgraded = new Set<Duplex>()
   server.on('upgrade', (incoming, socket) => {
@@ -110,7 +112,13 @@ function isApproval(body: string): boolean {
   }
 }
 
-function answer(incoming: IncomingMessage, outgoing: ServerResponse, headers: Readonly<Record<string, string>>): void {
+interface Giving {
+  readonly headers: Readonly<Record<string, string>>
+  readonly canary: string
+  readonly treasures: Readonly<Record<string, Treasure>>
+}
+
+function answer(incoming: IncomingMessage, outgoing: ServerResponse, { headers, canary, treasures }: Giving): void {
   const path = new URL(incoming.url ?? '', 'http://x').pathname.slice(1)
   const treasure = Object.entries(treasures).find(([name]) => name === path)?.[1]
   if (path === 'stream') {

@@ -1,6 +1,6 @@
-import type { treasures } from './loot.ts'
+import type { TreasureName } from './loot.ts'
 
-type PrizePath = 'json' | 'stream' | 'approve' | 'session' | 'missing' | 'missingFile' | keyof typeof treasures
+type PrizePath = 'json' | 'stream' | 'approve' | 'session' | 'missing' | 'missingFile' | TreasureName
 
 /** What an attacker may know of a server: where everything is, and the exact body that would approve the call. */
 export interface Prize {

@@ -57,7 +57,7 @@ export async function launch({ args, prefix = [], node = [], env = {} }: LaunchO
   const { url } = JSON.parse(line[0]) as { url: string }
   const pid = toDaemonPid(child)
   const end: Launched['end'] = async (signal = 'SIGTERM') => {
-    if (child.exitCode === null && child.signalCode === null) process.kill(pid, signal)
+    signalIfAlive(pid, signal)
     const late = setTimeout(() => child.kill('SIGKILL'), LIMIT)
     return closed.finally(() => clearTimeout(late))
   }
@@ -70,6 +70,15 @@ export async function launch({ args, prefix = [], node = [], env = {} }: LaunchO
     async [Symbol.asyncDispose]() {
       await end('SIGKILL')
     },
+  }
+}
+
+/** Under strace the daemon is a child of what was started, and may have ended before it. */
+function signalIfAlive(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
 }
 

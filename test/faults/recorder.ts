@@ -78,14 +78,17 @@ export class Recorder {
     for (const event of events) this.polled.set(event.seq, JSON.stringify(event))
   }
 
-  /** The calls that were asked for and not decided, as far as was seen. */
+  /** The calls that wait for a person, as far as was seen. */
   asked(): readonly Asked[] {
+    const requested = new Map<string, Asked>()
     const calls = new Map<string, Asked>()
     for (const json of this.seen.values()) {
       const { type, payload } = JSON.parse(json) as Seen
       const { tool_call_id: toolCallId, attempt, input_hash: inputHash } = payload
       if (toolCallId === undefined) continue
-      if (type === 'tool.call.requested') calls.set(toolCallId, { toolCallId, attempt: attempt ?? 1, inputHash: inputHash ?? '' })
+      const call = requested.get(toolCallId)
+      if (type === 'tool.call.requested') requested.set(toolCallId, { toolCallId, attempt: attempt ?? 1, inputHash: inputHash ?? '' })
+      else if (type === 'tool.call.policy_evaluated' && payload.result === 'ask' && call !== undefined) calls.set(toolCallId, call)
       else if (type === 'tool.call.approved' || type === 'tool.call.denied') calls.delete(toolCallId)
     }
     return [...calls.values()]

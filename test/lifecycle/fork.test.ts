@@ -130,10 +130,12 @@ describe('forking a session', () => {
     const id = await create()
     await play(id, 'first')
     const open = await bench.client.startTask(id, 'touch', { taskId: 'open' })
-    await bench.client.startTask(id, 'hello', { taskId: 'queued' })
+    const queued = await bench.client.startTask(id, 'hello', { taskId: 'queued' })
     const asked = await bench.client.event(id, 'tool.call.requested', ({ trace }) => trace.task_id === 'open')
     const pending = await bench.client.event(id, 'tool.call.policy_evaluated', ({ payload }) => payload.result === 'ask')
-    const cut = await fork(id, { after_seq: pending.seq })
+    // The agent may ask before the second task is there.
+    const place = Math.max(pending.seq, queued.last_seq)
+    const cut = await fork(id, { after_seq: place })
     const quiet = await fork(id)
     await bench.client.approve(asked)
     expect((await bench.client.finish(open)).type).toBe('task.completed')
@@ -150,7 +152,7 @@ describe('forking a session', () => {
       ['stopped', 'forked'],
     ])
     const events = await bench.client.events(cut.session_id)
-    const own = events.slice(pending.seq)
+    const own = events.slice(place)
     expect(own[0]?.type).toBe('session.forked')
     expect(own.find(({ type }) => type === 'tool.call.denied')).toMatchObject({ payload: { decided_by: 'daemon', reason: 'forked' } })
     expect(own.filter(({ type }) => type === 'task.stopped')).toMatchObject([

@@ -1,4 +1,4 @@
-/* oxlint-disable oxc/no-useless-spread, unicorn/prefer-add-event-listener, unicorn/no-useless-spread -- a port starts by its onmessage */
+/* oxlint-disable unicorn/prefer-add-event-listener, unicorn/no-useless-spread -- a port starts by its onmessage */
 // What a page can do to a server that it may not talk to. Each attack returns what it has learned, as text: '' is nothing.
 
 /** Where something is: by the address of the server, or by another name for the same. */
@@ -9,6 +9,11 @@ const at = ({ prize, args, mark }, path) => {
 }
 
 const approval = ({ prize }) => JSON.stringify(prize.approval)
+/** What this server alone has to give. */
+const ownLoot = ({ prize }) => `crown-jewels-${prize.name}`
+/** Scripts of the server leave it in a set of the page, where those of other servers leave theirs. */
+const leaked = (raid) => (globalThis.leaks?.delete(ownLoot(raid)) ? ownLoot(raid) : '')
+
 const soon = () => new Promise((resolve) => setTimeout(resolve, 50))
 
 /** Puts an element into the page; resolves with the name of the event that says how it went. */
@@ -53,7 +58,7 @@ const detour = ({ args, home }, url) => detours[args.via ?? 'direct'](home, url)
 
 /** Runs in workers too, as text. */
 const looting = `async (how, url) => {
-  if (how === 'importScripts') { importScripts(url); return self.leak ?? '' }
+  if (how === 'importScripts') { importScripts(url); return [...(self.leaks ?? [])].join() }
   return (await fetch(url)).text()
 }`
 
@@ -81,8 +86,7 @@ export const attacks = {
   },
 
   async beacon(raid) {
-    const { type } = raid.args
-    navigator.sendBeacon(at(raid, 'approve'), type === undefined ? approval(raid) : new Blob([approval(raid)], { type }))
+    navigator.sendBeacon(at(raid, 'approve'), approval(raid))
     return ''
   },
 
@@ -121,15 +125,15 @@ export const attacks = {
   },
 
   async script(raid) {
-    delete globalThis.leak
+    leaked(raid)
     await element(raid.scratch, 'script', { ...raid.args.more, src: at(raid, 'script') })
-    return globalThis.leak ?? ''
+    return leaked(raid)
   },
 
   async importModule(raid) {
-    delete globalThis.leak
+    leaked(raid)
     const loaded = raid.args.json ? await import(at(raid, 'data'), { with: { type: 'json' } }) : await import(at(raid, 'script'))
-    return loaded.default?.leak ?? globalThis.leak ?? ''
+    return loaded.default?.leak ?? leaked(raid)
   },
 
   async styleSheet(raid) {
@@ -141,7 +145,7 @@ export const attacks = {
       raid.scratch.append(style)
       await loaded
     } else await element(raid.scratch, 'link', { rel: 'stylesheet', href: sheet })
-    return getComputedStyle(document.documentElement).getPropertyValue('--leak')
+    return getComputedStyle(document.documentElement).getPropertyValue(`--${ownLoot(raid)}`)
   },
 
   async image(raid) {
@@ -272,12 +276,5 @@ const probes = {
   },
   async object(raid, url) {
     return (await element(raid.scratch, 'object', { data: url })).event
-  },
-  async timing(raid, url) {
-    await fetch(url, { mode: 'no-cors', cache: 'no-store' }).catch(() => {})
-    const seen = performance
-      .getEntriesByName(url)
-      .map(({ responseStatus, transferSize, encodedBodySize, contentType }) => [responseStatus, transferSize, encodedBodySize, contentType])
-    return JSON.stringify(seen)
   },
 }

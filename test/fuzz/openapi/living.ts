@@ -20,6 +20,7 @@ export class Living {
   #calls: Subject[] = []
   #hosted: Subject[] = []
   #questions: Subject[] = []
+  #tokens: readonly Subject[] = []
   #artifacts: Subject[] = []
   #cursor = 'known.1'
   #etag = '"x"'
@@ -66,6 +67,8 @@ export class Living {
     await Promise.all(lacking.map(async (word) => this.#task(await this.#session('quick'), `do ${word}`)))
     if (this.#hosted.length < 2) await this.#hostedCall()
     await this.#artifactsOf()
+    const { token_id } = (await this.#client.post('/tokens', { verbs: ['events:read'] })).body as Subject
+    this.#tokens = keep(this.#tokens, { token_id })
     this.#rounds += 1
   }
 
@@ -75,6 +78,7 @@ export class Living {
     if (path.includes('{question_id}')) return this.#questions
     if (path.includes('{task_id}')) return this.#tasks
     if (path.includes('{artifact_id}')) return this.#artifacts
+    if (path.includes('{token_id}')) return this.#tokens
     return this.#sessions
   }
 

@@ -33,7 +33,16 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
 } // prettier-ignore
 
 /** Fields that name something: nearly always something that lives. */
-const names: ReadonlySet<string> = new Set(['session_id', 'task_id', 'tool_call_id', 'question_id', 'artifact_id', 'attempt', 'input_hash'])
+const names: ReadonlySet<string> = new Set([
+  'session_id',
+  'task_id',
+  'tool_call_id',
+  'question_id',
+  'artifact_id',
+  'token_id',
+  'attempt',
+  'input_hash',
+])
 
 function snake(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

@@ -1,0 +1,3 @@
+import { testRaid } from './test-raid.ts'
+
+testRaid('chromium')
