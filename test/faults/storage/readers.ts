@@ -54,7 +54,7 @@ const slow: Fault = {
     assert.ok(await witness.follow(daemon.client, isEnd), `task ${taskId} was not seen to its end by who reads`)
     if (long) {
       const begun = performance.now()
-      await until('who stops is closed', async () => (await openStreams(daemon)) === 0, 150_000)
+      await until('who stops is closed', async () => (await openStreams(daemon)) === 0, 62_000)
       figure('closed after s', Math.round((performance.now() - begun) / 1000))
       stalled.socket.resume()
       await stalled.closed
@@ -144,7 +144,7 @@ const halfOpen: Fault = {
       assert.equal(await openStreams(daemon), 1)
       if (long) {
         const begun = performance.now()
-        await until('it is closed', async () => (await openStreams(daemon)) === 0, 150_000)
+        await until('it is closed', async () => (await openStreams(daemon)) === 0, 62_000)
         figure('closed after s', Math.round((performance.now() - begun) / 1000))
       }
     } finally {

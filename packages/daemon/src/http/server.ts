@@ -15,6 +15,8 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 const CLOSE_GRACE_MS = 2_000
+/** In how many steps a client that takes nothing is given up. */
+const STALL_STEPS = 4
 
 /** Addresses that mean every one of the machine, and no one to call: each with one that can be called. */
 const anyAddress: ReadonlyMap<string, string> = new Map([
@@ -48,8 +50,9 @@ export async function createHttpServer(context: HttpContext): Promise<HttpServer
   )
   // One more than is allowed, so that the gate sees when there are too many: Node drops the rest silently.
   server.maxHeadersCount = MAX_HEADERS + 1
-  server.timeout = context.limits.stallMs
-  server.on('timeout', closeIfStalled)
+  const step = context.limits.stallMs / STALL_STEPS
+  server.timeout = step
+  server.on('timeout', createStallCheck(step))
   server.on('checkContinue', listener)
   server.on('checkExpectation', listener)
   const last = new WeakMap<Duplex, ServerResponse>()
@@ -71,9 +74,25 @@ export async function createHttpServer(context: HttpContext): Promise<HttpServer
   }
 }
 
-/** A socket without traffic: closed if something waits to be taken, left alone while a handler still works. */
-function closeIfStalled(socket: Socket): void {
-  if (socket.writableLength > 0) socket.destroy()
+/**
+ * Sockets without traffic, told of once a step: closed when something waits to be taken and nothing was for the whole time, left alone while
+ * a handler still works. Node lets one step pass untold when the system has taken a part of what it was given last.
+ */
+function createStallCheck(step: number): (socket: Socket) => void {
+  const quiet = new WeakMap<Socket, { readonly steps: number; readonly at: number }>()
+  return (socket) => {
+    if (socket.writableLength === 0) return
+    const now = performance.now()
+    const before = quiet.get(socket)
+    // Where a step was not told, something was taken meanwhile.
+    const steps = before === undefined || now - before.at > 1.5 * step ? 1 : before.steps + 1
+    if (steps === STALL_STEPS - 1) {
+      socket.destroy()
+      return
+    }
+    quiet.set(socket, { steps, at: now })
+    socket.setTimeout(step)
+  }
 }
 
 async function bind(server: Server, { listen }: HttpContext): Promise<string> {
