@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 
-const MIN_LENGTH = 8
+/** Fewer characters occur by chance. */
+export const MIN_LENGTH = 8
 
 /** What stands for a secret. Equal secrets under one key have equal marks; a mark is never masked again. */
 const markPattern = /\[REDACTED:[a-z_]+:[0-9a-f]{6}\]/
@@ -23,6 +24,8 @@ export interface KnownSecrets {
   /** Adds values; those under 8 characters are ignored, since they occur by chance. */
   add(values: Iterable<string>): void
   has(text: string): boolean
+  /** Quick: false where there is neither a form nor the beginning of one that was cut off. */
+  mayHold(text: string): boolean
   /** Length of the longest form: a stream that is searched in pieces needs them to overlap by that much. */
   readonly longest: number
   /** How many characters at the end of the text may be the beginning of a form that goes on behind it; 0 = none. */
@@ -33,7 +36,7 @@ export interface KnownSecrets {
 
 export function createKnownSecrets(values: Iterable<string> = []): KnownSecrets {
   const plainOf = new Map<string, string>()
-  let anywhere: RegExp | null = null
+  let hints: RegExp | null = null
   let outsideMarks: RegExp | null = null
   let longest = 0
   let byFirst: ReadonlyMap<string, readonly string[]> = new Map()
@@ -50,11 +53,12 @@ export function createKnownSecrets(values: Iterable<string> = []): KnownSecrets 
       .toSorted((a, b) => b.length - a.length)
       .map((form) => RegExp.escape(form))
       .join('|')
-    anywhere = new RegExp(forms)
+    const starts = new Set([...plainOf.keys()].map((form) => RegExp.escape(form.slice(0, MIN_LENGTH))))
+    hints = new RegExp([...starts].join('|'))
     outsideMarks = new RegExp(`${markPattern.source}|${forms}`, 'g')
   }
   const replace = (text: string, toReplacement: (secret: string) => string) => {
-    if (anywhere === null || outsideMarks === null || !anywhere.test(text)) return text
+    if (hints === null || outsideMarks === null || !hints.test(text)) return text
     return text.replace(outsideMarks, (found) => {
       const secret = plainOf.get(found)
       return secret === undefined ? found : toReplacement(secret)
@@ -65,6 +69,7 @@ export function createKnownSecrets(values: Iterable<string> = []): KnownSecrets 
     add,
     replace,
     has: (text) => replace(text, () => '') !== text,
+    mayHold: (text) => hints?.test(text) ?? false,
     beginning(text) {
       for (let at = Math.max(0, text.length - longest + 1); at < text.length; at++) {
         const forms = byFirst.get(text.charAt(at))

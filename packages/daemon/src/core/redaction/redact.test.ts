@@ -54,6 +54,18 @@ describe('a known value', () => {
     expect(JSON.parse(masked)).toMatchObject({ seq: 1, type: 'runtime.notice' })
   })
 
+  it.each(places.filter(([, data]) => typeof data === 'string'))(
+    'is masked %s, also where a text was cut short in the middle of it',
+    (_where, data) => {
+      const text = String(data)
+      const start = [...encodedForms(secret)].map((form) => text.indexOf(form.slice(0, 8))).filter((at) => at >= 0)
+      for (let end = Math.max(...start) + 8; end < text.length; end++) {
+        const cut = JSON.parse(masker.mask(withData(text.slice(0, end)))) as { payload: { data: string } }
+        expect([...encodedForms(secret)].some((form) => cut.payload.data.includes(form.slice(0, 8)))).toBe(false)
+      }
+    },
+  )
+
   it('has the same mark everywhere, and another one under another key', () => {
     const marks = ['a', 'b'].map((name) => mark.exec(masker.mask(withData({ [name]: encodeURIComponent(secret) })))?.[0])
     expect(new Set(marks).size).toBe(1)

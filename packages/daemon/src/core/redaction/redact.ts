@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mapStrings } from './json-strings.ts'
-import { createKnownSecrets, toMark } from './known-secrets.ts'
+import { createKnownSecrets, MIN_LENGTH, toMark, type KnownSecrets } from './known-secrets.ts'
 import type { Masker } from '../ports.ts'
 
 /**
@@ -14,8 +14,14 @@ export function createMasker(values: Iterable<string> = [], key: Uint8Array = ra
     add: (more) => known.add(more),
     maskText,
     heldBack: (text) => known.beginning(text),
-    mask: (json) => (known.has(json) ? maskJson(json, maskText) : json),
+    mask: (json) => (known.mayHold(json) ? maskJson(json, (text) => maskEnd(maskText(text), known, key)) : json),
   }
+}
+
+/** What was cut short may end in the beginning of a secret; most of it is as good as all of it. */
+function maskEnd(text: string, known: KnownSecrets, key: Uint8Array): string {
+  const length = known.beginning(text)
+  return length < MIN_LENGTH ? text : text.slice(0, -length) + toMark('known', text.slice(-length), key)
 }
 
 function maskJson(json: string, maskText: (text: string) => string): string {
