@@ -102,7 +102,7 @@ export const prefixRules: readonly SecretRule[] = [
     `pat${alnum}{14}\\.[a-f0-9]{64}`,
   ),
   // Of the daemon itself: what `POST /tokens` gives out.
-  prefixed('codesdkd', `cst_${dashed}{43}`),
+  prefixed('daemon', `codesdkd_[0-9a-f]{32}_${dashed}{43}`),
   prefixed('jwt', `eyJ${dashed}{8,4000}\\.eyJ${dashed}{8,8000}(?:\\.${dashed}{8,4000})?`),
 ]
 

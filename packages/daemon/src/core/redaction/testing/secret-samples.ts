@@ -96,7 +96,7 @@ function shapes({ word, hex, upper }: Letters): readonly (readonly [about: strin
     ['Sentry', `sntrys_${word('sentry', 60)}`],
     ['Linear', `lin_api_${word('linear', 40)}`],
     ['Tailscale', `tskey-auth-${word('tailscale', 40)}`],
-    ['a token of this daemon', `cst_${word('own', 43)}`],
+    ['a token of this daemon', `codesdkd_${hex('own', 32)}_${word('own2', 43)}`],
     ['Terraform', `${word('terraform', 14)}.atlasv1.${word('terraform2', 67)}`],
   ]
 }
