@@ -13,7 +13,7 @@ import { openWall } from '../../packages/daemon/src/sandbox/open-wall.ts'
 
 /**
  * What the wall and the gateway cost, against the same without them, in one run: the start of a program, the first byte of a model's
- * answer, a stream at full speed, and the memory of what stands around one session. `node scripts/bench/wall.ts`
+ * answer, a stream at full speed, and the memory of what stands around one session. `npm run bench -- wall`
  */
 
 const rounds = 7
