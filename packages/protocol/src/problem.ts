@@ -65,6 +65,7 @@ export const problems = {
   sse_limit: { status: 429, title: 'Too many event streams are open' },
   too_many_tokens: { status: 429, title: 'Too many tokens are live' },
   server_error: { status: 500, title: 'The daemon failed' },
+  resources_exhausted: { status: 503, title: 'The system is out of descriptors, processes or memory' },
   shutting_down: { status: 503, title: 'The daemon is shutting down' },
   storage_unavailable: { status: 503, title: 'The storage cannot be written' },
 } as const satisfies Record<string, { status: number; title: string }>
@@ -84,6 +85,7 @@ const retryable = new Set<ProblemCode>([
   'rate_limited',
   'sse_limit',
   'too_many_tokens',
+  'resources_exhausted',
   'shutting_down',
   'storage_unavailable',
   'server_error',

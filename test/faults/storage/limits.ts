@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync } from 'node:fs'
+import type { ProblemBody, TaskStarted } from '@codesdkd/protocol'
 import { until } from '../../lifecycle/testing/processes.ts'
 import type { Fault } from '../fault.ts'
-import { createPlace, createSession, play, startTask } from './place.ts'
+import { createPlace, createSession, play, startTask, taskOf } from './place.ts'
+import { holdConnection } from './held-connection.ts'
 import { descriptorsOf } from './process-figures.ts'
-import { openRawReader, type RawReader } from './raw-reader.ts'
+import { openRawReader } from './raw-reader.ts'
 import { isEnd } from './witness.ts'
 
-const descriptors: Fault = {
+const connections: Fault = {
   id: 'F41',
-  name: 'no descriptors are left: 200 connections to a daemon that may have 64',
+  name: 'more connections than descriptors: 200 to a daemon that may have 64; work goes on meanwhile',
   rounds: { short: 1, long: 5 },
   async run() {
     await using place = await createPlace()
@@ -18,23 +20,58 @@ const descriptors: Fault = {
     const witness = await createSession(daemon, place)
     await play(daemon, witness, { count: 5 })
     const before = descriptorsOf(daemon.pid)
-    const following = witness.follow(daemon.client, isEnd)
-    await until('it follows', () => witness.seen.length > 0, 30_000)
-    await following
     const over = new AbortController()
-    const readers: RawReader[] = []
     const live = witness.follow(daemon.client, () => false, over.signal)
-    for (let index = 0; index < 200; index++)
-      readers.push(openRawReader(daemon.client.url, `/sessions/${witness.sessionId}/events?stream=1`, 0))
-    await until('all descriptors are taken', () => descriptorsOf(daemon.pid) > 55, 30_000)
-    for (const reader of readers) reader[Symbol.dispose]()
-    await until('they are given back', () => descriptorsOf(daemon.pid) <= before + 8, 30_000)
-    // Who followed all the time still does.
+    await until('it follows', () => witness.seen.length > 0, 30_000)
+    using held = await holdConnection(daemon.client.url)
+    const path = `/sessions/${witness.sessionId}`
+    // They take what comes, so that they see when they are turned away.
+    const readers = Array.from({ length: 200 }, () => openRawReader(daemon.client.url, `${path}/events?stream=1`, 1_000))
+    let away = 0
+    for (const { closed } of readers) void closed.then(() => (away += 1))
+    // A quarter of the descriptors is for clients, and one or two of them it had.
+    await until('the others are turned away', () => away >= 200 - 64 / 4, 30_000)
+    assert.ok(descriptorsOf(daemon.pid) < 60)
+    assert.equal((await held.ask('GET', path)).status, 200)
     const seen = witness.seen.length
+    const { status, body } = await held.ask('POST', `${path}/tasks`, taskOf({ count: 5 }))
+    assert.equal(status, 202, JSON.stringify(body))
+    witness.accepted((body as TaskStarted).task_id)
+    await until('the task ends', () => witness.seen.slice(seen).some((text) => text.includes('"task.completed"')), 30_000)
+    for (const reader of readers) reader[Symbol.dispose]()
+    await until('they are given back', () => descriptorsOf(daemon.pid) <= before + 4, 30_000)
     await play(daemon, witness, { count: 5 })
-    await until('the stream goes on', () => witness.seen.length > seen, 30_000)
     over.abort()
     await live
+    await witness.check(daemon.client)
+  },
+}
+
+const descriptors: Fault = {
+  id: 'F41a',
+  name: 'no descriptor is left, then there are some again',
+  rounds: { short: 1, long: 5 },
+  async run() {
+    await using place = await createPlace()
+    await using daemon = await place.start({ prefix: ['prlimit', '--nofile=64:64'] })
+    const witness = await createSession(daemon, place)
+    await play(daemon, witness, { count: 5 })
+    const path = `/sessions/${witness.sessionId}`
+    using held = await holdConnection(daemon.client.url)
+    const limit = (soft: number) => execFileSync('prlimit', ['--pid', String(daemon.pid), `--nofile=${soft}:64`])
+    // Below what it has open: it keeps those and gets no other.
+    limit(8)
+    for (const [method, at, body] of [
+      ['POST', '/sessions', { runtime: 'scripted', cwd: place.workspace }],
+      ['GET', `${path}/support-bundle`, undefined],
+    ] as const) {
+      const refused = await held.ask(method, at, body)
+      assert.deepEqual([refused.status, (refused.body as ProblemBody).error], [503, 'resources_exhausted'], `${method} ${at}`)
+    }
+    assert.equal((await held.ask('GET', path)).status, 200)
+    limit(64)
+    await play(daemon, witness, { count: 5 })
+    assert.ok(await witness.follow(daemon.client, isEnd))
     await witness.check(daemon.client)
   },
 }
@@ -97,4 +134,4 @@ const fileSize: Fault = {
   },
 }
 
-export const limitFaults: readonly Fault[] = [descriptors, processes, fileSize]
+export const limitFaults: readonly Fault[] = [connections, descriptors, processes, fileSize]

@@ -53,6 +53,11 @@ export async function createSession({ client }: Launched, { workspace }: Pick<Pl
   return new Witness(session.session_id)
 }
 
+/** Body of a task that plays the script. */
+export function taskOf(script: Script): object {
+  return { messages: [{ role: 'user', content: JSON.stringify(script) }] }
+}
+
 export async function startTask(client: TestClient, witness: Witness, script: Script): Promise<string> {
   const { task_id } = await client.startTask(witness.sessionId, JSON.stringify(script))
   witness.accepted(task_id)

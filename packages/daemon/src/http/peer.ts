@@ -11,7 +11,7 @@ export interface PeerOptions {
   readonly agents: () => readonly AgentProcess[]
 }
 
-/** Says why the process at the other end of a connection may not use the API, or null. Asked once per connection. */
+/** Says why the process at the other end of a connection may not use the API, or null. Asked once per connection. Rejects when it cannot be told for want of descriptors. */
 export type PeerCheck = (socket: Socket) => Promise<Problem | null>
 
 /**
@@ -26,6 +26,8 @@ export function createPeerCheck(options: PeerOptions): PeerCheck {
     if (known !== undefined) return known
     const verdict = judge(socket, options, scan)
     verdicts.set(socket, verdict)
+    // What could not be found out now may be with the next request.
+    verdict.catch(() => verdicts.delete(socket))
     return verdict
   }
 }

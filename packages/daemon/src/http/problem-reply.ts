@@ -6,11 +6,27 @@ import { json, type Reply } from './reply.ts'
 
 /** Answers a failure: a `Problem` as it is, anything else as a 500 that says nothing while the log says all. Damage to what is stored is logged too. */
 export function toProblemReply(error: unknown, requestId: string, logger: HttpContext['logger']): Reply {
-  const problem =
-    error instanceof Problem ? error : new Problem('server_error', 'The daemon failed. Its log tells more under this request_id.')
-  if (problem.code === 'server_error') logger.error({ err: error, request_id: requestId }, 'a request failed')
+  const problem = toProblem(error)
+  if (problem.code === 'server_error' || problem.code === 'resources_exhausted')
+    logger.error({ err: error, request_id: requestId }, 'a request failed')
   if (problem.code === 'artifact_corrupt') logger.warn({ ...problem.members, request_id: requestId }, problem.message)
   return json(problem.status, problem.toBody(requestId), headersOf(problem))
+}
+
+function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  const lack = findLack(error)
+  if (lack === null) return new Problem('server_error', 'The daemon failed. Its log tells more under this request_id.')
+  return new Problem('resources_exhausted', `The system gave the daemon no more: ${lack}. It goes on by itself when some are given back.`)
+}
+
+/** What the system is out of, where that is why something failed. */
+function findLack(error: unknown): string | null {
+  if (!(error instanceof Error)) return null
+  if ('code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE')) return 'file descriptors'
+  if ('code' in error && error.code === 'EAGAIN' && 'syscall' in error && String(error.syscall).startsWith('spawn')) return 'processes'
+  if ('code' in error && error.code === 'ENOMEM') return 'memory'
+  return findLack(error.cause)
 }
 
 function headersOf(problem: Problem): Record<string, string> {

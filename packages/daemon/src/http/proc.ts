@@ -1,4 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
+import { fewAtOnce } from '../core/few-at-once.ts'
 import type { AgentProcess } from './context.ts'
 
 /** What /proc tells at one moment. */
@@ -9,9 +10,12 @@ export interface Scan {
   readonly agentInodes: ReadonlySet<string>
 }
 
-/** Reads the socket tables and, while there are agents, what their processes hold. Never rejects: what cannot be read is not there. */
+/**
+ * Reads the socket tables and, while there are agents, what their processes hold. What is gone or hidden is not there. Rejects with the
+ * system's error where the daemon itself is out of something: an agent that took all descriptors would else not be seen.
+ */
 export async function scanProc(agents: readonly AgentProcess[]): Promise<Scan> {
-  const [v4, v6] = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'latin1').catch(() => '')))
+  const [v4, v6] = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'latin1').catch(absent(''))))
   return {
     sockets: new Map([...parseSocketTable(v4 ?? ''), ...parseSocketTable(v6 ?? '')]),
     agentInodes: agents.length === 0 ? new Set() : await socketsOf(await agentPids(agents)),
@@ -82,7 +86,7 @@ async function agentPids(agents: readonly AgentProcess[]): Promise<readonly numb
   const marks = agents.map((one) => `CODESDKD_PROCESS=${one.mark}`)
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
   const processes = new Map<number, ProcessFacts>()
-  for (const facts of await Promise.all(pids.map(readFacts))) if (facts !== null) processes.set(facts.pid, facts)
+  for (const facts of await fewAtOnce(pids, readFacts)) if (facts !== null) processes.set(facts.pid, facts)
   return [...processes.values()].filter((facts) => isAgent(facts, roots, marks, processes)).map((facts) => facts.pid)
 }
 
@@ -103,10 +107,10 @@ async function readFacts(pid: number): Promise<ProcessFacts | null> {
       .split(' ')
       .map(Number)
     if (parent === undefined || group === undefined || session === undefined) return null
-    const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')
+    const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(absent(''))
     return { pid, parent, group, session, environment: environment.split('\0') }
-  } catch {
-    return null
+  } catch (error) {
+    return absent(null)(error)
   }
 }
 
@@ -124,11 +128,17 @@ function isAgent(
 }
 
 async function socketsOf(pids: readonly number[]): Promise<ReadonlySet<string>> {
-  const lists = await Promise.all(
-    pids.map(async (pid) => {
-      const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])
-      return Promise.all(descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')))
-    }),
-  )
+  const lists = await fewAtOnce(pids, async (pid) => {
+    const descriptors = await readdir(`/proc/${pid}/fd`).catch(absent([]))
+    return Promise.all(descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(absent(''))))
+  })
   return new Set(lists.flat().flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []))
+}
+
+/** For what a process that has ended, or is another user's, does not show. */
+function absent<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof Error && 'code' in error && ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(String(error.code))) return value
+    throw error
+  }
 }

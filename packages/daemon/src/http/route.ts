@@ -174,6 +174,7 @@ export const commonErrors = [
   'headers_too_large',
   'request_timeout',
   'server_error',
+  'resources_exhausted',
   'storage_unavailable',
 ] as const satisfies readonly ProblemCode[]
 

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { HttpContext } from './context.ts'
 import { MAX_HEADERS } from './gates.ts'
+import { readConnectionLimit } from './connection-limit.ts'
 import { createListener } from './listener.ts'
 import { refuseRaw } from './raw-refusal.ts'
 import { bindUnixSocket } from './unix-socket.ts'
@@ -50,6 +51,7 @@ export async function createHttpServer(context: HttpContext): Promise<HttpServer
   )
   // One more than is allowed, so that the gate sees when there are too many: Node drops the rest silently.
   server.maxHeadersCount = MAX_HEADERS + 1
+  server.maxConnections = readConnectionLimit() ?? Infinity
   const step = context.limits.stallMs / STALL_STEPS
   server.timeout = step
   server.on('timeout', createStallCheck(step))

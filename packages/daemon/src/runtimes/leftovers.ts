@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fewAtOnce } from '../core/few-at-once.ts'
 import { readStat } from './process-stat.ts'
 import { processMark } from './process.ts'
 
@@ -49,7 +50,7 @@ export async function killMarked(name: string, value: string, also: Readonly<Rec
 async function findMarked(entries: readonly string[]): Promise<readonly number[]> {
   const names = await readdir('/proc').catch(() => [])
   const pids = names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number)
-  const found = await Promise.all(pids.map(async (pid) => ((await carries(pid, entries)) ? [pid] : [])))
+  const found = await fewAtOnce(pids, async (pid) => ((await carries(pid, entries)) ? [pid] : []))
   return found.flat()
 }
 

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import type { ProcessName, ProcessTree } from '../core/process-tree.ts'
 import { processMark } from './process.ts'
+import { fewAtOnce } from '../core/few-at-once.ts'
 import { readStat } from './process-stat.ts'
 
 export interface TreeOptions {
@@ -24,7 +25,7 @@ export async function findTree({ root, mark }: TreeOptions): Promise<ProcessTree
   const names = await readdir('/proc').catch(() => null)
   const pids = names?.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number) ?? []
   if (pids.length === 0) return null
-  const all = (await Promise.all(pids.map((pid) => look(pid, mark)))).flatMap((one) => one ?? [])
+  const all = (await fewAtOnce(pids, (pid) => look(pid, mark))).flatMap((one) => one ?? [])
   const found = toDescendants(all, root)
   return {
     found: found.map(({ pid, name }) => ({ pid, name })),
@@ -52,12 +53,10 @@ async function look(pid: number, mark: string): Promise<Found | null> {
 }
 
 async function stillThere(found: readonly Found[]): Promise<readonly Found[]> {
-  const there = await Promise.all(
-    found.map(async (one) => {
-      const stat = await readStat(one.pid)
-      return stat !== null && stat.state !== 'Z' && stat.startTime === one.startTime ? [one] : []
-    }),
-  )
+  const there = await fewAtOnce(found, async (one) => {
+    const stat = await readStat(one.pid)
+    return stat !== null && stat.state !== 'Z' && stat.startTime === one.startTime ? [one] : []
+  })
   return there.flat()
 }
 

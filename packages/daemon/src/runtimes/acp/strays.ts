@@ -1,4 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises'
+import { fewAtOnce } from '../../core/few-at-once.ts'
 import { readStat } from '../process-stat.ts'
 import { processMark } from '../process.ts'
 
@@ -36,7 +37,7 @@ export async function killStrays(strays: Strays): Promise<void> {
 async function findStrays(strays: Strays): Promise<readonly number[]> {
   const names = await readdir('/proc').catch(() => [])
   const pids = names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number)
-  const found = await Promise.all(pids.map(async (pid) => ((await isStray(pid, strays)) ? [pid] : [])))
+  const found = await fewAtOnce(pids, async (pid) => ((await isStray(pid, strays)) ? [pid] : []))
   return found.flat()
 }
 
