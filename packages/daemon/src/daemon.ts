@@ -39,6 +39,7 @@ import { openTokensFile } from './configuration/tokens-file.ts'
 import { makeToken } from './configuration/token.ts'
 import { createVerified } from './verification/verified.ts'
 import { createVerifier } from './verification/verifier.ts'
+import { createSystemClock } from './system-clock.ts'
 import { version } from './version.ts'
 import type { ToolHost } from './core/task-host.ts'
 
@@ -57,10 +58,12 @@ export interface DaemonParts {
 
 /** 128 random bits: ids of sessions and artifacts cannot be guessed. */
 const newId = () => randomBytes(16).toString('hex')
-const systemClock: Clock = { now: () => new Date().toISOString(), monotonic: () => performance.now() }
 
 /** Builds everything, in the order in which it must stand; what was built is undone when a later step fails. Rejects with `StartFailure`. */
-export async function createDaemon(config: Config, { clock = systemClock, environment = process.env }: DaemonParts = {}): Promise<Daemon> {
+export async function createDaemon(
+  config: Config,
+  { clock = createSystemClock(), environment = process.env }: DaemonParts = {},
+): Promise<Daemon> {
   const begun = clock.monotonic()
   const startup: Record<string, number> = {}
   const lap = (name: string) => {

@@ -137,8 +137,14 @@ function toSuccessor({ runtime, model }: Payload<'session.handed_off'>['to']): P
 
 /** The state without its ended tasks, so that a long session stays small in memory. */
 export function forgetEnded(state: SessionState): SessionState {
-  const open = [...state.tasks].filter(([, task]) => task.status === 'running')
-  return open.length === state.tasks.size ? state : { ...state, tasks: new Map(open) }
+  // After every event of a session somebody asks, and almost always there is nothing to forget.
+  if (!hasEnded(state.tasks)) return state
+  return { ...state, tasks: new Map([...state.tasks].filter(([, task]) => task.status === 'running')) }
+}
+
+function hasEnded(tasks: SessionState['tasks']): boolean {
+  for (const task of tasks.values()) if (task.status !== 'running') return true
+  return false
 }
 
 /** The task whose turn it is: the one that started and has not ended. */

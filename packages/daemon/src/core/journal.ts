@@ -136,15 +136,20 @@ export class Journal {
     if (drafts.length === 0) return this.#flushed
     const record = update?.record ?? this.#record
     this.#record = record
-    const stamped = drafts.map((draft) => this.#stamp(draft, requestId))
-    const events = stamped.map(({ event }) => event)
-    const touched = new Set(
-      events.flatMap((event) => (changesRow(event.type) && event.trace.task_id !== undefined ? [event.trace.task_id] : [])),
-    )
+    const events: Event[] = []
+    const pending: PendingEvent[] = []
+    const touched = new Set<string>()
+    for (const draft of drafts) {
+      const stamped = this.#stamp(draft, requestId)
+      events.push(stamped.event)
+      pending.push(stamped.pending)
+      const { type, trace } = stamped.event
+      if (changesRow(type) && trace.task_id !== undefined) touched.add(trace.task_id)
+    }
     if (bodyHash !== undefined) for (const taskId of touched) this.#bodyHashes.set(taskId, bodyHash)
     const appended = this.#options.log.append({
       sessionId: this.record.sessionId,
-      events: stamped.map(({ pending }) => pending),
+      events: pending,
       durability,
       ...(session === undefined ? {} : { session }),
       ...(update === undefined ? {} : { update: update.row }),

@@ -1,3 +1,5 @@
+import { TextDecoder } from 'node:util'
+
 /** One line of an agent's output, without its line end. */
 export interface Line {
   readonly text: string
@@ -14,6 +16,7 @@ const carriageReturn = 0x0d
  * What follows the last line end is a line of its own.
  */
 export async function* toLines(chunks: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Line> {
+  const decoder = new TextDecoder()
   let parts: Uint8Array[] = []
   let size = 0
   let truncated = false
@@ -24,7 +27,7 @@ export async function* toLines(chunks: AsyncIterable<Uint8Array>, maxBytes: numb
     size += kept.length
   }
   const take = (): Line => {
-    const line = { text: toText(parts, size), truncated }
+    const line = { text: toText(parts, decoder), truncated }
     parts = []
     size = 0
     truncated = false
@@ -45,7 +48,8 @@ export async function* toLines(chunks: AsyncIterable<Uint8Array>, maxBytes: numb
 }
 
 // Whole lines are decoded at once, so a character that two chunks share is never torn.
-function toText(parts: readonly Uint8Array[], size: number): string {
-  const bytes = Buffer.concat(parts, size)
-  return new TextDecoder().decode(bytes.at(-1) === carriageReturn ? bytes.subarray(0, -1) : bytes)
+function toText(parts: readonly Uint8Array[], decoder: TextDecoder): string {
+  const [first = new Uint8Array()] = parts
+  const bytes = parts.length < 2 ? first : Buffer.concat(parts)
+  return decoder.decode(bytes.at(-1) === carriageReturn ? bytes.subarray(0, -1) : bytes)
 }

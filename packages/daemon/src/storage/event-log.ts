@@ -109,7 +109,11 @@ export class SqliteEventLog implements EventLog {
     const change = toChange(append)
     const live = this.#accept(change)
     live.pending += 1
-    await this.#commits.push(change).finally(() => (live.pending -= 1))
+    const settle = () => void (live.pending -= 1)
+    const committed = this.#commits.push(change)
+    // Before whoever waits for it goes on.
+    committed.then(settle, settle)
+    await committed
   }
 
   read(sessionId: string, after: number, limit: number, weight?: number): readonly StoredEvent[] {

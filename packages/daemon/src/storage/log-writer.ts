@@ -44,8 +44,9 @@ export class LogWriter {
       // A transaction that writes nothing would not sync what was committed lazily before it.
       if (durability === 'synced') this.#touch.run(String(lastCursor))
       let cursor = lastCursor
+      const numbers = new Map<string, number>()
       return changes.map((change) => {
-        const sessionNo = this.#writeRows(change)
+        const sessionNo = this.#writeRows(change, numbers)
         const events = change.events.map((event) => this.#writeEvent(sessionNo, (cursor += 1), event))
         return { sessionId: change.sessionId, sessionNo, events }
       })
@@ -58,11 +59,13 @@ export class LogWriter {
     return transaction(this.#database, body)
   }
 
-  #writeRows({ sessionId, session, update, snapshot, tasks }: Change): number {
+  /** `numbers` are those that this transaction has looked up: most of its changes are of few sessions. */
+  #writeRows({ sessionId, session, update, snapshot, tasks }: Change, numbers: Map<string, number>): number {
     const { sessions, tasks: taskRows } = this.#rows
     if (session !== null) sessions.insert(sessionId, session)
-    const sessionNo = sessions.number(sessionId)
+    const sessionNo = numbers.get(sessionId) ?? sessions.number(sessionId)
     if (sessionNo === null) throw new Error(`session ${sessionId} has no row`)
+    numbers.set(sessionId, sessionNo)
     if (update !== null) sessions.update(sessionNo, update)
     if (snapshot !== null) sessions.setSnapshot(sessionNo, snapshot)
     for (const task of tasks) taskRows.put(sessionNo, task)

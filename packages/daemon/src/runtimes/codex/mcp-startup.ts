@@ -20,7 +20,8 @@ export class McpStartup {
   }
 
   receive(message: Incoming): void {
-    if (message.kind !== 'notification') return
+    // Most of what comes are deltas, which are read once, by the mapper.
+    if (this.#starting.size === 0 || message.kind !== 'notification') return
     const native = toNative(message.method, message.params)
     if (native?.method !== 'mcpServer/startupStatus/updated' || native.params.status === 'starting') return
     this.#starting.delete(native.params.name)
