@@ -3,6 +3,8 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { uploadArtifact } from '@codesdkd/protocol'
 import type { StoredEvent } from '../../packages/daemon/src/core/ports.ts'
+import { everyType } from '../../packages/daemon/src/http/event-filter.ts'
+import { RecentFrames } from '../../packages/daemon/src/http/recent-frames.ts'
 import { eventStream, type Followable } from '../../packages/daemon/src/http/event-stream.ts'
 import { createChannel } from '../../packages/daemon/src/runtimes/claude/channel.ts'
 import { createJsonRpc } from '../../packages/daemon/src/runtimes/json-rpc.ts'
@@ -87,6 +89,7 @@ describe('what an agent writes', () => {
 describe('an event stream', () => {
   /** A log that is what it is. */
   const toSource = (events: readonly StoredEvent[]): Followable => ({
+    session: 's',
     read(after, limit) {
       const page = events.filter(({ seq }) => seq > after).slice(0, limit)
       return { events: page, end: page.at(-1)?.seq ?? null }
@@ -103,7 +106,7 @@ describe('an event stream', () => {
     after: 0,
     resync: null,
     untilIdle: true,
-    filter: () => true,
+    filter: everyType,
     keepAliveMs: 60_000,
     signal: never,
     closing: never,
@@ -119,7 +122,7 @@ describe('an event stream', () => {
           type: 'x',
           json: JSON.stringify({ payload }),
         }))
-        const text = (await Array.fromAsync(eventStream(toSource(events), follow))).join('')
+        const text = (await Array.fromAsync(eventStream(toSource(events), { ...follow, recent: new RecentFrames() }))).join('')
         const seen: EventSourceMessage[] = []
         const parser = createParser({ onEvent: (one) => seen.push(one) })
         const decoder = new TextDecoder()

@@ -2,9 +2,12 @@ import { Problem } from '@codesdkd/protocol'
 
 export type EventFilter = (type: string) => boolean
 
+/** What passes without a filter. */
+export const everyType: EventFilter = () => true
+
 /** `a,b.*` -> which event types pass; everything does without a filter. Throws `Problem('invalid_request')`. */
 export function toEventFilter(types: string | undefined): EventFilter {
-  if (types === undefined || types === '') return () => true
+  if (types === undefined || types === '') return everyType
   const patterns = types.split(',').map((pattern) => pattern.trim())
   if (patterns.length > 64 || !patterns.every((pattern) => /^(?:[a-z_.]{1,64}|\*)$|^[a-z_.]{1,64}\.\*$/.test(pattern))) {
     throw new Problem('invalid_request', 'types must be event types or prefixes like tool.*, separated by commas.', {

@@ -3,8 +3,9 @@ import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { toOwnLog } from '../core/own-log.ts'
 import type { EventLog } from '../core/ports.ts'
-import { toEventFilter } from './event-filter.ts'
+import { everyType, toEventFilter } from './event-filter.ts'
 import { eventStream, followAll, followSession, fromCursor, toCursor, type Followable, type FollowOptions } from './event-stream.ts'
+import { RecentFrames } from './recent-frames.ts'
 import { openEdge, type TestEdge } from './testing/edge.ts'
 import { appendEvents, setTask } from './testing/events.ts'
 
@@ -21,7 +22,7 @@ afterAll(() => edge[Symbol.asyncDispose]())
 class Reader {
   readonly messages: EventSourceMessage[] = []
   readonly comments: string[] = []
-  readonly #frames: AsyncGenerator<string, void, void>
+  readonly #frames: AsyncGenerator<string | Buffer, void, void>
   readonly #parser = createParser({
     onEvent: (message) => this.messages.push(message),
     onComment: (comment) => this.comments.push(comment),
@@ -34,7 +35,8 @@ class Reader {
       after: 0,
       resync: null,
       untilIdle: false,
-      filter: () => true,
+      filter: everyType,
+      recent: new RecentFrames(),
       keepAliveMs: 60_000,
       signal: this.gone.signal,
       closing: this.closing.signal,
@@ -47,7 +49,7 @@ class Reader {
     while (!holds()) {
       const { done, value } = await this.#frames.next()
       if (done === true) return false
-      this.#parser.feed(value)
+      this.#parser.feed(value.toString())
     }
     return true
   }

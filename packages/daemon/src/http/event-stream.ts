@@ -1,9 +1,12 @@
 import type { OwnLog, Stretch } from '../core/own-log.ts'
 import type { StoredEvent } from '../core/ports.ts'
-import type { EventFilter } from './event-filter.ts'
+import { everyType, type EventFilter } from './event-filter.ts'
+import type { Frames, RecentFrames } from './recent-frames.ts'
 
 /** A stretch of the log that can be followed: one session, or all of them. */
 export interface Followable {
+  /** The session whose events all who follow it see alike; null where each sees what is theirs. */
+  readonly session: string | null
   read(after: number, limit: number, weight?: number): Stretch
   changed(after: number, signal: AbortSignal): Promise<void>
   /** Position of the last committed event. */
@@ -25,6 +28,7 @@ export interface FollowOptions {
   readonly resync: 'cursor_ahead' | 'log_changed' | null
   readonly untilIdle: boolean
   readonly filter: EventFilter
+  readonly recent: RecentFrames
   readonly keepAliveMs: number
   /** The client is gone: the stream just ends. */
   readonly signal: AbortSignal
@@ -40,7 +44,7 @@ const PAGE_WEIGHT = 64 * 1024
  * The frames of an event stream. Catch-up and live are one loop over the log: nothing is queued for a client, who is slow simply reads
  * later. Yields about 64 KB at a time, and only when asked, so that the client's pace is the pace of the reading.
  */
-export async function* eventStream(source: Followable, options: FollowOptions): AsyncGenerator<string, void, void> {
+export async function* eventStream(source: Followable, options: FollowOptions): AsyncGenerator<string | Buffer, void, void> {
   const ended = AbortSignal.any([options.signal, options.closing])
   let position = options.resync === null ? options.after : source.tip()
   let caughtUp = false
@@ -54,11 +58,11 @@ export async function* eventStream(source: Followable, options: FollowOptions): 
     // Told before the log is read, so that everything committed until then is sent before the end.
     const end = options.closing.aborted ? 'closing' : options.untilIdle && source.idle() ? 'idle' : null
     const tip = source.tip()
-    const stretch = readFrames(source, position, options.filter)
+    const stretch = readFrames(source, position, options)
     // Where the last events were deleted, the end of the log has no event.
     position = stretch?.position ?? Math.max(position, tip)
     if (stretch !== null) {
-      if (stretch.frames !== '') yield stretch.frames
+      if (stretch.bytes.length > 0) yield stretch.bytes
     } else if (!caughtUp) {
       caughtUp = true
       yield control('caught_up', source)
@@ -70,11 +74,15 @@ export async function* eventStream(source: Followable, options: FollowOptions): 
 }
 
 /** The next frames, and the position behind them; null at the end of the log. The events themselves are not kept while a client takes its time. */
-function readFrames(source: Followable, after: number, filter: EventFilter): { readonly frames: string; readonly position: number } | null {
-  const { events, end } = source.read(after, PAGE, PAGE_WEIGHT)
-  if (end === null) return null
-  const frames = events.filter((event) => filter(event.type)).map((event) => toFrame(source, event))
-  return { frames: frames.join(''), position: end }
+function readFrames(source: Followable, after: number, { filter, recent }: FollowOptions): Frames | null {
+  const make = () => {
+    const { events, end } = source.read(after, PAGE, PAGE_WEIGHT)
+    if (end === null) return null
+    let frames = ''
+    for (const event of events) if (filter(event.type)) frames += toFrame(source, event)
+    return { bytes: Buffer.from(frames), position: end }
+  }
+  return source.session === null || filter !== everyType ? make() : recent.read(source.session, after, make)
 }
 
 /** Yields a comment for every quiet interval until there is more to read or the stream is to end. */
@@ -109,6 +117,7 @@ function control(name: 'ready' | 'resync' | 'caught_up', source: Followable, mem
 
 export function followSession(log: OwnLog, sessionId: string): Followable {
   return {
+    session: sessionId,
     read(after, limit, weight) {
       const events = log.read(sessionId, after, limit, weight)
       return { events, end: events.at(-1)?.seq ?? null }
@@ -124,6 +133,7 @@ export function followSession(log: OwnLog, sessionId: string): Followable {
 
 export function followAll(log: OwnLog): Followable {
   return {
+    session: null,
     read: (after, limit, weight) => log.readAll(after, limit, weight),
     changed: (after, signal) => log.changedAll(after, signal),
     tip: () => log.lastCursor(),

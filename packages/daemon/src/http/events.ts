@@ -140,7 +140,7 @@ function pageOf(source: Followable, { log }: OwnContext, query: { after: number;
 type Start = Pick<FollowOptions, 'after' | 'resync' | 'untilIdle' | 'filter'>
 
 function toStream(source: Followable, exchange: Exchange, { limits }: OwnContext, start: Start): Reply {
-  const { signal, closing } = exchange
+  const { signal, closing, recent } = exchange
   return {
     status: 200,
     // The end of the stream is the end of the connection: a daemon that closes need not wait for it to idle out.
@@ -151,6 +151,6 @@ function toStream(source: Followable, exchange: Exchange, { limits }: OwnContext
       connection: 'close',
     },
     dispose: exchange.openStream(),
-    body: eventStream(source, { ...start, keepAliveMs: limits.keepAliveMs, signal, closing }),
+    body: eventStream(source, { ...start, keepAliveMs: limits.keepAliveMs, signal, closing, recent }),
   }
 }

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Principal } from '../core/rights.ts'
+import type { RecentFrames } from './recent-frames.ts'
 
 /** One request on its way through the edge, after the gates and before its body is read. */
 export interface Exchange {
@@ -17,6 +18,8 @@ export interface Exchange {
   readonly closing: AbortSignal
   /** The body's bytes. Throws `payload_too_large`; rejects when the client goes away. */
   readBody(limit: number): Promise<Uint8Array>
+  /** What event streams share. */
+  readonly recent: RecentFrames
   /** Counts one event stream until the returned function is called. Throws `sse_limit`. */
   openStream(): () => void
 }

@@ -8,6 +8,7 @@ import { toOwnContext } from './own-context.ts'
 import { createPeerCheck, type PeerCheck } from './peer.ts'
 import { owner, type Principal } from '../core/rights.ts'
 import { toProblemReply } from './problem-reply.ts'
+import { RecentFrames } from './recent-frames.ts'
 import { send, type Reply } from './reply.ts'
 import { createRouter, type Match, type Router } from './router.ts'
 import { routes } from './routes.ts'
@@ -21,6 +22,7 @@ interface Edge {
   readonly route: Router
   readonly peer: PeerCheck
   readonly openStream: () => () => void
+  readonly recent: RecentFrames
 }
 
 /** The request listener: gates, then route, then handler, then answer. It never throws. */
@@ -34,6 +36,7 @@ export function createListener(context: HttpContext, closing: AbortSignal) {
     peer:
       'path' in context.listen ? async () => null : createPeerCheck({ sameUser, uid: process.getuid?.() ?? -1, agents: context.agents }),
     openStream: createStreamGauge(context),
+    recent: new RecentFrames(),
   }
   return (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const id = context.newId()
@@ -121,6 +124,7 @@ function toExchange(
     closing: principal.kind === 'owner' ? edge.closing : AbortSignal.any([edge.closing, principal.ended]),
     readBody: (limit) => readBody(incoming, outgoing, limit),
     openStream: edge.openStream,
+    recent: edge.recent,
   }
 }
 
