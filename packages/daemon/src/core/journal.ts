@@ -37,6 +37,14 @@ export interface CommitOptions {
   readonly bodyHash?: string
 }
 
+/** Events that wait for one commit, and how things stand after them. */
+interface Queued {
+  readonly appended: Promise<void>
+  readonly events: Event[]
+  state: SessionState
+  record: SessionRecord
+}
+
 /**
  * The writing end of one session's log. It numbers and serialises each event once, folds it at once, so that the
  * next decision sees it, and shows it to others only after the commit.
@@ -53,6 +61,7 @@ export class Journal {
   #runtimeSessionId: string | null = null
   #model: string | null
   #flushed: Promise<void> = Promise.resolve()
+  #queued: Queued | null = null
 
   constructor(record: SessionRecord, options: JournalOptions, snapshot?: SessionSnapshot) {
     this.#record = record
@@ -157,7 +166,16 @@ export class Journal {
       ...(touched.size === 0 ? {} : { tasks: [...touched].flatMap((taskId) => this.#taskRow(taskId)) }),
     })
     const state = this.#state
-    this.#flushed = appended.then(() => this.#show(events, state, record))
+    const queued = this.#queued
+    if (queued?.appended === appended) {
+      queued.events.push(...events)
+      queued.state = state
+      queued.record = record
+      return this.#flushed
+    }
+    const made: Queued = { appended, events, state, record }
+    this.#queued = made
+    this.#flushed = appended.then(() => this.#show(made))
     return this.#flushed
   }
 
@@ -212,7 +230,7 @@ export class Journal {
   }
 
   /** After the commit: ended tasks live on in their rows alone. */
-  #show(events: readonly Event[], state: SessionState, record: SessionRecord): void {
+  #show({ events, state, record }: Queued): void {
     this.#shown = forgetEnded(state)
     this.#shownRecord = record
     if (events.some((event) => isTerminal(event.type))) {

@@ -128,7 +128,8 @@ export interface EventLog extends Disposable {
   /** True while writes succeed. */
   readonly writable: boolean
   /**
-   * Queues one atomic change; changes of one event-loop turn share a transaction. Resolves after the commit (and sync).
+   * Queues one atomic change; changes of one event-loop turn share a transaction. Resolves after the commit (and sync). Lazy events that follow
+   * on others of their session which still wait may join those, and are then given the same promise.
    * While the disk refuses writes the change stays queued and is tried again; it is never dropped. Rejects only when the log is closed.
    */
   append(change: Append): Promise<void>

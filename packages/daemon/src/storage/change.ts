@@ -1,10 +1,14 @@
 import type { Append, PendingEvent, SessionRecord, TaskRecord } from '../core/ports.ts'
 import type { Committable } from './group-commit.ts'
 
+/** Text beyond which nothing is joined: where little room is left on the disk, little may still fit. */
+const JOINED_LIMIT = 32 * 1024
+
 /** An `Append` as it will be stored. Whatever its rows are made of may change afterwards. */
 export interface Change extends Committable {
   readonly sessionId: string
-  readonly events: readonly PendingEvent[]
+  readonly events: PendingEvent[]
+  bytes: number
   readonly session: SessionRow | null
   /** In place of the row that is there. */
   readonly update: SessionRow | null
@@ -34,14 +38,24 @@ export function toChange({ sessionId, events, durability, session, update, snaps
     snapshot: snapshot === undefined ? null : JSON.stringify(snapshot),
     tasks: tasks.map(toTaskRow),
   }
-  const texts = [
-    rows.session?.record,
-    rows.update?.record,
-    rows.snapshot,
-    ...rows.tasks.map(({ record }) => record),
-    ...events.map(({ json }) => json),
-  ]
-  return { sessionId, events, durability, bytes: texts.reduce((sum, text) => sum + (text?.length ?? 0), 0), ...rows }
+  const texts = [rows.session?.record, rows.update?.record, rows.snapshot, ...rows.tasks.map(({ record }) => record)]
+  let bytes = 0
+  for (const text of texts) bytes += text?.length ?? 0
+  for (const { json } of events) bytes += json.length
+  return { sessionId, events: [...events], durability, bytes, ...rows }
+}
+
+/** True for events alone, which can wait: others of the session can join them, and be written with them. */
+export function isJoinable({ durability, session, update, snapshot, tasks }: Change): boolean {
+  return durability === 'lazy' && session === null && update === null && snapshot === null && tasks.length === 0
+}
+
+/** Adds the events of `change` to those of `open`, both of one session and joinable. False, and nothing is done, where they would be too many. */
+export function joinChange(open: Change, change: Change): boolean {
+  if (open.bytes + change.bytes > JOINED_LIMIT) return false
+  open.events.push(...change.events)
+  open.bytes += change.bytes
+  return true
 }
 
 export function toSessionRow(session: SessionRecord): SessionRow {

@@ -15,7 +15,7 @@ import type {
   TaskRecord,
 } from '../core/ports.ts'
 import { Ballast } from './ballast.ts'
-import { toChange, toSessionRow, toTaskRow, type Change } from './change.ts'
+import { isJoinable, joinChange, toChange, toSessionRow, toTaskRow, type Change } from './change.ts'
 import type { DataDir } from './data-dir.ts'
 import { EventRows } from './event-rows.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -104,16 +104,26 @@ export class SqliteEventLog implements EventLog {
   }
 
   /** Also rejects, and queues nothing, when the events do not follow on those before them: the caller's mistake. */
-  async append(append: Append): Promise<void> {
-    if (this.#closed) throw new Problem('shutting_down', 'The log is closed.')
-    const change = toChange(append)
-    const live = this.#accept(change)
+  append(append: Append): Promise<void> {
+    try {
+      if (this.#closed) throw new Problem('shutting_down', 'The log is closed.')
+      const change = toChange(append)
+      return this.#queue(change, this.#accept(change))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #queue(change: Change, live: LiveSession): Promise<void> {
+    const joinable = isJoinable(change)
+    if (joinable && live.open !== null && joinChange(live.open.change, change)) return live.open.committed
     live.pending += 1
     const settle = () => void (live.pending -= 1)
     const committed = this.#commits.push(change)
     // Before whoever waits for it goes on.
     committed.then(settle, settle)
-    await committed
+    live.open = joinable ? { change, committed } : null
+    return committed
   }
 
   read(sessionId: string, after: number, limit: number, weight?: number): readonly StoredEvent[] {
@@ -308,7 +318,10 @@ export class SqliteEventLog implements EventLog {
   /** From here on the events can be seen. */
   #publish({ sessionId, sessionNo, events }: Written): void {
     const live = this.#live.get(sessionId)
-    if (live !== undefined) live.no = sessionNo
+    if (live !== undefined) {
+      live.no = sessionNo
+      live.open = null
+    }
     for (const event of events) {
       this.#lastCursor = event.cursor
       this.#tail.push(event)

@@ -3,7 +3,7 @@ import type { Durability } from '../core/ports.ts'
 
 export interface Committable {
   readonly durability: Durability
-  /** Rough size, to bound one transaction. */
+  /** Rough size, to bound one transaction; may grow until it is committed. */
   readonly bytes: number
 }
 

@@ -1,3 +1,4 @@
+import type { Change } from './change.ts'
 import { Tail } from './tail.ts'
 
 /** What is kept in memory of a session that is being written. */
@@ -10,6 +11,8 @@ export interface LiveSession {
   committed: number
   /** Changes that wait for their commit. */
   pending: number
+  /** The last of them, where further events may join it. */
+  open: { readonly change: Change; readonly committed: Promise<void> } | null
   readonly tail: Tail
 }
 
@@ -48,5 +51,5 @@ export class LiveSessions {
 
 export function toLiveSession(row: { readonly no: number; readonly lastSeq: number } | null): LiveSession {
   const last = row?.lastSeq ?? 0
-  return { no: row?.no ?? null, queued: last, committed: last, pending: 0, tail: new Tail({ position: (event) => event.seq }) }
+  return { no: row?.no ?? null, queued: last, committed: last, pending: 0, open: null, tail: new Tail({ position: (event) => event.seq }) }
 }
