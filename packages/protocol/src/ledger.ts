@@ -62,8 +62,7 @@ export function addReceiptEvent(ledger: Ledger, event: Event, running: Clock): L
     case 'tool.call.completed': {
       const title = timed.titles.get(event.payload.tool_call_id)
       if (title === undefined) return timed
-      const titles = new Map(timed.titles)
-      titles.delete(event.payload.tool_call_id)
+      const titles = without(timed.titles, event.payload.tool_call_id)
       const { tool_call_id, exit_code = null, is_error } = event.payload
       const commands =
         timed.commands.length < LIST_LIMIT ? [...timed.commands, { tool_call_id, title, exit_code, is_error }] : timed.commands
@@ -74,7 +73,9 @@ export function addReceiptEvent(ledger: Ledger, event: Event, running: Clock): L
       const { approvals } = timed
       const outcome = event.type === 'tool.call.approved' ? 'approved' : 'denied'
       const by = `by_${event.payload.decided_by}` as const
-      return { ...timed, approvals: { ...approvals, [outcome]: approvals[outcome] + 1, [by]: approvals[by] + 1 } }
+      // What was denied never completes: nobody will ask for its title.
+      const titles = outcome === 'denied' ? without(timed.titles, event.payload.tool_call_id) : timed.titles
+      return { ...timed, titles, approvals: { ...approvals, [outcome]: approvals[outcome] + 1, [by]: approvals[by] + 1 } }
     }
     case 'usage.reported': {
       const { scope, context_window: _window, ...reported } = event.payload
@@ -87,6 +88,13 @@ export function addReceiptEvent(ledger: Ledger, event: Event, running: Clock): L
     default:
       return timed
   }
+}
+
+function without<Value>(map: ReadonlyMap<string, Value>, key: string): ReadonlyMap<string, Value> {
+  if (!map.has(key)) return map
+  const copy = new Map(map)
+  copy.delete(key)
+  return copy
 }
 
 /** What came from no gateway has no status, and counts as answered. */

@@ -245,9 +245,9 @@ export const agentFaults: readonly Fault[] = [
   toFault('F24', 'wrong shapes, foreign ids, made-up terminal events and decisions, deep and wide JSON', lies),
   {
     id: 'F26',
-    name: '1,000 calls that wait for a decision; 200 in the short form',
+    name: '10,000 calls that wait for a decision; 200 in the short form',
     rounds: { short: 1, long: 5 },
-    run: (round) => suffer(round, toCrowd(round.long ? 1_000 : 200)),
+    run: (round) => suffer(round, toCrowd(round.long ? 10_000 : 200)),
   },
   toFault('F27', '100 MB of stderr', chatter, 10),
   toFault('F29', 'log records and control characters in the names of tools', injections),
