@@ -13,6 +13,7 @@ import {
   byDaemon,
   completed,
   denied,
+  end,
   identity,
   isUndecided,
   policyEvaluated,
@@ -112,12 +113,15 @@ export function request(
 function supersede(task: TaskState, earlier: ToolCallState, inputs: Inputs): readonly NewEvent[] {
   const reason = 'superseded by another attempt'
   if (isUndecided(earlier)) return [denied(task, earlier, byDaemon, reason, inputs)]
-  return earlier.phase === 'started' ? completed(task, earlier, toCut(reason), inputs) : []
+  return cutShort(task, earlier, reason, inputs)
 }
 
-/** The result of a call that was cut off. */
-function toCut(preview: string): PreparedResult {
-  return { preview, truncated: false, isError: true, exitCode: null, durationMs: null, executionEnv: 'unknown' }
+/** The end of a call that may run, where it has none yet. Who was told that it may must also hear that it does not any more. */
+function cutShort(task: TaskState, call: ToolCallState, why: string, inputs: Inputs): readonly NewEvent[] {
+  const result = { truncated: false, isError: true, exitCode: null, durationMs: null, executionEnv: 'unknown' } as const
+  if (call.phase === 'started') return completed(task, call, { ...result, preview: why }, inputs)
+  // Not `started`: a host takes that for leave to run the call.
+  return call.phase === 'approved' ? [end(task, call, { ...result, preview: `never seen to begin; ${why}` }, inputs)] : []
 }
 
 /** Policy has spoken about a requested call. */
@@ -166,14 +170,11 @@ export function closeOpen(task: TaskState, reason: string, texts: ReadonlyMap<st
       partial: true,
     },
   }))
-  // A call that was approved and never began has nothing to complete.
-  const running = [...task.calls.values()].filter((call) => call.phase === 'started')
-  const cut = toCut(`ended with the task: ${reason}`)
   return [
     ...blocks,
     ...denyPending(task, reason, inputs),
     ...cancelQuestions(task, reason),
-    ...running.flatMap((call) => completed(task, call, cut, inputs)),
+    ...[...task.calls.values()].flatMap((call) => cutShort(task, call, `ended with the task: ${reason}`, inputs)),
   ]
 }
 
