@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync } from 'node:fs'
 import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { TestClient } from '../harness/client.ts'
 import { lives, processesWith, until } from '../lifecycle/testing/processes.ts'
 import { isEnd, type Recorder, type Seen } from './recorder.ts'
+import { memoryOf } from './storage/process-figures.ts'
 
 /** O1 O2 O3 O7 O9 of one session, against a daemon that has started anew, or in which all tasks have ended. Returns its events. */
 export async function checkSession(client: TestClient, recorder: Recorder): Promise<readonly Seen[]> {
@@ -104,12 +105,14 @@ export function checkTemp(dataDir: string): void {
 /** What a running daemon holds. */
 export interface Footprint {
   readonly rssMb: number
+  /** The most that ever was. */
+  readonly peakMb: number
   readonly descriptors: number
 }
 
 export function footprint(pid: number): Footprint {
-  const rss = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return { rssMb: Math.round(Number(rss) / 1024), descriptors: readdirSync(`/proc/${pid}/fd`).length }
+  const { now: rssMb, peak: peakMb } = memoryOf(pid)
+  return { rssMb, peakMb, descriptors: readdirSync(`/proc/${pid}/fd`).length }
 }
 
 /** O5: the daemon holds no more descriptors than before, and not much more memory. */

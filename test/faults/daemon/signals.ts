@@ -5,6 +5,7 @@ import type { Fault, Round } from '../fault.ts'
 import type { Launched } from '../launch.ts'
 import { checkDatabase, checkNoProcess, checkRuns, checkSession, checkTemp } from '../oracle.ts'
 import { isEnd, Recorder } from '../recorder.ts'
+import type { Step } from '../script.ts'
 
 /** What the daemon is in the middle of when it is told to end: brings it there and resolves. */
 const states: Readonly<Record<string, (daemon: Launched, recorder: Recorder, round: Round) => Promise<unknown>>> = {
@@ -18,6 +19,11 @@ const states: Readonly<Record<string, (daemon: Launched, recorder: Recorder, rou
   'waiting for an approval': async ({ client }, recorder) => {
     await recorder.task(client, { tool: {} })
     await client.event(recorder.sessionId, 'tool.call.policy_evaluated', ({ payload }) => payload.result === 'ask')
+  },
+  'waiting for an answer': async ({ client }, recorder) => {
+    const requestedSchema = { type: 'object', properties: { name: { type: 'string' } } }
+    await recorder.task(client, { request: 'elicitation/create', params: { mode: 'form', message: 'Which one?', requestedSchema } })
+    await client.event(recorder.sessionId, 'question.asked')
   },
   'running, deaf to signals': async ({ client }, recorder) => {
     await recorder.task(client, { deaf: true }, { say: 1 }, { wait: 'forever' })
@@ -87,14 +93,17 @@ const signals: Fault = {
     const daemon = await round.start({ args: ['--log-level', 'info'] })
     const { client, pid } = daemon
     const recorder = await Recorder.create(client, round.session())
-    const taskId = await recorder.task(client, { say: 300, pause: 2 }, { say: 1 })
-    await client.event(recorder.sessionId, 'model.output.delta')
     const kind = (['TERM TERM', 'INT', 'HUP', 'PIPE', 'USR1', 'STOP'] as const)[round.index % 6] ?? 'INT'
+    // Of an agent that will not go, the daemon is not rid before its second signal comes.
+    const steps: readonly Step[] = kind === 'TERM TERM' ? [{ deaf: true }, { say: 1 }, { wait: 'forever' }] : [{ say: 300, pause: 2 }]
+    const taskId = await recorder.task(client, ...steps)
+    await client.event(recorder.sessionId, 'model.output.delta')
     switch (kind) {
       case 'TERM TERM':
         process.kill(pid, 'SIGTERM')
         await until('it is stopping or gone', async () => (await client.get('/readyz').catch(() => null))?.status !== 200)
-        assert.ok([0, 1].includes(Number(await daemon.end('SIGTERM'))))
+        // 1: not all was closed. 0 is for a shutdown that came to its end; the second signal may not make one of the other.
+        assert.equal(await daemon.end('SIGTERM'), 1)
         break
       case 'INT':
       case 'HUP':
