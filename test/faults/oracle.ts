@@ -116,8 +116,8 @@ export function footprint(pid: number): Footprint {
 }
 
 /** O5: the daemon holds no more descriptors than before, and not much more memory. */
-export async function checkFootprint(pid: number, before: Footprint, moreMb = 60): Promise<void> {
-  await until('O5: descriptors are back', () => footprint(pid).descriptors <= before.descriptors + 1)
+export async function checkFootprint(pid: number, before: Footprint, moreMb = 60, limitMs = 10_000): Promise<void> {
+  await until('O5: descriptors are back', () => footprint(pid).descriptors <= before.descriptors + 1, limitMs)
   const { rssMb } = footprint(pid)
   assert.ok(rssMb <= before.rssMb + moreMb, `O5: ${rssMb} MB, before ${before.rssMb} MB`)
 }
