@@ -10,6 +10,7 @@ import { createPlace, createSession, play } from './place.ts'
 import { descriptorsOf, memoryOf } from './process-figures.ts'
 import { openRawReader } from './raw-reader.ts'
 import { underStrace } from './strace.ts'
+import { isEnd, type Witness } from './witness.ts'
 
 const MB = 1024 ** 2
 const walOf = (dataDir: string): number => statSync(join(dataDir, 'codesdkd.db-wal'), { throwIfNoEntry: false })?.size ?? 0
@@ -67,11 +68,23 @@ const soak: Fault = {
 /** A data directory as the first version left it, and a kill at each sync of the start that brings it up to date. */
 const older: Fault = {
   id: 'F55a',
-  name: 'a data directory of the oldest schema, the migration killed at the nth write or sync',
+  name: 'a data directory of the oldest schema with sessions and events, the migration killed at the nth write or sync',
   rounds: { short: 1, long: 60 },
   async run({ random, figure }) {
     await using place = await createPlace()
-    await (await place.start()).end()
+    const witnesses: Witness[] = []
+    {
+      await using daemon = await place.start()
+      for (let index = 0; index < 3; index++) {
+        const witness = await createSession(daemon, place)
+        for (let task = 0; task < 3; task++) await play(daemon, witness, { count: 20, bytes: 500 })
+        // Follows to what was last said; O1 holds it against what the migrated log has.
+        let ends = 0
+        await witness.follow(daemon.client, (event) => isEnd(event) && (ends += 1) === 3)
+        witnesses.push(witness)
+      }
+      await daemon.end()
+    }
     const file = join(place.dataDir, 'codesdkd.db')
     makeOldest(file)
     const calls = random() < 0.5 ? 'fsync,fdatasync' : 'pwrite64'
@@ -93,22 +106,40 @@ const older: Fault = {
     const version = versionOf(join(copy, 'codesdkd.db'))
     assert.ok(version === 1 || version === migrations.length, `half migrated: ${version}`)
     await using daemon = await place.start()
-    await play(daemon, await createSession(daemon, place), {})
+    for (const witness of witnesses) {
+      await witness.check(daemon.client)
+      assert.equal((await daemon.client.get(`/sessions/${witness.sessionId}`)).body.archived, false)
+      await play(daemon, witness, {})
+    }
     assert.equal(await daemon.end(), 0)
     assert.equal(readFileSync(file).readUInt32BE(60), migrations.length)
   },
 }
 
+/** Takes away what later versions have added; the rows stay. */
 function makeOldest(file: string): void {
   const database = new DatabaseSync(file)
-  const names = database.prepare("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY type DESC").all() as {
-    type: string
-    name: string
-  }[]
-  for (const { type, name } of names.toSorted((left) => (left.type === 'table' ? 1 : -1))) database.exec(`DROP ${type} IF EXISTS ${name}`)
-  database.exec(migrations[0] ?? '')
+  database.exec('DROP TABLE removal; DROP INDEX artifact_by_content; ALTER TABLE session DROP COLUMN archived')
+  assert.deepEqual(shapeOf(database), shapeOfOldest(), 'a later version has added more: take that away, too')
   database.exec('PRAGMA user_version = 1')
   database.close()
+}
+
+function shapeOfOldest(): readonly string[] {
+  const database = new DatabaseSync(':memory:')
+  database.exec(migrations[0] ?? '')
+  const shape = shapeOf(database)
+  database.close()
+  return shape
+}
+
+/** Tables with their columns, and indexes. */
+function shapeOf(database: DatabaseSync): readonly string[] {
+  const names = database.prepare("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name").all()
+  return names.map(({ type, name }) => {
+    const columns = database.prepare(`SELECT name FROM pragma_table_info('${String(name)}')`).all()
+    return `${String(type)} ${String(name)} ${columns.map((column) => String(column['name'])).join(' ')}`
+  })
 }
 
 function versionOf(file: string): number {
