@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '../../lifecycle/testing/processes.ts'
 import type { Fault, Round } from '../fault.ts'
@@ -166,4 +167,38 @@ const storm: Fault = {
   },
 }
 
-export const signalFaults: readonly Fault[] = [terminate, signals, storm]
+const deadlines: Fault = {
+  id: 'F58a',
+  name: 'the deadlines of 200 tasks that run (short: 30) are over at the moment of SIGTERM',
+  rounds: { short: 1, long: 10 },
+  async run(round) {
+    const count = round.long ? 200 : 30
+    const agent = `quiet=/bin/sh ${join(import.meta.dirname, '../quiet-agent.sh')}`
+    const daemon = await round.start({ args: ['--agent', agent, '--max-running-tasks', '300', '--max-live-agents', '300'] })
+    const { client } = daemon
+    const recorders = await Promise.all(Array.from({ length: count }, () => Recorder.create(client, round.session({ runtime: 'quiet' }))))
+    const moment = Date.now() + (round.long ? 15_000 : 3_000)
+    for (const recorder of recorders) {
+      // Counts from the start of the task, which is now.
+      const body = { messages: [{ role: 'user', content: 'wait' }], timeoutMs: Math.max(1, moment - Date.now()) }
+      const { status, text, body: answer } = await client.post(`/sessions/${recorder.sessionId}/tasks`, body)
+      assert.equal(status, 202, text)
+      recorder.accepted.add(String(answer.task_id))
+    }
+    await delay(Math.max(0, moment - Date.now() + round.pick.integer(-5, 10)))
+    assert.equal(await daemon.end('SIGTERM'), 0)
+    const next = await round.start({ args: ['--agent', agent] })
+    await checkNoProcess(round.marker)
+    const reasons = new Map<string, number>()
+    for (const recorder of recorders) {
+      const ends = (await checkSession(next.client, recorder)).filter(({ type }) => isEnd(type))
+      assert.equal(ends.length, 1)
+      const reason = ends[0]?.payload.error?.code ?? ends[0]?.payload.reason ?? ''
+      assert.ok(['deadline_exceeded', 'daemon_shutdown'].includes(reason), `a task ended because of ${reason}`)
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
+    }
+    for (const [reason, tasks] of reasons) round.figure(reason, tasks)
+  },
+}
+
+export const signalFaults: readonly Fault[] = [terminate, signals, storm, deadlines]
