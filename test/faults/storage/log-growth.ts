@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { cpSync, readFileSync, statSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
 import { migrations } from '../../../packages/daemon/src/storage/schema.ts'
 import { until } from '../../lifecycle/testing/processes.ts'
 import type { Fault } from '../fault.ts'
@@ -39,29 +40,54 @@ const pinnedReader: Fault = {
   },
 }
 
+const preload = pathToFileURL(join(import.meta.dirname, '../live-heap.ts')).href
+
+/** Bytes that live in the heap of a daemon that was started with the preload. */
+async function liveHeap(pid: number, file: string): Promise<number> {
+  rmSync(file, { force: true })
+  process.kill(pid, 'SIGUSR2')
+  const read = () => Number(readFileSync(file, { encoding: 'utf8', flag: 'a+' }))
+  await until('the heap was looked at', () => read() > 0, 30_000)
+  return read()
+}
+
 const soak: Fault = {
   id: 'F56',
-  name: 'tasks one after the other in sessions that come and go: 2,000 (short: 30); memory, descriptors and WAL stay',
+  name: 'tasks one after the other in 400 sessions that come and go (short: 20): what lives in the heap, memory, descriptors and WAL stay',
   rounds: { short: 1, long: 1 },
   async run({ long, figure }) {
     await using place = await createPlace()
-    await using daemon = await place.start({ args: ['--max-live-agents', '2'] })
-    const total = long ? 2_000 : 30
-    const marks: { readonly task: number; readonly memory: number; readonly descriptors: number }[] = []
-    let witness = await createSession(daemon, place)
-    for (let task = 0; task < total; task++) {
-      if (task % 10 === 9) witness = await createSession(daemon, place)
-      await play(daemon, witness, { count: 5, bytes: 50 })
-      if (task % Math.ceil(total / 20) === 0) marks.push({ task, memory: memoryOf(daemon.pid).now, descriptors: descriptorsOf(daemon.pid) })
+    const file = join(place.path, 'heap')
+    await using daemon = await place.start({
+      args: ['--max-live-agents', '2'],
+      node: ['--expose-gc', '--import', preload],
+      env: { LIVE_HEAP: file },
+    })
+    const { client, pid } = daemon
+    const marks: { readonly memory: number; readonly descriptors: number; readonly heap: number }[] = []
+    // A session with a past of ten tasks, and one of every two is deleted.
+    const comeAndGo = async (sessions: number) => {
+      for (let session = 0; session < sessions; session++) {
+        const witness = await createSession(daemon, place)
+        for (let task = 0; task < (long ? 5 : 1); task++) await play(daemon, witness, { count: 5, bytes: 50 })
+        await witness.check(client)
+        if (session % 2 === 0) assert.ok((await client.request('DELETE', `/sessions/${witness.sessionId}`)).status < 300)
+      }
+      marks.push({ memory: memoryOf(pid).now, descriptors: descriptorsOf(pid), heap: await liveHeap(pid, file) })
     }
-    const [half = marks[0], last = marks[0]] = [marks[Math.floor(marks.length / 2)], marks.at(-1)]
-    assert.ok(half !== undefined && last !== undefined)
-    figure('MB at half and end', `${half.memory} ${last.memory}`)
+    const part = long ? 100 : 5
+    for (let mark = 0; mark < 4; mark++) await comeAndGo(part)
+    // What is made once is made with the first of them.
+    const [, before, , after] = marks
+    assert.ok(before !== undefined && after !== undefined)
+    const slope = (after.heap - before.heap) / (2 * part)
+    figure('KB of heap for a session', Math.round(slope / 1024))
+    figure('MB at half and end', `${before.memory} ${after.memory}`)
     figure('WAL MB', Math.round(walOf(place.dataDir) / MB))
-    await until('the descriptors are back', () => descriptorsOf(daemon.pid) <= (marks[1]?.descriptors ?? 0) + 8, 30_000)
+    assert.ok(slope < (long ? 10 : 100) * 1024, `R5: a session that is over keeps ${slope} bytes`)
+    await until('the descriptors are back', () => descriptorsOf(pid) <= before.descriptors + 8, 30_000)
     assert.ok(walOf(place.dataDir) < 64 * MB)
-    assert.ok(last.memory < 300, `R5: ${last.memory} MB`)
-    await witness.check(daemon.client)
+    assert.ok(after.memory < 300, `R5: ${after.memory} MB`)
   },
 }
 
