@@ -2,7 +2,7 @@ import { isTerminal, type Event } from '@codesdkd/protocol'
 import { expect } from 'vitest'
 
 /** The order in which the events of one attempt of a call may come. */
-const callOrder = /^requested (policy_evaluated )*(denied |approved (started (delta )*(output completed )?)?)?$/
+const callOrder = /^requested (policy_evaluated )*(denied |approved (completed |started (delta )*(output completed )?)?)?$/
 
 const shortNames: Readonly<Record<string, string>> = {
   'tool.call.requested': 'requested',

@@ -27,6 +27,8 @@ export interface Round {
   renew(): Promise<void>
   /** Disposes it with the round. */
   use<T extends AsyncDisposable>(resource: T): T
+  /** Says in the report that this machine, or this user, cannot have the fault. Throws. */
+  skip(why: string): never
   /** A measured figure, for the report. */
   figure(name: string, value: string | number): void
 }

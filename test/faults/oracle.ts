@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { TestClient } from '../harness/client.ts'
 import { lives, processesWith, until } from '../lifecycle/testing/processes.ts'
 import { isEnd, type Recorder, type Seen } from './recorder.ts'
+import { memoryOf } from './storage/process-figures.ts'
 
 /** O1 O2 O3 O7 O9 of one session, against a daemon that has started anew, or in which all tasks have ended. Returns its events. */
 export async function checkSession(client: TestClient, recorder: Recorder): Promise<readonly Seen[]> {
@@ -104,17 +105,36 @@ export function checkTemp(dataDir: string): void {
 /** What a running daemon holds. */
 export interface Footprint {
   readonly rssMb: number
+  /** The most that ever was. */
+  readonly peakMb: number
   readonly descriptors: number
 }
 
 export function footprint(pid: number): Footprint {
-  const rss = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return { rssMb: Math.round(Number(rss) / 1024), descriptors: readdirSync(`/proc/${pid}/fd`).length }
+  const { now: rssMb, peak: peakMb } = memoryOf(pid)
+  return { rssMb, peakMb, descriptors: ownDescriptors(pid) }
+}
+
+/** Without connections over TCP: those that a client keeps for its next request are not the daemon's to close. */
+function ownDescriptors(pid: number): number {
+  const table = readFileSync(`/proc/${pid}/net/tcp`, 'utf8').trimEnd().split('\n').slice(1)
+  const connections = new Set(table.map((line) => `socket:[${line.trim().split(/\s+/)[9]}]`))
+  const held = readdirSync(`/proc/${pid}/fd`).map((name) => targetOf(`/proc/${pid}/fd/${name}`))
+  return held.filter((target) => target !== null && !connections.has(target)).length
+}
+
+/** Null for what was closed meanwhile. */
+function targetOf(link: string): string | null {
+  try {
+    return readlinkSync(link)
+  } catch {
+    return null
+  }
 }
 
 /** O5: the daemon holds no more descriptors than before, and not much more memory. */
-export async function checkFootprint(pid: number, before: Footprint, moreMb = 60): Promise<void> {
-  await until('O5: descriptors are back', () => footprint(pid).descriptors <= before.descriptors + 1)
+export async function checkFootprint(pid: number, before: Footprint, moreMb = 60, limitMs = 10_000): Promise<void> {
+  await until('O5: descriptors are back', () => footprint(pid).descriptors <= before.descriptors + 1, limitMs)
   const { rssMb } = footprint(pid)
   assert.ok(rssMb <= before.rssMb + moreMb, `O5: ${rssMb} MB, before ${before.rssMb} MB`)
 }

@@ -127,6 +127,8 @@ export interface Seen {
     readonly result?: string
     readonly kind?: string
     readonly reason?: string
+    readonly is_error?: boolean
+    readonly result_preview?: string
     readonly input?: unknown
     readonly error?: { readonly code: string; readonly message?: string } | null
   }

@@ -5,8 +5,9 @@ const columns = ['fault', 'rounds', 'violations', 'worst time', 'seed'] as const
 /** The findings as lines for a terminal. */
 export function toTable(findings: readonly Finding[]): string {
   return findings
-    .map(({ fault, rounds, violations, worstMs, seed, figures }) => {
-      const cells = [fault.id.padEnd(5), rounds, violations.length, toSeconds(worstMs), seed].map((cell) => String(cell).padStart(6))
+    .map(({ fault, skipped, rounds, violations, worstMs, seed, figures }) => {
+      const counts = skipped === null ? [rounds, violations.length, toSeconds(worstMs), seed] : [`skipped: ${skipped}`]
+      const cells = [fault.id.padEnd(5), ...counts].map((cell) => String(cell).padStart(6))
       return `${cells.join('  ')}  ${fault.name}${toFigures(figures, ' [', ']')}`
     })
     .join('\n')
@@ -14,8 +15,9 @@ export function toTable(findings: readonly Finding[]): string {
 
 /** The findings as the table of docs/reliability.md. */
 export function toMarkdown(findings: readonly Finding[]): string {
-  const rows = findings.map(({ fault, rounds, violations, worstMs, seed, figures }) => {
-    const cells = [`${fault.id} ${fault.name}${toFigures(figures, ' (', ')')}`, rounds, violations.length, toSeconds(worstMs), seed]
+  const rows = findings.map(({ fault, skipped, rounds, violations, worstMs, seed, figures }) => {
+    const counts = skipped === null ? [rounds, violations.length, toSeconds(worstMs), seed] : [`skipped: ${skipped}`, '', '', '']
+    const cells = [`${fault.id} ${fault.name}${toFigures(figures, ' (', ')')}`, ...counts]
     return `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`
   })
   return [`| ${columns.join(' | ')} |`, `|${columns.map(() => '---|').join('')}`, ...rows, ''].join('\n')

@@ -24,9 +24,14 @@ export interface Violation {
   readonly error: unknown
 }
 
+/** Nothing was injected, so nothing was shown. */
+class Skipped extends Error {}
+
 /** What came of all rounds of one fault. */
 export interface Finding {
   readonly fault: Fault
+  /** Why it was not injected; null where it was. */
+  readonly skipped: string | null
   readonly rounds: number
   readonly violations: readonly Violation[]
   /** Of the slowest round. */
@@ -48,6 +53,7 @@ export async function runFault(fault: Fault, extent: Extent): Promise<Finding> {
     try {
       await within(runRound(fault, { index, seed, long, kept, figures }), extent.limitMs ?? 180_000)
     } catch (error) {
+      if (error instanceof Skipped) return { fault, skipped: error.message, rounds: 0, violations: [], worstMs: 0, seed, figures }
       violations.push({ round: index, error })
       report?.({ round: index, error })
       // What the next rounds would go on with is no longer what they may rely on.
@@ -55,7 +61,7 @@ export async function runFault(fault: Fault, extent: Extent): Promise<Finding> {
     }
     worstMs = Math.max(worstMs, performance.now() - begun)
   }
-  return { fault, rounds, violations, worstMs, seed, figures }
+  return { fault, skipped: null, rounds, violations, worstMs, seed, figures }
 }
 
 interface Around {
@@ -97,6 +103,9 @@ async function runRound(fault: Fault, { index, seed, long, kept, figures }: Arou
     keep: (open) => kept.take(open),
     renew: () => kept.drop(),
     use: (resource) => stack.use(resource),
+    skip: (why) => {
+      throw new Skipped(why)
+    },
     figure(name, value) {
       const before = figures.get(name)
       figures.set(name, typeof before === 'number' && typeof value === 'number' ? Math.max(before, value) : value)

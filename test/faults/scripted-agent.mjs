@@ -19,22 +19,24 @@ async function put(raw, stream = process.stdout) {
   if (!stream.write(raw)) await once(stream, 'drain')
 }
 
-const send = (message) => put(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
+/** `shape` stands where the message says so: too deep or too wide for JSON.stringify, or lost in it. */
+const send = (message, shape) => put(`${JSON.stringify({ jsonrpc: '2.0', ...message }).replace('"SHAPE"', () => toJson(shape))}\n`)
 const update = (body) => send({ method: 'session/update', params: { sessionId: 's', update: body } })
 
-async function request(method, params) {
+async function request(method, params, shape) {
   const id = `q${nextId++}`
   const answer = Promise.withResolvers()
   waiting.set(id, answer)
-  await send({ id, method, params })
+  await send({ id, method, params }, shape)
   return answer.promise
 }
 
 /** Asks for leave; writes one file for each run of the tool, named after the call. */
-async function callTool({ name = 'build', ms = 0, id = `${process.pid}-${nextId++}-${Date.now()}` }) {
-  const toolCall = { toolCallId: id, title: name, kind: 'execute', status: 'pending', rawInput: { command: `run ${id}` } }
-  await update({ sessionUpdate: 'tool_call', ...toolCall })
-  const { outcome } = await request('session/request_permission', { sessionId: 's', toolCall, options })
+async function callTool({ name = 'build', ms = 0, id = `${process.pid}-${nextId++}-${Date.now()}`, input }) {
+  const rawInput = { command: `run ${id}`, ...(input === undefined ? {} : { more: 'SHAPE' }) }
+  const toolCall = { toolCallId: id, title: name, kind: 'execute', status: 'pending', rawInput }
+  await send({ method: 'session/update', params: { sessionId: 's', update: { sessionUpdate: 'tool_call', ...toolCall } } }, input)
+  const { outcome } = await request('session/request_permission', { sessionId: 's', toolCall, options }, input)
   const allowed = outcome?.optionId === 'y'
   if (allowed) {
     writeFileSync(join(cwd, `ran-${id}-${nextId++}`), '')
@@ -55,6 +57,12 @@ async function fill(bytes, stream) {
   for (let left = bytes; left > 0; left -= 65_536) await put('x'.repeat(Math.min(left, 65_536)), stream)
 }
 
+function toJson({ deep, wide, proto }) {
+  if (deep !== undefined) return `${'['.repeat(deep)}${']'.repeat(deep)}`
+  if (proto) return '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}'
+  return `{${Array.from({ length: wide }, (_, key) => `"${key.toString(36)}":0`).join(',')}}`
+}
+
 const forever = () => new Promise(() => setInterval(() => undefined, 60_000))
 
 async function perform(step) {
@@ -65,6 +73,8 @@ async function perform(step) {
   else if ('tools' in step) await Promise.all(Array.from({ length: step.tools }, (_, index) => callTool({ id: `call-${index}` })))
   else if ('write' in step) await put(step.write)
   else if ('base64' in step) await put(Buffer.from(step.base64, 'base64'))
+  else if ('shape' in step)
+    await send({ method: 'session/update', params: { sessionId: 's', update: { sessionUpdate: 'odd', all: 'SHAPE' } } }, step.shape)
   else if ('line' in step) await fill(step.line).then(() => put('\n'))
   else if ('stderr' in step) await fill(step.stderr, process.stderr)
   else if ('request' in step) await request(step.request, { sessionId: 's', ...step.params }).catch(() => undefined)

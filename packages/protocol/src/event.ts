@@ -202,7 +202,7 @@ export const payloads = {
         .optional()
         .describe('what the sandbox refused while the call ran: why it may have failed'),
     })
-    .describe('The call has ended.'),
+    .describe('The call has ended. Without `tool.call.started` before it: nobody saw it begin before it was over with its task.'),
   'file.changed': z
     .object({
       path: z.string(),

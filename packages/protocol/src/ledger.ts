@@ -15,7 +15,8 @@ export interface Ledger {
   readonly files_total: number
   readonly commands: Receipt['commands']
   readonly commands_total: number
-  readonly titles: ReadonlyMap<string, string>
+  /** Of commands that are open, and whether each was seen to begin. */
+  readonly titles: ReadonlyMap<string, { readonly title: string; readonly begun: boolean }>
   readonly approvals: Receipt['approvals']
   readonly call_usage: Usage | null
   readonly task_usage: Usage | null
@@ -57,13 +58,20 @@ export function addReceiptEvent(ledger: Ledger, event: Event, running: Clock): L
     }
     case 'tool.call.requested':
       return event.payload.kind === 'execute'
-        ? { ...timed, titles: new Map(timed.titles).set(event.payload.tool_call_id, event.payload.title) }
+        ? { ...timed, titles: new Map(timed.titles).set(event.payload.tool_call_id, { title: event.payload.title, begun: false }) }
         : timed
+    case 'tool.call.started': {
+      const known = timed.titles.get(event.payload.tool_call_id)
+      return known === undefined
+        ? timed
+        : { ...timed, titles: new Map(timed.titles).set(event.payload.tool_call_id, { ...known, begun: true }) }
+    }
     case 'tool.call.completed': {
-      const title = timed.titles.get(event.payload.tool_call_id)
-      if (title === undefined) return timed
-      const titles = new Map(timed.titles)
-      titles.delete(event.payload.tool_call_id)
+      const known = timed.titles.get(event.payload.tool_call_id)
+      if (known === undefined) return timed
+      const titles = without(timed.titles, event.payload.tool_call_id)
+      if (!known.begun) return { ...timed, titles }
+      const { title } = known
       const { tool_call_id, exit_code = null, is_error } = event.payload
       const commands =
         timed.commands.length < LIST_LIMIT ? [...timed.commands, { tool_call_id, title, exit_code, is_error }] : timed.commands
@@ -74,7 +82,9 @@ export function addReceiptEvent(ledger: Ledger, event: Event, running: Clock): L
       const { approvals } = timed
       const outcome = event.type === 'tool.call.approved' ? 'approved' : 'denied'
       const by = `by_${event.payload.decided_by}` as const
-      return { ...timed, approvals: { ...approvals, [outcome]: approvals[outcome] + 1, [by]: approvals[by] + 1 } }
+      // What was denied never completes: nobody will ask for its title.
+      const titles = outcome === 'denied' ? without(timed.titles, event.payload.tool_call_id) : timed.titles
+      return { ...timed, titles, approvals: { ...approvals, [outcome]: approvals[outcome] + 1, [by]: approvals[by] + 1 } }
     }
     case 'usage.reported': {
       const { scope, context_window: _window, ...reported } = event.payload
@@ -87,6 +97,13 @@ export function addReceiptEvent(ledger: Ledger, event: Event, running: Clock): L
     default:
       return timed
   }
+}
+
+function without<Value>(map: ReadonlyMap<string, Value>, key: string): ReadonlyMap<string, Value> {
+  if (!map.has(key)) return map
+  const copy = new Map(map)
+  copy.delete(key)
+  return copy
 }
 
 /** What came from no gateway has no status, and counts as answered. */

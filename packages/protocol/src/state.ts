@@ -1,4 +1,5 @@
 import type { Event, EventOf, Payload } from './event.ts'
+import { emptyLayers, findLayered, putLayered, type LayeredMap } from './layered-map.ts'
 import { addReceiptEvent, closeTime, emptyLedger, type Ledger } from './ledger.ts'
 import type { SessionPhase } from './session.ts'
 import type { Receipt, TaskError, TaskOutput, TaskPhase, TaskStatus } from './task.ts'
@@ -52,8 +53,10 @@ export interface TaskState {
   readonly receipt?: Receipt
   /** Calls that have not ended. */
   readonly calls: ReadonlyMap<string, ToolCallState>
-  /** Calls that were denied or have completed; apart, so that a delta never walks over them. */
-  readonly closed_calls: ReadonlyMap<string, ToolCallState>
+  /** Calls that were denied or have completed; apart, so that no event walks over them or copies them. See `findCall`. */
+  readonly closed_calls: LayeredMap<ToolCallState>
+  /** The agent's own id of a call -> ours. */
+  readonly call_ids: LayeredMap<string>
   /** Output blocks that have deltas and no end yet: block id -> its kind and the seq of its first delta. */
   readonly blocks: ReadonlyMap<string, { readonly kind: string; readonly first_seq: number }>
   /** Questions that wait for an answer. */
@@ -186,7 +189,13 @@ export function pendingQuestions(state: SessionState): readonly { task: TaskStat
 
 /** A call of the task by its id, whether it has ended or not. */
 export function findCall(task: TaskState, toolCallId: string): ToolCallState | undefined {
-  return task.calls.get(toolCallId) ?? task.closed_calls.get(toolCallId)
+  return task.calls.get(toolCallId) ?? findLayered(task.closed_calls, toolCallId)
+}
+
+/** The same by the agent's own id. */
+export function findNativeCall(task: TaskState, nativeId: string): ToolCallState | undefined {
+  const toolCallId = findLayered(task.call_ids, nativeId)
+  return toolCallId === undefined ? undefined : findCall(task, toolCallId)
 }
 
 function isTaskStart(event: Event): boolean {
@@ -205,7 +214,8 @@ function newTask(taskId: string, event: Event): TaskState {
     last_seq: event.seq,
     usage: null,
     calls: new Map(),
-    closed_calls: new Map(),
+    closed_calls: emptyLayers,
+    call_ids: emptyLayers,
     blocks: new Map(),
     questions: new Map(),
     answers: new Map(),
@@ -254,7 +264,7 @@ function taskChanges(task: TaskState, event: Event): Partial<TaskState> {
       return {
         ...awake(task),
         calls: new Map(task.calls).set(event.payload.tool_call_id, requestedCall(event)),
-        closed_calls: without(task.closed_calls, event.payload.tool_call_id),
+        ...reopened(task, event.payload),
       }
     case 'tool.call.policy_evaluated':
       return withCall(
@@ -307,7 +317,7 @@ function ended(task: TaskState, event: EventOf<'task.completed' | 'task.failed' 
     phase: status,
     // What was approved and never began ends with its task.
     calls: new Map(),
-    closed_calls: task.calls.size === 0 ? task.closed_calls : new Map([...task.closed_calls, ...task.calls]),
+    closed_calls: [...task.calls].reduce((closed, [id, call]) => putLayered(closed, id, call), task.closed_calls),
     ended_at: event.time,
     reason: event.payload.reason,
     receipt: event.payload.receipt,
@@ -349,12 +359,25 @@ function requestedCall(event: EventOf<'tool.call.requested'>): ToolCallState {
   }
 }
 
+/** A further attempt is the same call, and open again. */
+function reopened(
+  { closed_calls, call_ids }: TaskState,
+  { tool_call_id, runtime_tool_call_id: native }: Payload<'tool.call.requested'>,
+): Partial<TaskState> {
+  return {
+    ...(findLayered(closed_calls, tool_call_id) === undefined ? {} : { closed_calls: putLayered(closed_calls, tool_call_id, undefined) }),
+    ...(native === undefined || findLayered(call_ids, native) === tool_call_id
+      ? {}
+      : { call_ids: putLayered(call_ids, native, tool_call_id) }),
+  }
+}
+
 function withCall(task: TaskState, identity: CallIdentity, change: Partial<ToolCallState>): Partial<TaskState> {
   const call = task.calls.get(identity.tool_call_id)
   if (call === undefined || call.attempt !== identity.attempt) return {}
   const changed = { ...call, ...change }
   if (changed.phase !== 'denied' && changed.phase !== 'completed') return { calls: new Map(task.calls).set(call.tool_call_id, changed) }
-  return { calls: without(task.calls, call.tool_call_id), closed_calls: new Map(task.closed_calls).set(call.tool_call_id, changed) }
+  return { calls: without(task.calls, call.tool_call_id), closed_calls: putLayered(task.closed_calls, call.tool_call_id, changed) }
 }
 
 function without<V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<string, V> {

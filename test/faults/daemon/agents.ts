@@ -15,6 +15,8 @@ interface Misdeed {
   readonly runtime?: string
   /** Error code of the task's end; null for an end without an error. */
   readonly code: string | null
+  /** Default: ask. */
+  readonly mode?: 'yolo'
   /** Kind of a notice that the log must have. */
   readonly notice?: string
   /** Stopped when it has said something, or when so many of its calls were denied. */
@@ -124,14 +126,39 @@ const lies: readonly Misdeed[] = [
     code: null,
     notice: 'agent.output.invalid',
   },
+  ...(
+    [
+      [{ proto: true }, 'names of prototypes'],
+      [{ wide: 200_000 }, 'an object with 200,000 names'],
+      [{ deep: 500 }, 'lists in lists, as deep as is taken'],
+    ] as const
+  ).flatMap(([shape, what]): Misdeed[] => [
+    { does: `${what}, in an update`, steps: [{ shape }, { say: 1 }], code: null },
+    {
+      does: `${what}, as the input of a call`,
+      steps: [{ tool: { input: shape } }, { say: 1 }],
+      mode: 'yolo',
+      code: null,
+      also: (events) => assert.equal(events.filter(({ type }) => type === 'tool.call.completed').length, 1),
+    },
+  ]),
   {
-    does: 'a million keys',
-    steps: [
-      { write: '' },
-      { write: notification(Object.fromEntries(Array.from({ length: 20_000 }, (_, key) => [`k${key}`, 0]))) },
-      { say: 1 },
-    ],
+    does: 'lists in lists, 10,000 deep',
+    steps: [{ shape: { deep: 10_000 } }, { say: 1 }],
     code: null,
+    notice: 'agent.output.invalid',
+  },
+  {
+    does: 'an object with 800,000 names',
+    steps: [{ shape: { wide: 800_000 } }, { say: 1 }],
+    code: null,
+    notice: 'agent.output.invalid',
+  },
+  {
+    does: 'an object with a million names, in a line that is too long',
+    steps: [{ shape: { wide: 1_000_000 } }, { say: 1 }],
+    code: null,
+    notice: 'agent.output.invalid',
   },
 ]
 
@@ -149,8 +176,8 @@ const toCrowd = (calls: number): readonly Misdeed[] => [
   },
 ]
 
-const chatter: readonly Misdeed[] = [
-  { does: '100 MB of stderr', steps: [{ stderr: 100_000_000 }, { say: 1 }, { exit: 3 }], code: 'agent_exited' },
+const toChatter = (bytes: number): readonly Misdeed[] => [
+  { does: `${bytes} bytes of stderr`, steps: [{ stderr: bytes }, { say: 1 }, { exit: 3 }], code: 'agent_exited' },
 ]
 
 const injections: readonly Misdeed[] = [
@@ -197,16 +224,18 @@ async function suffer(round: Round, misdeeds: readonly Misdeed[]): Promise<void>
   for (const misdeed of misdeeds) await endure(round, daemon, misdeed)
   await checkNoProcess(round.marker)
   await checkFootprint(pid, before, 120)
-  round.figure('RSS MB', footprint(pid).rssMb)
+  const { rssMb, peakMb } = footprint(pid)
+  round.figure('RSS MB', rssMb)
+  round.figure('peak MB', peakMb)
   assert.equal((await client.post(`/sessions/${neighbour.sessionId}/tasks/${talking}/stop`)).status, 200)
   assert.equal((await neighbour.end(client, talking)).type, 'task.stopped', 'another session felt it')
   for (const line of daemon.stderr().trimEnd().split('\n')) if (line !== '') JSON.parse(line)
 }
 
 async function endure(round: Round, { client }: Awaited<ReturnType<Round['start']>>, misdeed: Misdeed): Promise<void> {
-  const { does, steps = [{ say: 1 }], runtime = 'scripted', code, notice, stop, also } = misdeed
+  const { does, steps = [{ say: 1 }], runtime = 'scripted', mode = 'ask', code, notice, stop, also } = misdeed
   try {
-    const recorder = await Recorder.create(client, round.session({ runtime }))
+    const recorder = await Recorder.create(client, round.session({ runtime, permissionMode: mode }))
     const taskId = await recorder.task(client, ...steps)
     if (stop !== undefined) {
       let denied = 0
@@ -245,10 +274,15 @@ export const agentFaults: readonly Fault[] = [
   toFault('F24', 'wrong shapes, foreign ids, made-up terminal events and decisions, deep and wide JSON', lies),
   {
     id: 'F26',
-    name: '1,000 calls that wait for a decision; 200 in the short form',
+    name: '10,000 calls that wait for a decision; 200 in the short form',
     rounds: { short: 1, long: 5 },
-    run: (round) => suffer(round, toCrowd(round.long ? 1_000 : 200)),
+    run: (round) => suffer(round, toCrowd(round.long ? 10_000 : 200)),
   },
-  toFault('F27', '100 MB of stderr', chatter, 10),
+  {
+    id: 'F27',
+    name: '1 GB of stderr; 100 MB in the short form',
+    rounds: { short: 1, long: 3 },
+    run: (round) => suffer(round, toChatter(round.long ? 1_000_000_000 : 100_000_000)),
+  },
   toFault('F29', 'log records and control characters in the names of tools', injections),
 ]

@@ -48,14 +48,18 @@ export function isUndecided(call: ToolCallState): boolean {
 }
 
 export function completed(task: TaskState, call: ToolCallState, result: PreparedResult, inputs: Inputs): readonly NewEvent[] {
-  const reference = result.ref === undefined ? {} : { result_ref: result.ref }
-  const denials = mergeDenials(inputs.refusals.of(call), inputs.walled && mayBeDenied(call, result) ? (result.fileDenials ?? []) : [])
   const output: NewEvent = {
     type: 'tool.output.completed',
     task_id: task.task_id,
-    payload: { ...identity(call), result_preview: result.preview, ...reference, truncated: result.truncated },
+    payload: { ...identity(call), result_preview: result.preview, ...toReference(result), truncated: result.truncated },
   }
-  const end: NewEvent = {
+  return [output, end(task, call, result, inputs)]
+}
+
+/** The end alone: of a call that had no output because nobody saw it begin. */
+export function end(task: TaskState, call: ToolCallState, result: PreparedResult, inputs: Inputs): NewEvent {
+  const denials = mergeDenials(inputs.refusals.of(call), inputs.walled && mayBeDenied(call, result) ? (result.fileDenials ?? []) : [])
+  return {
     type: 'tool.call.completed',
     task_id: task.task_id,
     payload: {
@@ -66,15 +70,16 @@ export function completed(task: TaskState, call: ToolCallState, result: Prepared
       execution_env: inputs.walled && call.call.executed_by === undefined ? 'sandbox' : result.executionEnv,
       policy_snapshot: call.snapshot ?? snapshot(inputs, 'allow', 'unknown'),
       result_preview: result.preview,
-      ...reference,
+      ...toReference(result),
       is_error: result.isError,
       ...(result.exitCode === undefined ? {} : { exit_code: toExitCode(result.exitCode) }),
       duration_ms: result.durationMs,
       ...(denials.length === 0 ? {} : { confinement_denials: [...denials] }),
     },
   }
-  return [output, end]
 }
+
+const toReference = ({ ref }: PreparedResult) => (ref === undefined ? {} : { result_ref: ref })
 
 /** What a call reads may say anything, and so may the file that a successful edit shows. */
 function mayBeDenied({ call: { kind, executed_by } }: ToolCallState, { isError }: PreparedResult): boolean {

@@ -93,7 +93,7 @@ describe('any interleaving of what agents, policy, people and the daemon do', ()
         )
         for (const [, calls] of attempts) {
           const types = calls.map((event) => event.type.replace('tool.call.', '')).join(' ')
-          expect(types).toMatch(/^requested( policy_evaluated)*( denied| approved( started completed)?)$/)
+          expect(types).toMatch(/^requested( policy_evaluated)*( denied| approved( started)? completed)$/)
         }
       }),
     )

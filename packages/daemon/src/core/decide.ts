@@ -1,9 +1,19 @@
-import type { CallIdentity, NewEvent, Payload, SessionState, TaskState, ToolCallState, ConfinementDenial } from '@codesdkd/protocol'
+import {
+  findNativeCall,
+  type CallIdentity,
+  type NewEvent,
+  type Payload,
+  type SessionState,
+  type TaskState,
+  type ToolCallState,
+  type ConfinementDenial,
+} from '@codesdkd/protocol'
 import {
   approved,
   byDaemon,
   completed,
   denied,
+  end,
   identity,
   isUndecided,
   policyEvaluated,
@@ -41,11 +51,11 @@ export function observe(state: SessionState, taskId: string, observation: Prepar
     case 'call.unasked':
       return unasked(task, observation.call, observation.rule, inputs)
     case 'call.started': {
-      const call = latestCall(task, observation.id)
+      const call = findNativeCall(task, observation.id)
       return call?.phase === 'approved' ? [started(task, call)] : []
     }
     case 'call.output': {
-      const call = latestCall(task, observation.id)
+      const call = findNativeCall(task, observation.id)
       if (call?.phase !== 'started') return []
       return [
         {
@@ -56,7 +66,7 @@ export function observe(state: SessionState, taskId: string, observation: Prepar
       ]
     }
     case 'call.completed': {
-      const call = latestCall(task, observation.id)
+      const call = findNativeCall(task, observation.id)
       if (call === undefined || (call.phase !== 'started' && call.phase !== 'approved')) return []
       return [...(call.phase === 'approved' ? [started(task, call)] : []), ...completed(task, call, observation.result, inputs)]
     }
@@ -85,7 +95,7 @@ export function request(
 ): { events: readonly NewEvent[]; call: CallIdentity } | null {
   const task = openTask(state, taskId)
   if (task === undefined) return null
-  const earlier = latestCall(task, native.id)
+  const earlier = findNativeCall(task, native.id)
   const { id, ...call } = native
   const next: CallIdentity = {
     tool_call_id: earlier?.tool_call_id ?? inputs.newId(),
@@ -103,12 +113,15 @@ export function request(
 function supersede(task: TaskState, earlier: ToolCallState, inputs: Inputs): readonly NewEvent[] {
   const reason = 'superseded by another attempt'
   if (isUndecided(earlier)) return [denied(task, earlier, byDaemon, reason, inputs)]
-  return earlier.phase === 'started' ? completed(task, earlier, toCut(reason), inputs) : []
+  return cutShort(task, earlier, reason, inputs)
 }
 
-/** The result of a call that was cut off. */
-function toCut(preview: string): PreparedResult {
-  return { preview, truncated: false, isError: true, exitCode: null, durationMs: null, executionEnv: 'unknown' }
+/** The end of a call that may run, where it has none yet. Who was told that it may must also hear that it does not any more. */
+function cutShort(task: TaskState, call: ToolCallState, why: string, inputs: Inputs): readonly NewEvent[] {
+  const result = { truncated: false, isError: true, exitCode: null, durationMs: null, executionEnv: 'unknown' } as const
+  if (call.phase === 'started') return completed(task, call, { ...result, preview: why }, inputs)
+  // Not `started`: a host takes that for leave to run the call.
+  return call.phase === 'approved' ? [end(task, call, { ...result, preview: `never seen to begin; ${why}` }, inputs)] : []
 }
 
 /** Policy has spoken about a requested call. */
@@ -157,14 +170,11 @@ export function closeOpen(task: TaskState, reason: string, texts: ReadonlyMap<st
       partial: true,
     },
   }))
-  // A call that was approved and never began has nothing to complete.
-  const running = [...task.calls.values()].filter((call) => call.phase === 'started')
-  const cut = toCut(`ended with the task: ${reason}`)
   return [
     ...blocks,
     ...denyPending(task, reason, inputs),
     ...cancelQuestions(task, reason),
-    ...running.flatMap((call) => completed(task, call, cut, inputs)),
+    ...[...task.calls.values()].flatMap((call) => cutShort(task, call, `ended with the task: ${reason}`, inputs)),
   ]
 }
 
@@ -186,7 +196,7 @@ export function terminal(taskId: string, outcome: Outcome, receipt: Payload<'tas
 }
 
 function unasked(task: TaskState, native: NativeCall, rule: string, inputs: Inputs): readonly NewEvent[] {
-  const earlier = latestCall(task, native.id)
+  const earlier = findNativeCall(task, native.id)
   if (earlier !== undefined) return []
   const { id, ...call } = native
   const next = { tool_call_id: inputs.newId(), attempt: 1, input_hash: inputs.inputHash(call) }
@@ -197,13 +207,6 @@ function unasked(task: TaskState, native: NativeCall, rule: string, inputs: Inpu
     { type: 'tool.call.approved', task_id, payload: { ...next, decided_by: 'runtime', policy_snapshot: snapshot(inputs, 'allow', rule) } },
     { type: 'tool.call.started', task_id, payload: { ...next, executed_by: 'runtime' } },
   ]
-}
-
-function latestCall(task: TaskState, nativeId: string): ToolCallState | undefined {
-  for (const calls of [task.calls, task.closed_calls]) {
-    for (const call of calls.values()) if (call.runtime_tool_call_id === nativeId) return call
-  }
-  return undefined
 }
 
 function pendingCount(state: SessionState): number {
@@ -225,6 +228,6 @@ function withDaemonCallId(task: TaskState, event: NewEvent): NewEvent {
 }
 
 function named<P extends { readonly tool_call_id?: string | undefined }>(task: TaskState, { tool_call_id: native, ...payload }: P) {
-  const call = native === undefined ? undefined : latestCall(task, native)
+  const call = native === undefined ? undefined : findNativeCall(task, native)
   return call === undefined ? payload : { ...payload, tool_call_id: call.tool_call_id }
 }

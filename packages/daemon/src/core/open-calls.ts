@@ -1,4 +1,5 @@
 import { findCall, type CallIdentity, type PermissionMode, type TaskState, type ToolCallState } from '@codesdkd/protocol'
+import { createAtMost } from './at-most.ts'
 import { boundCall, type StoreText } from './bounds.ts'
 import type { Inputs, Verdict } from './call-events.ts'
 import { denyPending, evaluate, openTask, request } from './decide.ts'
@@ -22,6 +23,9 @@ export interface OpenCallsOptions {
   readonly record: (drafts: readonly Draft[], durability: 'lazy' | 'synced') => Promise<void>
 }
 
+/** So many calls may be on their way to a decision at once; who comes later waits unseen, and so does what the agent says next. */
+const JUDGED_LIMIT = 64
+
 interface Waiting {
   readonly call: CallIdentity
   readonly resolve: (decision: Decision) => void
@@ -32,6 +36,7 @@ interface Waiting {
 export class OpenCalls {
   readonly #options: OpenCallsOptions
   readonly #waiting = new Set<Waiting>()
+  readonly #judged = createAtMost(JUDGED_LIMIT)
 
   constructor(options: OpenCallsOptions) {
     this.#options = options
@@ -42,12 +47,23 @@ export class OpenCalls {
    * `known`: what policy need not be asked for.
    */
   async ask(native: NativeCall, ending: () => boolean, known?: Verdict): Promise<Decision> {
+    const { decision } = await this.#judged.run(() => this.#enter(native, ending, known))
+    return decision
+  }
+
+  /** Resolves when a further call could be taken at once. */
+  room(): Promise<void> {
+    return this.#judged.room()
+  }
+
+  /** Resolves when the verdict of policy is on disk; `decision` also where a person has to make it. */
+  async #enter(native: NativeCall, ending: () => boolean, known?: Verdict): Promise<{ readonly decision: Decision | Promise<Decision> }> {
     const { journal, inputs, judge, permissionMode, stored, taskId, record } = this.#options
     const made = stored((store: StoreText) => boundCall(native, store))
     const shown = made instanceof Promise ? await made : made
     // From here to the commit nothing is awaited: the attempt that is counted is the attempt that is written.
     const asked = request(journal.state, taskId, native, inputs)
-    if (asked === null || ending()) return { decision: 'denied', reason: 'the task is ending' }
+    if (asked === null || ending()) return { decision: { decision: 'denied', reason: 'the task is ending' } }
     const events = asked.events.map((event) =>
       event.type === 'tool.call.requested'
         ? { ...event, payload: { ...event.payload, input: shown.input, ...(shown.diff === undefined ? {} : { diff: shown.diff }) } }
@@ -70,16 +86,16 @@ export class OpenCalls {
     }
   }
 
-  /** Commits the verdict and resolves when policy, a person, a time limit or the end of the task has decided. */
-  #decided(call: CallIdentity, verdict: Verdict): Promise<Decision> {
+  /** Commits the verdict; what it gives resolves when policy, a person, a time limit or the end of the task has decided. */
+  async #decided(call: CallIdentity, verdict: Verdict): Promise<{ readonly decision: Promise<Decision> }> {
     const { journal, inputs, clock, timeoutMs, taskId, record } = this.#options
     const limit = verdict.result === 'ask' ? timeoutMs : null
     const expiresAt = limit === null ? null : new Date(Date.parse(clock.now()) + limit).toISOString()
-    return new Promise((resolve) => {
-      const timer = limit === null ? undefined : setTimeout(() => this.#expire(call), limit)
-      this.#waiting.add({ call, resolve, timer })
-      void record(evaluate(journal.state, taskId, call, verdict, inputs, expiresAt), 'synced')
-    })
+    const { promise: decision, resolve } = Promise.withResolvers<Decision>()
+    const timer = limit === null ? undefined : setTimeout(() => this.#expire(call), limit)
+    this.#waiting.add({ call, resolve, timer })
+    await record(evaluate(journal.state, taskId, call, verdict, inputs, expiresAt), 'synced')
+    return { decision }
   }
 
   #expire(call: CallIdentity): void {

@@ -87,7 +87,7 @@ export type Answer =
 export interface TaskHost {
   /** Aborted when the task is to stop; the runtime interrupts its agent and resolves. */
   readonly signal: AbortSignal
-  /** Appends what was observed, in order. Await it before reading more from the agent: it resolves when there is room again, which is the back-pressure. Never rejects for bad observations. */
+  /** Appends what was observed, in order. Await it before reading more from the agent: it resolves when there is room again, also for what is asked, which is the back-pressure: await it with nothing, too, before `ask`. Never rejects for bad observations. */
   observe(observations: readonly Observation[]): Promise<void>
   /** Puts one call to policy and, if need be, to a person. Resolves after the decision is on disk. Never rejects; what ends the task denies it. */
   ask(call: NativeCall): Promise<Decision>

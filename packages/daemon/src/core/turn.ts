@@ -204,6 +204,7 @@ export class Turn implements TaskHost {
       }
     }
     if (journal.state.last_seq - journal.shown.last_seq > UNCOMMITTED_LIMIT) await journal.flushed
+    await this.#calls.room()
   }
 
   #isOwned({ name }: NativeCall): boolean {

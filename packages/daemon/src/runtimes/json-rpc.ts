@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { parseAgentJson } from './agent-json.ts'
 import type { Line } from './lines.ts'
 
 export type RpcId = string | number
@@ -123,7 +124,7 @@ function toMessage({ text, truncated }: Line): Incoming | { readonly kind: 'resp
   if (truncated) return invalid('the line is too long')
   let json: unknown
   try {
-    json = JSON.parse(text)
+    json = parseAgentJson(text)
   } catch {
     return invalid('the line is not JSON')
   }

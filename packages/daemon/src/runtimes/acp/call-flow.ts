@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { findLayered, layeredEntries } from '@codesdkd/protocol'
 import type { CallResult, NativeCall, Observation } from '../../core/task-host.ts'
 import { closeBlock } from './blocks.ts'
 import { toCallResult, toContentText, toFileChanges, toNativeCall, toName } from './calls.ts'
@@ -23,7 +24,7 @@ export const deniedCompleted = 'acp.call.denied_completed'
 export function updateCall(hooks: CallHooks, before: AcpState, raw: unknown): Mapped {
   const told = toToolUpdate(raw)
   if (told === null) return [before, [notice('warning', 'acp.call.unnamed', 'The agent told of a call without naming it.')]]
-  const known = before.calls.get(told.id)
+  const known = findLayered(before.calls, told.id)
   if (known !== undefined && isOver(known) && !beginsAnew(raw, told)) return tellLate(before, known, told)
   return inOrder(
     before,
@@ -50,7 +51,7 @@ function tellLate(state: AcpState, call: AcpCall, { id, status }: ToolUpdate): M
 
 /** Takes down what a message says of a call; a call that was not known before ends the open block. */
 function see(hooks: CallHooks, before: AcpState, told: ToolUpdate): Mapped {
-  const known = before.calls.get(told.id)
+  const known = findLayered(before.calls, told.id)
   const merge = hooks.mergeTool ?? mergeTool
   if (known !== undefined && !isOver(known)) return [withCall(before, told.id, { ...known, tool: merge(known.tool, told) }), []]
   const [state, closed] = closeBlock(before)
@@ -66,7 +67,7 @@ function see(hooks: CallHooks, before: AcpState, told: ToolUpdate): Mapped {
 
 // Somebody has been asked about this very input, so that an answer to it is none to another.
 function compare(hooks: CallHooks, state: AcpState, told: ToolUpdate): Mapped {
-  const call = state.calls.get(told.id)
+  const call = findLayered(state.calls, told.id)
   if (call?.asked === undefined || told.rawInput === undefined) return [state, []]
   const { input, title } = toCall(hooks, state, call, [])
   if (isDeepStrictEqual(input, call.asked)) return [state, []]
@@ -75,7 +76,7 @@ function compare(hooks: CallHooks, state: AcpState, told: ToolUpdate): Mapped {
 }
 
 function goOn(hooks: CallHooks, state: AcpState, told: ToolUpdate): Mapped {
-  const call = state.calls.get(told.id)
+  const call = findLayered(state.calls, told.id)
   if (call?.phase === 'held') return hooks.runsUnasked?.(call.tool, told) === true ? release(hooks, state, told.id) : [state, []]
   return call?.phase === 'running' && told.content !== undefined ? streamOutput(state, told.id, call) : [state, []]
 }
@@ -90,7 +91,7 @@ function streamOutput(state: AcpState, native: string, call: AcpCall): Mapped {
 
 /** A held call turns out to be one that the agent asks nobody about. */
 function release(hooks: CallHooks, state: AcpState, native: string): Mapped {
-  const call = state.calls.get(native)
+  const call = findLayered(state.calls, native)
   if (call?.phase !== 'held') return [state, []]
   const rule = hooks.unaskedRule?.(call.tool) ?? 'acp:unasked'
   // What a call that is over shows is its result; its input it is not.
@@ -101,18 +102,18 @@ function release(hooks: CallHooks, state: AcpState, native: string): Mapped {
 }
 
 function finish(hooks: CallHooks, before: AcpState, native: string): Mapped {
-  const held = before.calls.get(native)
+  const held = findLayered(before.calls, native)
   if (held?.phase === 'held' && hooks.neverRan?.(held.tool) === true) {
     const text = `The agent itself refused a call of ${toName(held.tool)}: ${toContentText(held.tool.content)}`
-    return [withCall(before, native, toEnded(held)), [notice('info', 'acp.call.refused', text)]]
+    return [withCall(before, native, toOver(held, 'ended')), [notice('info', 'acp.call.refused', text)]]
   }
   return inOrder(
     before,
     (state) => release(hooks, state, native),
     (state) => {
-      const call = state.calls.get(native)
+      const call = findLayered(state.calls, native)
       if (call === undefined) return [state, []]
-      const ended = withCall(withoutRequests(state, native), native, toEnded(call))
+      const ended = withCall(withoutRequests(state, native), native, toOver(call, 'ended'))
       // One that still waits for its answer never ran: the agent gave it up.
       if (call.phase !== 'running') return [ended, []]
       const result = toResult(hooks, state, call)
@@ -126,14 +127,14 @@ function finish(hooks: CallHooks, before: AcpState, native: string): Mapped {
 }
 
 // A task may make thousands of calls: of one that is over nobody needs the content.
-function toEnded(call: AcpCall): AcpCall {
+function toOver(call: AcpCall, phase: 'ended' | 'declined'): AcpCall {
   const { asked: _, ...rest } = call
-  return { ...rest, phase: 'ended', streamed: '', tool: { ...call.tool, content: [], rawInput: undefined, rawOutput: undefined } }
+  return { ...rest, phase, streamed: '', tool: { ...call.tool, content: [], rawInput: undefined, rawOutput: undefined } }
 }
 
 /** What ran when the turn ended, though nobody was asked; its result is not known. */
 export function releaseRunning(hooks: CallHooks, before: AcpState): Mapped {
-  const running = [...before.calls].filter(([, { phase, tool }]) => phase === 'held' && tool.status === 'in_progress')
+  const running = layeredEntries(before.calls).filter(([, { phase, tool }]) => phase === 'held' && tool.status === 'in_progress')
   return inOrder(
     before,
     ...running.map(
@@ -167,7 +168,7 @@ export function askCall(hooks: CallHooks, before: AcpState, request: RpcId, para
     closeBlock,
     (state) => see(hooks, state, told),
     (state) => {
-      const call = state.calls.get(told.id)
+      const call = findLayered(state.calls, told.id)
       if (call === undefined) return [state, []]
       const shown = toCall(hooks, state, call, asked.data.options)
       const input = shown.input_source === 'described' ? undefined : shown.input
@@ -181,13 +182,14 @@ export function askCall(hooks: CallHooks, before: AcpState, request: RpcId, para
 /** The answer to a question has been given. */
 export function answered(state: AcpState, request: RpcId, approved: boolean): AcpState {
   const native = state.requests.get(request)
-  const call = native === undefined ? undefined : state.calls.get(native)
+  const call = native === undefined ? undefined : findLayered(state.calls, native)
   const requests = new Map(state.requests)
   requests.delete(request)
   if (native === undefined || call === undefined || call.phase !== 'asked') return { ...state, requests }
+  if (!approved) return { ...withCall(state, native, toOver(call, 'declined')), requests }
   // What the question described is not the call's output.
   const tool = { ...call.tool, content: call.tool.content.filter(({ type }) => type === 'diff') }
-  return { ...withCall(state, native, { ...call, tool, phase: approved ? 'running' : 'declined' }), requests }
+  return { ...withCall(state, native, { ...call, tool, phase: 'running' }), requests }
 }
 
 export type PermissionOutcome = { readonly outcome: 'selected'; readonly optionId: string } | { readonly outcome: 'cancelled' }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import * as path from 'node:path'
-import { payloads } from '@codesdkd/protocol'
+import { findLayered, layeredEntries, payloads } from '@codesdkd/protocol'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Observation } from '../../core/task-host.ts'
@@ -88,7 +88,7 @@ describe.each(names)('recording %s', (name) => {
 
   test('ends, with nothing left over', () => {
     expect([...state.requests.keys()]).toEqual([])
-    expect([...state.calls.values()].filter(({ phase }) => phase !== 'ended' && phase !== 'declined')).toEqual([])
+    expect(layeredEntries(state.calls).filter(([, { phase }]) => phase !== 'ended' && phase !== 'declined')).toEqual([])
     expect(state.invalidLines).toBe(0)
   })
 
@@ -310,8 +310,9 @@ describe('whatever an agent says', () => {
           state = next
           // The driver says so itself when it has answered.
           if (one.kind === 'answer') {
-            const id = before.calls.get(before.requests.get(one.request) ?? '')
-            if (id !== undefined && state.calls.get(before.requests.get(one.request) ?? '')?.phase === 'running') running.add(id.id)
+            const id = findLayered(before.calls, before.requests.get(one.request) ?? '')
+            if (id !== undefined && findLayered(state.calls, before.requests.get(one.request) ?? '')?.phase === 'running')
+              running.add(id.id)
           }
           for (const seen of observations) {
             if (seen.kind === 'call.started') running.add(seen.id)

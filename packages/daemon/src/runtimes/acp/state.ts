@@ -1,4 +1,4 @@
-import type { Usage } from '@codesdkd/protocol'
+import { emptyLayers, layeredEntries, putLayered, type LayeredMap, type Usage } from '@codesdkd/protocol'
 import type { Observation } from '../../core/task-host.ts'
 import type { AcpTool } from './native.ts'
 import type { RpcId } from '../json-rpc.ts'
@@ -33,7 +33,7 @@ export interface AcpState {
   readonly block: OpenBlock | null
   readonly blocks: number
   /** By the agent's id. */
-  readonly calls: ReadonlyMap<string, AcpCall>
+  readonly calls: LayeredMap<AcpCall>
   /** How often the agent used an id for another call. */
   readonly reused: number
   /** Questions that an answer counts for: request -> the agent's id of the call. */
@@ -69,7 +69,7 @@ export function createAcpState({ sessionId, cwd, costBefore, walled = false }: B
     walled,
     block: null,
     blocks: 0,
-    calls: new Map(),
+    calls: emptyLayers,
     reused: 0,
     requests: new Map(),
     cost: { before: costBefore, now: null },
@@ -83,7 +83,7 @@ export function createAcpState({ sessionId, cwd, costBefore, walled = false }: B
 }
 
 export function withCall(state: AcpState, native: string, call: AcpCall): AcpState {
-  return { ...state, calls: new Map(state.calls).set(native, call) }
+  return { ...state, calls: putLayered(state.calls, native, call) }
 }
 
 /** No answer counts for a call any more. */
@@ -93,7 +93,7 @@ export function withoutRequests(state: AcpState, native: string): AcpState {
 
 /** True while a call waits for its answer or runs. */
 export function hasOpenCalls({ calls }: AcpState): boolean {
-  return [...calls.values()].some(({ phase }) => phase === 'asked' || phase === 'running')
+  return layeredEntries(calls).some(([, { phase }]) => phase === 'asked' || phase === 'running')
 }
 
 /** One step after the other, their observations in order. */

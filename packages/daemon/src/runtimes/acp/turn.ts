@@ -18,6 +18,9 @@ export interface TurnOptions extends Beginning {
   readonly host: TaskHost
 }
 
+/** An agent that was denied more often than this in one prompt hears the reasons of the first ones. */
+const TOLD_DENIALS = 64
+
 type Request = Extract<Incoming, { kind: 'request' }>
 
 /** One task of a conversation: feeds the mapper, and carries questions and decisions between agent and host. */
@@ -56,7 +59,7 @@ export class AcpTurn {
     this.#state = state
     this.#wentOn ||= observations.some(isNew)
     const asked = observations.find(isAsked)
-    await this.#observe(observations.filter((observation) => !isAsked(observation)))
+    if (observations.length > 0) await this.#options.host.observe(observations.filter((observation) => !isAsked(observation)))
     // Not awaited: the agent may go on with something else while this waits.
     if (message.kind === 'request') {
       if (asked === undefined) refuse(rpc, message)
@@ -129,7 +132,7 @@ export class AcpTurn {
 
   #keepReason(denial: Denial): void {
     if (this.#afterDenial === 'nothing') return
-    this.#denials = [...this.#denials, denial]
+    if (this.#denials.length < TOLD_DENIALS) this.#denials = [...this.#denials, denial]
     this.#wentOn = false
   }
 

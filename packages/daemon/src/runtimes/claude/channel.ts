@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
+import { parseAgentJson } from '../agent-json.ts'
 import type { Line } from '../lines.ts'
 
 /** What Claude Code sends by itself, in the order it was sent. */
@@ -113,7 +114,7 @@ export function toIncoming({ text, truncated }: Line): Incoming | { readonly kin
   if (truncated) return invalid('the line is too long')
   let json: unknown
   try {
-    json = JSON.parse(text)
+    json = parseAgentJson(text)
   } catch {
     return invalid('the line is not JSON')
   }

@@ -57,7 +57,7 @@ export class ClaudeTurn {
     this.#state = state
     const asked = observations.find(isAsked)
     if (incoming.kind === 'request' && asked === undefined) answerAtOnce(this.#options.channel, incoming)
-    await this.#observe(observations.filter((observation) => !isAsked(observation)))
+    if (observations.length > 0) await this.#options.host.observe(observations.filter((observation) => !isAsked(observation)))
     // Not awaited: other calls go on while this one waits.
     if (incoming.kind === 'request' && asked !== undefined) {
       const settled = asked.kind === 'call.asked' ? this.#ask(incoming, asked.call) : this.#answer(incoming, asked.question)

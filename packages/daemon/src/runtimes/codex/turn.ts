@@ -51,7 +51,7 @@ export class CodexTurn {
     this.#state = state
     const asked = observations.find(isAsked)
     if (message.kind === 'request' && asked === undefined) refuse(this.#options.rpc, message)
-    await this.#observe(observations.filter((observation) => !isAsked(observation)))
+    if (observations.length > 0) await this.#options.host.observe(observations.filter((observation) => !isAsked(observation)))
     // Not awaited: other calls go on while this one waits.
     if (message.kind === 'request' && asked !== undefined) {
       const reply = asked.kind === 'call.asked' ? this.#ask(message, asked.call) : this.#answer(message, asked.question)

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import * as path from 'node:path'
-import { payloads } from '@codesdkd/protocol'
+import { layeredEntries, payloads } from '@codesdkd/protocol'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Observation } from '../../core/task-host.ts'
@@ -74,7 +74,7 @@ describe.each(names)('recording %s', (name) => {
   })
 
   test('leaves nothing over', () => {
-    expect([...state.calls.values()].filter(({ phase }) => phase !== 'ended' && phase !== 'declined')).toEqual([])
+    expect(layeredEntries(state.calls).filter(([, { phase }]) => phase !== 'ended' && phase !== 'declined')).toEqual([])
     const notices = observations.flatMap((one) =>
       one.kind === 'event' && one.event.type === 'runtime.notice' ? [one.event.payload.kind] : [],
     )

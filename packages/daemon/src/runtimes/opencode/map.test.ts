@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import * as path from 'node:path'
-import { payloads } from '@codesdkd/protocol'
+import { layeredEntries, payloads } from '@codesdkd/protocol'
 import { describe, expect, test } from 'vitest'
 import type { Observation } from '../../core/task-host.ts'
 import { answered } from '../acp/call-flow.ts'
@@ -69,7 +69,7 @@ describe.each(names)('recording %s', (name) => {
   })
 
   test('leaves nothing over', () => {
-    expect([...state.calls.values()].filter(({ phase }) => phase !== 'ended' && phase !== 'declined')).toEqual([])
+    expect(layeredEntries(state.calls).filter(([, { phase }]) => phase !== 'ended' && phase !== 'declined')).toEqual([])
     expect([...state.requests.keys()]).toEqual([])
   })
 
