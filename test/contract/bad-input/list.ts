@@ -14,9 +14,9 @@ export const listed: readonly string[] = `
 export const elsewhere: Readonly<Record<string, readonly [file: string, name: string]>> = {
   B061: ['test/contract/bad-input.test.ts', 'B061 headers and bodies that come a byte at a time'],
   B150: ['packages/daemon/src/bundle/support-bundle.test.ts', 'of others are listed, not included'],
-  B151: ['packages/daemon/src/bundle/support-bundle.test.ts', 'has the files of the contract, privately and in order'],
+  B151: ['packages/daemon/src/bundle/support-bundle.test.ts', 'calls an artifact by its id, whatever name it has: %j'],
   B152: ['packages/daemon/src/bundle/support-bundle.test.ts', 'are in no bundle, wherever they were'],
-  B153: ['packages/daemon/src/bundle/support-bundle.test.ts', 'is the same again'],
+  B153: ['packages/daemon/src/bundle/support-bundle.test.ts', 'is the same again at another time, but for when it was made'],
 }
 
 /** Rows without a test of their own, each with the reason. */

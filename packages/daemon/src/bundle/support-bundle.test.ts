@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { RuntimeOperations, SupportBundle } from '../core/operations.ts'
 import type { SessionRecord } from '../core/ports.ts'
 import type { BundleManifest } from './contents.ts'
+import { encodedForms } from '../core/redaction/known-secrets.ts'
 import { secretSamples } from '../core/redaction/testing/secret-samples.ts'
 import { sampleRecord } from '../core/testing/record.ts'
 import { clock, openSample, temporaryDirectory } from '../storage/testing/samples.ts'
@@ -159,6 +160,39 @@ describe('a bundle', () => {
     expect(readFileSync(other.path).equals(readFileSync(one.path))).toBe(true)
   })
 
+  it('is the same again at another time, but for when it was made', async () => {
+    await createSession()
+    await notice(`password=${randomBytes(8).toString('hex')}`)
+    let minute = 0
+    const moving = { ...clock, now: () => `2026-01-01T00:0${minute++ % 10}:00.000Z` }
+    const steady = {
+      health: async () => ({ ...(await runtimes.health('codex-sdk')), checked_at: '' }),
+      capabilities: runtimes.capabilities,
+    }
+    const { build: buildAgain } = bundles({ clock: moving, runtimes: steady })
+    const parts = async () => {
+      await using bundle = await buildAgain(sessionId, { taskId: null, signal })
+      const { names, text, manifest } = await open(bundle)
+      const { generated_at, ...rest } = manifest
+      return { generated_at, rest, files: names.filter((name) => name !== 'manifest.json').map((name) => [name, text(name)]) }
+    }
+    const [one, other] = [await parts(), await parts()]
+    expect(other.generated_at).not.toBe(one.generated_at)
+    expect({ ...other, generated_at: '' }).toEqual({ ...one, generated_at: '' })
+  })
+
+  it.each(['../../x', 'a\nb', 'x'.repeat(1_000), 'CON', '/etc/passwd', '-rf', '\u202Egnp.exe'])(
+    'calls an artifact by its id, whatever name it has: %j',
+    async (name) => {
+      await createSession()
+      const { artifactId } = storage.artifacts.put(sessionId, 'text', { contentType: 'text/plain', name })
+      await using bundle = await build()
+      const { names, whole } = await open(bundle)
+      expect(names.filter((entry) => !/^[a-z-]+\.jsonl?$/.test(entry))).toEqual([`artifacts/${artifactId}.bin`])
+      expect(whole).not.toContain(name === 'CON' ? '/CON' : name)
+    },
+  )
+
   it('leaves nothing behind when it is disposed', async () => {
     await createSession()
     await (await build())[Symbol.asyncDispose]()
@@ -249,7 +283,7 @@ describe('secrets', () => {
     })
     await using bundle = await build()
     const { whole, manifest, names } = await open(bundle)
-    for (const value of known) expect(whole).not.toContain(value)
+    for (const form of known.flatMap((value) => [...encodedForms(value)])) expect(whole).not.toContain(form)
     expect(whole).not.toMatch(/alice|wonderland/)
     const seen = samples.filter(({ secret }) => (secret.match(/[A-Za-z0-9]{12,}/g) ?? []).some((run) => whole.includes(run)))
     expect(seen.map(({ about }) => about)).toEqual([])
