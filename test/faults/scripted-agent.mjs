@@ -66,6 +66,7 @@ async function perform(step) {
   else if ('write' in step) await put(step.write)
   else if ('base64' in step) await put(Buffer.from(step.base64, 'base64'))
   else if ('line' in step) await fill(step.line).then(() => put('\n'))
+  else if ('complain' in step) await put(step.complain, process.stderr)
   else if ('stderr' in step) await fill(step.stderr, process.stderr)
   else if ('request' in step) await request(step.request, { sessionId: 's', ...step.params }).catch(() => undefined)
   else if ('pause' in step) await delay(step.pause)
