@@ -97,6 +97,11 @@ test('no known secret is in events, bundles, metrics, logs, answers, files or pr
   ]
   const ended = await client.finish(await client.startTask(session_id, toPrompt(...steps)))
   expect(ended.type).toBe('task.completed')
+  // The end of what it wrote to stderr is told when it dies.
+  const complaint = `${[...Object.values(secrets), ...prints].join('\n')}\n`
+  const died = await client.finish(await client.startTask(session_id, toPrompt({ complain: complaint }, { exit: 3 })))
+  expect(died.type).toBe('task.failed')
+  expect(JSON.stringify(died.payload)).toContain('[REDACTED:known:')
   await client.post('/artifacts', { session_id, content_type: 'text/plain', data: Buffer.from('nothing').toString('base64') })
 
   const events = await client.events(session_id)

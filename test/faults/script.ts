@@ -18,6 +18,8 @@ export type Step =
   /** One line of so many bytes. */
   | { readonly line: number }
   | { readonly stderr: number }
+  /** Text on stderr. */
+  | { readonly complain: string }
   | { readonly request: string; readonly params?: Readonly<Record<string, unknown>> }
   | { readonly pause: number }
   | { readonly wait: 'cancel' | 'forever' }

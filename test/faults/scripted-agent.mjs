@@ -76,6 +76,7 @@ async function perform(step) {
   else if ('shape' in step)
     await send({ method: 'session/update', params: { sessionId: 's', update: { sessionUpdate: 'odd', all: 'SHAPE' } } }, step.shape)
   else if ('line' in step) await fill(step.line).then(() => put('\n'))
+  else if ('complain' in step) await put(step.complain, process.stderr)
   else if ('stderr' in step) await fill(step.stderr, process.stderr)
   else if ('request' in step) await request(step.request, { sessionId: 's', ...step.params }).catch(() => undefined)
   else if ('pause' in step) await delay(step.pause)

@@ -14,12 +14,12 @@ export const listed: readonly string[] = `
 export const elsewhere: Readonly<Record<string, readonly [file: string, name: string]>> = {
   B061: ['test/contract/bad-input.test.ts', 'B061 headers and bodies that come a byte at a time'],
   B150: ['packages/daemon/src/bundle/support-bundle.test.ts', 'of others are listed, not included'],
-  B151: ['packages/daemon/src/bundle/support-bundle.test.ts', 'has the files of the contract, privately and in order'],
+  B151: ['packages/daemon/src/bundle/support-bundle.test.ts', 'calls an artifact by its id, whatever name it has: %j'],
   B152: ['packages/daemon/src/bundle/support-bundle.test.ts', 'are in no bundle, wherever they were'],
-  B153: ['packages/daemon/src/bundle/support-bundle.test.ts', 'is the same again'],
+  B153: ['packages/daemon/src/bundle/support-bundle.test.ts', 'is the same again at another time, but for when it was made'],
 }
 
 /** Rows without a test of their own, each with the reason. */
 export const absent: Readonly<Record<string, string>> = {
-  B110: 'how fast a page of a log of a million events comes is measured, not asserted: pages are read by their key and cut at 1 MB',
+  B110: 'no test asserts a time, and no bench measures this page yet: it is read by its key and cut at 1 MB',
 }

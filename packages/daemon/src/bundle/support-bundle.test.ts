@@ -159,6 +159,39 @@ describe('a bundle', () => {
     expect(readFileSync(other.path).equals(readFileSync(one.path))).toBe(true)
   })
 
+  it('is the same again at another time, but for when it was made', async () => {
+    await createSession()
+    await notice(`password=${randomBytes(8).toString('hex')}`)
+    let minute = 0
+    const moving = { ...clock, now: () => `2026-01-01T00:0${minute++ % 10}:00.000Z` }
+    const steady = {
+      health: async () => ({ ...(await runtimes.health('codex-sdk')), checked_at: '' }),
+      capabilities: runtimes.capabilities,
+    }
+    const { build: buildAgain } = bundles({ clock: moving, runtimes: steady })
+    const parts = async () => {
+      await using bundle = await buildAgain(sessionId, { taskId: null, signal })
+      const { names, text, manifest } = await open(bundle)
+      const { generated_at, ...rest } = manifest
+      return { generated_at, rest, files: names.filter((name) => name !== 'manifest.json').map((name) => [name, text(name)]) }
+    }
+    const [one, other] = [await parts(), await parts()]
+    expect(other.generated_at).not.toBe(one.generated_at)
+    expect({ ...other, generated_at: '' }).toEqual({ ...one, generated_at: '' })
+  })
+
+  it.each(['../../x', 'a\nb', 'x'.repeat(1_000), 'CON', '/etc/passwd', '-rf', '\u202Egnp.exe'])(
+    'calls an artifact by its id, whatever name it has: %j',
+    async (name) => {
+      await createSession()
+      const { artifactId } = storage.artifacts.put(sessionId, 'text', { contentType: 'text/plain', name })
+      await using bundle = await build()
+      const { names, whole } = await open(bundle)
+      expect(names.filter((entry) => !/^[a-z-]+\.jsonl?$/.test(entry))).toEqual([`artifacts/${artifactId}.bin`])
+      expect(whole).not.toContain(name === 'CON' ? '/CON' : name)
+    },
+  )
+
   it('leaves nothing behind when it is disposed', async () => {
     await createSession()
     await (await build())[Symbol.asyncDispose]()
@@ -222,6 +255,12 @@ describe('a bundle', () => {
   })
 })
 
+/** What each run of base64 in a text says, wherever in a group of four it begins. */
+function decodings(text: string): readonly string[] {
+  const runs = text.match(/[\w+/-]{11,}/g) ?? []
+  return runs.flatMap((run) => [0, 1, 2, 3].map((start) => Buffer.from(run.slice(start), 'base64').toString('latin1')))
+}
+
 describe('secrets', () => {
   it('are in no bundle, wherever they were', async () => {
     const samples = secretSamples()
@@ -249,7 +288,10 @@ describe('secrets', () => {
     })
     await using bundle = await build()
     const { whole, manifest, names } = await open(bundle)
-    for (const value of known) expect(whole).not.toContain(value)
+    for (const value of known) {
+      for (const text of [value, encodeURIComponent(value)]) expect(whole).not.toContain(text)
+      expect(decodings(whole).filter((text) => text.includes(value))).toEqual([])
+    }
     expect(whole).not.toMatch(/alice|wonderland/)
     const seen = samples.filter(({ secret }) => (secret.match(/[A-Za-z0-9]{12,}/g) ?? []).some((run) => whole.includes(run)))
     expect(seen.map(({ about }) => about)).toEqual([])
