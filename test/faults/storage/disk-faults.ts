@@ -75,7 +75,8 @@ const full: Fault = {
   name: 'the disk is full, then there is room again',
   rounds: { short: 1, long: 20 },
   run: ({ random }: Round) =>
-    onDisk(`${10 + Math.floor(random() * 20)}m`, (disk, place, daemon) =>
+    // Of less than 14 MB what was written leaves no 4 MB free, and work is refused for as long as that is so.
+    onDisk(`${16 + Math.floor(random() * 20)}m`, (disk, place, daemon) =>
       survive(daemon, place, { spoil: () => disk.fill(), mend: () => disk.free() }),
     ),
 }

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { startChild } from './testing/child.ts'
@@ -85,7 +85,7 @@ describe('a daemon that is killed', () => {
     expect(storage.log.logId).toBe(logId)
   })
 
-  test('with a damaged page is noticed at the next start', async () => {
+  test('with a damaged page is noticed at the next start, which changes nothing', async () => {
     using directory = temporaryDirectory()
     {
       using storage = openSample(directory.path)
@@ -97,9 +97,14 @@ describe('a daemon that is killed', () => {
     const start = pages.indexOf(sampleEvent('s', 150).json)
     const page = start - (start % 4096)
     writeFileSync(file, pages.fill(0, page, page + 4096))
+    const logFiles = () => readdirSync(directory.path).filter((name) => name.startsWith('codesdkd.db'))
+    const contents = () => logFiles().map((name) => [name, readFileSync(join(directory.path, name), 'hex')])
+    const before = contents()
+    expect(before).toHaveLength(2)
     expect(() => openSample(directory.path)).toThrow(
       expect.objectContaining({ code: 'database_corrupt', message: expect.stringContaining(file) }),
     )
+    expect(contents()).toEqual(before)
   })
 })
 

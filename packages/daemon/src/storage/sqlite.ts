@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, lstatSync, openSync, readSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StartFailure } from '../core/start-failure.ts'
@@ -64,6 +64,23 @@ export function startable<T>(path: string, open: () => T): T {
 }
 
 const maxCheckedSize = 256 * 1024 * 1024
+
+/**
+ * The same as `checkPages` for what a kill has left, before anything is changed: closing a connection that may write would put the WAL into
+ * the damaged file. False where there is no WAL, and then nothing was looked at.
+ */
+export function checkLeftover(path: string): boolean {
+  if (sizeOf(path) === 0 || sizeOf(`${path}-wal`) === 0) return false
+  const database = new DatabaseSync(path, { readOnly: true })
+  try {
+    checkPages(database, path)
+    return true
+  } finally {
+    database.close()
+    // Who may only read needs it, and leaves it.
+    rmSync(`${path}-shm`, { force: true })
+  }
+}
 
 /**
  * Looks for damage in every page. That takes a second for some hundred MB, so it is for databases that were not closed,

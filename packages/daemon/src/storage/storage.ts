@@ -9,7 +9,7 @@ import { readBootId, stoppedCleanly } from './log-identity.ts'
 import { StoredProcessLedger } from './process-ledger.ts'
 import { migrations } from './schema.ts'
 import { setLogAside } from './set-aside.ts'
-import { checkPages, openDatabase, startable } from './sqlite.ts'
+import { checkLeftover, checkPages, openDatabase, startable } from './sqlite.ts'
 
 export interface StorageOptions {
   /** The data directory. */
@@ -95,9 +95,10 @@ function openTables(
 ): Tables {
   return startable(file, () => {
     using opened = new DisposableStack()
+    const looked = checkLeftover(file)
     const database = openDatabase(file, { migrations, expected })
     opened.defer(() => database.close())
-    if (checked || !stoppedCleanly(database)) checkPages(database, file)
+    if (!looked && (checked || !stoppedCleanly(database))) checkPages(database, file)
     const log = opened.use(
       new SqliteEventLog({ dir, database, newId, bootId, ...(onFailure && { onFailure }), ...(onCommit && { onCommit }) }),
     )
