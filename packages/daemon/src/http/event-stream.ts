@@ -46,6 +46,7 @@ const PAGE_WEIGHT = 64 * 1024
  */
 export async function* eventStream(source: Followable, options: FollowOptions): AsyncGenerator<string | Buffer, void, void> {
   const ended = AbortSignal.any([options.signal, options.closing])
+  using quiet = createQuiet(options.keepAliveMs)
   let position = options.resync === null ? options.after : source.tip()
   let caughtUp = false
   yield `retry: 1000\n${control('ready', source)}`
@@ -69,7 +70,7 @@ export async function* eventStream(source: Followable, options: FollowOptions): 
     } else if (end !== null) {
       yield `: ${end}\n\n`
       return
-    } else yield* waitForChange(source, position, options.keepAliveMs, ended)
+    } else yield* waitForChange(source, position, quiet, ended)
   }
 }
 
@@ -86,24 +87,38 @@ function readFrames(source: Followable, after: number, { filter, recent }: Follo
 }
 
 /** Yields a comment for every quiet interval until there is more to read or the stream is to end. */
-async function* waitForChange(
-  source: Followable,
-  position: number,
-  keepAliveMs: number,
-  ended: AbortSignal,
-): AsyncGenerator<string, void, void> {
-  const changed = source.changed(position, ended).then(
-    () => true,
-    () => true,
-  )
-  while (!(await within(changed, keepAliveMs))) yield ': keep-alive\n\n'
+async function* waitForChange(source: Followable, position: number, quiet: Quiet, ended: AbortSignal): AsyncGenerator<string, void, void> {
+  let changed = false
+  const change = () => {
+    changed = true
+    quiet.interrupt()
+  }
+  source.changed(position, ended).then(change, change)
+  // It may have changed while the comment was on its way.
+  while (!changed) {
+    await quiet.wait()
+    if (!changed) yield ': keep-alive\n\n'
+  }
 }
 
-/** Resolves to the promise's value when it settles first, to false after the time. */
-async function within(promise: Promise<boolean>, milliseconds: number): Promise<boolean> {
-  const { promise: elapsed, resolve } = Promise.withResolvers<false>()
-  const timer = setTimeout(resolve, milliseconds, false)
-  return Promise.race([promise, elapsed]).finally(() => clearTimeout(timer))
+/** A time without events. One timer serves a stream for as long as it lives, since a busy one waits some hundred times a second. */
+interface Quiet extends Disposable {
+  /** Resolves after the time, or when it is interrupted. One waits at a time. */
+  wait(): Promise<void>
+  interrupt(): void
+}
+
+function createQuiet(milliseconds: number): Quiet {
+  let over: (() => void) | null = null
+  const timer = setInterval(() => over?.(), milliseconds)
+  return {
+    wait() {
+      timer.refresh()
+      return new Promise((resolve) => (over = resolve))
+    },
+    interrupt: () => over?.(),
+    [Symbol.dispose]: () => clearInterval(timer),
+  }
 }
 
 /** An event is unnamed, so that `EventSource.onmessage` sees it; its JSON is one line by contract of the log. */
