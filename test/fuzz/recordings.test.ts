@@ -110,7 +110,7 @@ function prepared(one: Exclude<Observation, { kind: 'call.asked' | 'question.ask
   }
 }
 
-const order = /^requested( policy_evaluated)*( denied| approved( started( delta)*( output)? completed)?)$/
+const order = /^requested( policy_evaluated)*( denied| approved( completed| started( delta)*( output)? completed)?)$/
 
 function expectInOrder(events: readonly Event[]): void {
   const calls = Map.groupBy(

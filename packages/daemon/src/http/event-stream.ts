@@ -88,35 +88,35 @@ function readFrames(source: Followable, after: number, { filter, recent }: Follo
 
 /** Yields a comment for every quiet interval until there is more to read or the stream is to end. */
 async function* waitForChange(source: Followable, position: number, quiet: Quiet, ended: AbortSignal): AsyncGenerator<string, void, void> {
-  let changed = false
-  const change = () => {
-    changed = true
-    quiet.interrupt()
-  }
-  source.changed(position, ended).then(change, change)
-  // It may have changed while the comment was on its way.
-  while (!changed) {
-    await quiet.wait()
-    if (!changed) yield ': keep-alive\n\n'
-  }
+  source.changed(position, ended).then(quiet.interrupt, quiet.interrupt)
+  while (!(await quiet.wait())) yield ': keep-alive\n\n'
 }
 
 /** A time without events. One timer serves a stream for as long as it lives, since a busy one waits some hundred times a second. */
 interface Quiet extends Disposable {
-  /** Resolves after the time, or when it is interrupted. One waits at a time. */
-  wait(): Promise<void>
-  interrupt(): void
+  /** Resolves to false after the time, to true when it is interrupted, or was since the last wait. One waits at a time. */
+  wait(): Promise<boolean>
+  readonly interrupt: () => void
 }
 
 function createQuiet(milliseconds: number): Quiet {
-  let over: (() => void) | null = null
-  const timer = setInterval(() => over?.(), milliseconds)
+  let resolve: ((interrupted: boolean) => void) | null = null
+  let missed = false
+  const settle = (interrupted: boolean) => {
+    resolve?.(interrupted)
+    missed = (missed || interrupted) && resolve === null
+    resolve = null
+  }
+  const timer = setInterval(() => settle(false), milliseconds)
   return {
     wait() {
       timer.refresh()
-      return new Promise((resolve) => (over = resolve))
+      const waiting = Promise.withResolvers<boolean>()
+      resolve = waiting.resolve
+      if (missed) settle(true)
+      return waiting.promise
     },
-    interrupt: () => over?.(),
+    interrupt: () => settle(true),
     [Symbol.dispose]: () => clearInterval(timer),
   }
 }

@@ -10,10 +10,10 @@ test('what is nested deeper than 512 is no message', () => {
   expect(() => parseAgentJson('['.repeat(100_000))).toThrow(SyntaxError)
 })
 
-test('what has more than half a million names and values is no message', () => {
+test('what has more than a quarter of a million names and values is no message', () => {
   const wide = (names: number) => `{${Array.from({ length: names }, (_, index) => `"${index}":0`).join(',')}}`
-  expect(Object.keys(parseAgentJson(wide(250_000)) as object).length).toBe(250_000)
-  expect(() => parseAgentJson(wide(250_001))).toThrow(SyntaxError)
+  expect(Object.keys(parseAgentJson(wide(125_000)) as object).length).toBe(125_000)
+  expect(() => parseAgentJson(wide(125_001))).toThrow(SyntaxError)
 })
 
 test('brackets in texts do not count, whatever is escaped there', () => {

@@ -1,7 +1,7 @@
 /** No message of an agent is nested so deep; what is would use up the stack of everything that walks over it. */
 const DEPTH_LIMIT = 512
 /** Names and values of one message. In memory a million of them take forty times the room that they take on the line. */
-const VALUE_LIMIT = 500_000
+const VALUE_LIMIT = 250_000
 
 /** What an agent wrote on a line. Throws SyntaxError where it is not JSON, or JSON that is nested deeper, or has more in it, than anybody means. */
 export function parseAgentJson(text: string): unknown {
