@@ -9,6 +9,7 @@ import { eventStream, type Followable } from '../../packages/daemon/src/http/eve
 import { createChannel } from '../../packages/daemon/src/runtimes/claude/channel.ts'
 import { createJsonRpc } from '../../packages/daemon/src/runtimes/json-rpc.ts'
 import { toLines, type Line } from '../../packages/daemon/src/runtimes/lines.ts'
+import { eachLine } from '../../packages/daemon/src/runtimes/testing/each-line.ts'
 import { atLeast } from './runs.ts'
 
 const runs = { numRuns: atLeast(100) }
@@ -54,13 +55,13 @@ describe('what an agent writes', () => {
   test.each(Object.entries(talks))('whatever it is, and however it comes, %s reads each line once', async (_name, create) => {
     await fc.assert(
       fc.asyncProperty(output, sizes, async (bytes, pieces) => {
-        const hear = async (lines: AsyncIterable<Line>) => {
+        const hear = async (lines: AsyncIterable<readonly Line[]>) => {
           const heard: unknown[] = []
           await create({ lines, send: () => {}, receive: async (one: unknown) => void heard.push(one) }).done
           return heard
         }
         const heard = await hear(toLines(cut(bytes, pieces), 1_000))
-        const whole = await Array.fromAsync(toLines(cut(bytes, []), 1_000))
+        const whole = await Array.fromAsync(eachLine(toLines(cut(bytes, []), 1_000)))
         expect(heard).toEqual(await hear(toLines(cut(bytes, []), 1_000)))
         expect(heard.length).toBeLessThanOrEqual(whole.length)
         expect('polluted' in {} || 'method' in {}).toBe(false)
@@ -72,12 +73,14 @@ describe('what an agent writes', () => {
   test('a line of 9 MiB is cut at 8, and the one behind it is whole', async () => {
     const long = Buffer.concat([Buffer.alloc(9 * 1024 ** 2, 'é'), Buffer.from('\n{"method":"next"}\n')])
     const [first, second] = await Array.fromAsync(
-      toLines(
-        cut(
-          long,
-          Array.from({ length: 100 }, () => 65_537),
+      eachLine(
+        toLines(
+          cut(
+            long,
+            Array.from({ length: 100 }, () => 65_537),
+          ),
+          8 * 1024 ** 2,
         ),
-        8 * 1024 ** 2,
       ),
     )
     expect(first).toMatchObject({ truncated: true })

@@ -1,8 +1,8 @@
 export interface AtMost {
   /** Runs the work as soon as there is a place for it, in order of arrival; holds the place until it has settled. */
   run<Result>(work: () => Promise<Result>): Promise<Result>
-  /** Resolves when there is a place. */
-  room(): Promise<void>
+  /** Resolves when there is a place; null where there is one. */
+  room(): Promise<void> | null
 }
 
 /** So many works at a time. */
@@ -28,8 +28,6 @@ export function createAtMost(limit: number): AtMost {
         leave()
       }
     },
-    async room() {
-      if (running >= limit) await new Promise<void>((resolve) => inTheWay.push(resolve))
-    },
+    room: () => (running < limit ? null : new Promise((resolve) => inTheWay.push(resolve))),
   }
 }

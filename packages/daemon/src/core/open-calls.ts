@@ -7,6 +7,7 @@ import type { Draft, Journal } from './journal.ts'
 import type { PatientStore } from './patient-store.ts'
 import type { Clock } from './ports.ts'
 import type { Decision, NativeCall } from './task-host.ts'
+import type { Wait } from './wait.ts'
 
 export interface OpenCallsOptions {
   readonly journal: Journal
@@ -51,8 +52,8 @@ export class OpenCalls {
     return decision
   }
 
-  /** Resolves when a further call could be taken at once. */
-  room(): Promise<void> {
+  /** For when a further call could be taken at once. */
+  room(): Wait {
     return this.#judged.room()
   }
 

@@ -1,4 +1,5 @@
 import type { EventType, NewEvent, Remember, ToolCall, ToolDefinition, ConfinementDenial } from '@codesdkd/protocol'
+import type { Wait } from './wait.ts'
 
 /** Event types that pass through from a runtime as they are. All others are made by the daemon alone. */
 export const passThrough = [
@@ -88,7 +89,7 @@ export interface TaskHost {
   /** Aborted when the task is to stop; the runtime interrupts its agent and resolves. */
   readonly signal: AbortSignal
   /** Appends what was observed, in order. Await it before reading more from the agent: it resolves when there is room again, also for what is asked, which is the back-pressure: await it with nothing, too, before `ask`. Never rejects for bad observations. */
-  observe(observations: readonly Observation[]): Promise<void>
+  observe(observations: readonly Observation[]): Wait
   /** Puts one call to policy and, if need be, to a person. Resolves after the decision is on disk. Never rejects; what ends the task denies it. */
   ask(call: NativeCall): Promise<Decision>
   /** Puts a question of the agent to the person. Resolves after the answer is on disk. Never rejects; what ends the task cancels it. */

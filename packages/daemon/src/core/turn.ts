@@ -38,6 +38,7 @@ import { toHandover, type HandoverOptions } from './handover.ts'
 import { Steering } from './steering.ts'
 import { OwnedCalls } from './owned-calls.ts'
 import { createStructuredAnswer, type StructuredAnswer } from './structured-answer.ts'
+import { andThen, type Wait } from './wait.ts'
 import { toOwnName, type CheckSchema, type Tool } from './tools.ts'
 import { toHostsDenied } from './policy/policy.ts'
 import { cancelQuestions, type CheckAnswer } from './question.ts'
@@ -192,19 +193,36 @@ export class Turn implements TaskHost {
     this.#questions.settle(task)
   }
 
-  async observe(observations: readonly Observation[]): Promise<void> {
-    const { journal } = this.#options
+  observe(observations: readonly Observation[]): Wait {
     for (const observation of observations) this.#answer?.hear(observation)
-    for (const observation of observations.flatMap((one) => this.#guard.pass(one))) {
-      if (this.#isPassedOn(observation)) continue
-      if (observation.kind === 'runtime_session') journal.runtimeSessionId = observation.id
-      else if (!isAsked(observation)) {
-        const made = this.#stored((store) => bound(observation, store))
-        this.#append(made instanceof Promise ? await made : made)
-      }
+    return andThen(this.#takeAll(observations.flatMap((one) => this.#guard.pass(one))), () => this.#room())
+  }
+
+  /** In order: what waits for room on the disk keeps those behind it waiting. */
+  #takeAll(observations: readonly Observation[]): Wait {
+    for (const [index, observation] of observations.entries()) {
+      const wait = this.#take(observation)
+      if (wait !== null) return andThen(wait, () => this.#takeAll(observations.slice(index + 1)))
     }
-    if (journal.state.last_seq - journal.shown.last_seq > UNCOMMITTED_LIMIT) await journal.flushed
-    await this.#calls.room()
+    return null
+  }
+
+  #take(observation: Observation): Wait {
+    if (this.#isPassedOn(observation) || isAsked(observation)) return null
+    if (observation.kind === 'runtime_session') {
+      this.#options.journal.runtimeSessionId = observation.id
+      return null
+    }
+    const made = this.#stored((store) => bound(observation, store))
+    if (made instanceof Promise) return made.then((later) => this.#append(later))
+    this.#append(made)
+    return null
+  }
+
+  #room(): Wait {
+    const { journal } = this.#options
+    const full = journal.state.last_seq - journal.shown.last_seq > UNCOMMITTED_LIMIT
+    return andThen(full ? journal.flushed : null, () => this.#calls.room())
   }
 
   #isOwned({ name }: NativeCall): boolean {

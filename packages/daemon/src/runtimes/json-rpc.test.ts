@@ -7,15 +7,15 @@ interface Peer {
   readonly rpc: JsonRpc
   readonly sent: readonly unknown[]
   readonly received: readonly Incoming[]
-  /** Delivers a line, as it is or as JSON. */
-  readonly say: (line: unknown) => void
+  /** Delivers lines together, as they are or as JSON. */
+  readonly say: (...lines: readonly unknown[]) => void
   readonly end: () => void
 }
 
 function createPeer(receive: (message: Incoming) => Promise<void> = async () => {}, versioned?: boolean): Peer {
   const sent: unknown[] = []
   const received: Incoming[] = []
-  const { readable, writable } = new TransformStream<Line, Line>({}, { highWaterMark: 1000 })
+  const { readable, writable } = new TransformStream<readonly Line[], readonly Line[]>({}, { highWaterMark: 1000 })
   const writer = writable.getWriter()
   const rpc = createJsonRpc({
     ...(versioned === undefined ? {} : { versioned }),
@@ -26,7 +26,8 @@ function createPeer(receive: (message: Incoming) => Promise<void> = async () => 
       received.push(message)
     },
   })
-  const say = (line: unknown) => void writer.write({ text: typeof line === 'string' ? line : JSON.stringify(line), truncated: false })
+  const say = (...lines: readonly unknown[]) =>
+    void writer.write(lines.map((line) => ({ text: typeof line === 'string' ? line : JSON.stringify(line), truncated: false })))
   return { rpc, sent, received, say, end: () => void writer.close() }
 }
 
@@ -121,9 +122,24 @@ test('what is no message is told, and does not stop the rest', async () => {
   expect(received.at(-1)).toEqual({ kind: 'request', id: 'q', method: 'ask', params: { deep: 1 } })
 })
 
+test('who asked goes on before what came together with the answer is handled', async () => {
+  const order: string[] = []
+  const { rpc, say, end } = createPeer(async (message) => void order.push(message.kind))
+  const asked = (async () => {
+    await rpc.request('one', {}, never)
+    await null
+    order.push('answer')
+  })()
+  say({ id: 1, result: {} }, { method: 'x' })
+  end()
+  await rpc.done
+  await asked
+  expect(order).toEqual(['answer', 'notification'])
+})
+
 test('a line that was cut is no message', async () => {
   const received: Incoming[] = []
-  const lines = ReadableStream.from<Line>([{ text: '{"method":"x"}', truncated: true }])
+  const lines = ReadableStream.from<readonly Line[]>([[{ text: '{"method":"x"}', truncated: true }]])
   await createJsonRpc({ lines, send: () => {}, receive: async (message) => void received.push(message) }).done
   expect(received).toMatchObject([{ kind: 'invalid', reason: 'the line is too long' }])
 })

@@ -1,5 +1,7 @@
+import { setImmediate } from 'node:timers/promises'
 import * as z from 'zod'
 import { parseAgentJson } from './agent-json.ts'
+import type { Wait } from '../core/wait.ts'
 import type { Line } from './lines.ts'
 
 export type RpcId = string | number
@@ -30,10 +32,10 @@ export class RpcClosed extends Error {
 }
 
 export interface RpcOptions {
-  readonly lines: AsyncIterable<Line>
+  readonly lines: AsyncIterable<readonly Line[]>
   readonly send: (line: string) => void
   /** Called one after the other; the next line is read when it has resolved. It must not await an answer of the peer, which would come on a later line. */
-  readonly receive: (message: Incoming) => Promise<void>
+  readonly receive: (message: Incoming) => Wait
   /** Whether messages carry `"jsonrpc":"2.0"`; default false. It is never needed in what the peer sends. */
   readonly versioned?: boolean
 }
@@ -73,20 +75,23 @@ export function createJsonRpc({ lines, send: sendLine, receive, versioned = fals
 
   const send = (message: object): void => sendLine(JSON.stringify(versioned ? { jsonrpc: '2.0', ...message } : message))
 
-  const settle = ({ id, result, error }: Response): void => {
+  /** Whoever waits for the answer goes on before the next message is handled. */
+  const settle = ({ id, result, error }: Response): Promise<void> => {
     const waiting = pending.get(id)
     pending.delete(id)
     if (error) waiting?.reject(new RpcError(error.code, error.message, error.data))
     else waiting?.resolve(result)
+    return setImmediate()
   }
 
   const read = async (): Promise<void> => {
     try {
-      for await (const line of lines) {
-        const message = toMessage(line)
-        if (message.kind === 'response') settle(message.response)
-        else await receive(message)
-      }
+      for await (const together of lines)
+        for (const line of together) {
+          const message = toMessage(line)
+          const wait = message.kind === 'response' ? settle(message.response) : receive(message)
+          if (wait !== null) await wait
+        }
     } finally {
       closed = true
       for (const { reject } of pending.values()) reject(new RpcClosed('the agent has ended'))

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { toLines } from './lines.ts'
+import { eachLine } from './testing/each-line.ts'
 import type { Line } from './lines.ts'
 
 async function* chunksOf(bytes: Uint8Array, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
@@ -13,7 +14,7 @@ async function* chunksOf(bytes: Uint8Array, sizes: readonly number[]): AsyncGene
 }
 
 async function linesOf(bytes: Uint8Array | string, sizes: readonly number[] = [], maxBytes = 1024): Promise<readonly Line[]> {
-  return await Array.fromAsync(toLines(chunksOf(Buffer.from(bytes), sizes), maxBytes))
+  return await Array.fromAsync(eachLine(toLines(chunksOf(Buffer.from(bytes), sizes), maxBytes)))
 }
 
 const texts = async (...args: Parameters<typeof linesOf>): Promise<readonly string[]> => (await linesOf(...args)).map(({ text }) => text)

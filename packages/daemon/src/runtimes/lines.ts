@@ -13,9 +13,9 @@ const carriageReturn = 0x0d
 /**
  * Cuts bytes into lines, in linear time and bounded memory: of a line longer than `maxBytes` only the beginning is kept.
  * Invalid UTF-8 becomes U+FFFD; a byte order mark and carriage returns before the line end are removed; empty lines are skipped.
- * What follows the last line end is a line of its own.
+ * What follows the last line end is a line of its own. Yields together what came together, never nothing.
  */
-export async function* toLines(chunks: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Line> {
+export async function* toLines(chunks: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<readonly Line[]> {
   const decoder = new TextDecoder()
   let parts: Uint8Array[] = []
   let size = 0
@@ -34,17 +34,19 @@ export async function* toLines(chunks: AsyncIterable<Uint8Array>, maxBytes: numb
     return line
   }
   for await (const chunk of chunks) {
+    const lines: Line[] = []
     let start = 0
     for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
       keep(chunk.subarray(start, end))
       start = end + 1
       const line = take()
-      if (line.text !== '') yield line
+      if (line.text !== '') lines.push(line)
     }
     keep(chunk.subarray(start))
+    if (lines.length > 0) yield lines
   }
   const rest = take()
-  if (rest.text !== '') yield rest
+  if (rest.text !== '') yield [rest]
 }
 
 // Whole lines are decoded at once, so a character that two chunks share is never torn.

@@ -1,4 +1,5 @@
 import { readdirSync, readlinkSync } from 'node:fs'
+import { eachLine } from './testing/each-line.ts'
 import { describe, expect, test } from 'vitest'
 import { Ground } from '../sandbox/testing/walled.ts'
 import { findProgram, readStat } from './process-stat.ts'
@@ -38,7 +39,7 @@ describe.runIf(process.platform === 'linux')('an agent behind the wall', () => {
   ])('nothing of it is left when it is disposed of: %s', async (how, end) => {
     using ground = new Ground()
     const agent = await open(ground, `${strays}; echo up; ${end}`)
-    for await (const { text } of agent.lines) if (text === 'up') break
+    for await (const { text } of eachLine(agent.lines)) if (text === 'up') break
     const space = toSpace((await findProgram(agent.pid, 1)) ?? 0)
     expect((await findInside(space)).length).toBeGreaterThan(60)
     if (how === 'ended by itself') {

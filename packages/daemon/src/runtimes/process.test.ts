@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import * as path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import type { Line } from './lines.ts'
+import { eachLine } from './testing/each-line.ts'
 import { SpawnFailure, openProcess } from './process.ts'
 import type { AgentProcess, ProcessOptions } from './process.ts'
 
@@ -22,8 +22,8 @@ const run = (script: string, more: Partial<ProcessOptions> = {}): Promise<AgentP
   openProcess({ ...options, executable: process.execPath, args: ['-e', script], ...more })
 const sh = (script: string): Promise<AgentProcess> => openProcess({ ...options, executable: '/bin/sh', args: ['-c', script] })
 
-async function next(lines: AsyncIterable<Line>): Promise<string> {
-  for await (const { text } of lines) return text
+async function next(lines: AgentProcess['lines']): Promise<string> {
+  for await (const { text } of eachLine(lines)) return text
   throw new Error('the output has ended')
 }
 
@@ -39,7 +39,7 @@ function runs(pid: number): boolean {
 test('reads lines, writes lines, and tells the end', async () => {
   await using agent = await run('process.stdin.on("data", (data) => { console.log("got " + data); process.exit(3) })')
   agent.write('hello')
-  expect(await Array.fromAsync(agent.lines)).toEqual([{ text: 'got hello', truncated: false }])
+  expect(await Array.fromAsync(eachLine(agent.lines))).toEqual([{ text: 'got hello', truncated: false }])
   expect(await agent.ended).toEqual({ exitCode: 3, signal: null, stderrTail: '' })
   expect(agent.alive).toBe(false)
 })
@@ -51,7 +51,7 @@ test('carries the mark, leads its own group, and is in the ledger while it lives
     ended: (pid: number) => ledger.push(`ended ${pid}`),
   }
   await using agent = await run('console.log(process.env.CODESDKD_PROCESS)', { ledger: noted })
-  expect(await Array.fromAsync(agent.lines)).toEqual([{ text: 'mark', truncated: false }])
+  expect(await Array.fromAsync(eachLine(agent.lines))).toEqual([{ text: 'mark', truncated: false }])
   await agent.ended
   expect(ledger).toEqual([`started ${agent.pid} mark`, `ended ${agent.pid}`])
 })
@@ -79,7 +79,7 @@ describe('behind another process, as a sandbox puts it', () => {
 
 test('half a line before the exit is delivered, and so is one that comes in parts', async () => {
   await using agent = await run('process.stdout.write("wh"); setTimeout(() => process.stdout.write("ole\\nhalf"), 50)')
-  expect(await Array.fromAsync(agent.lines)).toEqual([
+  expect(await Array.fromAsync(eachLine(agent.lines))).toEqual([
     { text: 'whole', truncated: false },
     { text: 'half', truncated: false },
   ])
@@ -89,7 +89,7 @@ test('a line of 100 MB is cut, and the next one arrives', async () => {
   await using agent = await run(
     'const part = "x".repeat(1 << 20); for (let i = 0; i < 100; i++) process.stdout.write(part); process.stdout.write("\\nnext\\n")',
   )
-  const lines = await Array.fromAsync(agent.lines, ({ text, truncated }) => [text.length, truncated])
+  const lines = await Array.fromAsync(eachLine(agent.lines), ({ text, truncated }) => [text.length, truncated])
   expect(lines).toEqual([
     [8 * 1024 * 1024, true],
     [4, false],
@@ -99,7 +99,7 @@ test('a line of 100 MB is cut, and the next one arrives', async () => {
 test('a flood waits for its reader and loses nothing', async () => {
   await using agent = await run('for (let i = 0; i < 20000; i++) console.log(String(i).padStart(200, "0"))')
   let count = 0
-  for await (const { text } of agent.lines) {
+  for await (const { text } of eachLine(agent.lines)) {
     expect(Number(text)).toBe(count)
     count += 1
     if (count % 2000 === 0) await new Promise((resolve) => setImmediate(resolve))
@@ -110,7 +110,7 @@ test('a flood waits for its reader and loses nothing', async () => {
 test('what was written before the exit is read after it, however late', async () => {
   await using agent = await run('for (let i = 0; i < 250; i++) console.log(String(i).padStart(200, "0"))')
   const seen: number[] = []
-  for await (const { text } of agent.lines) {
+  for await (const { text } of eachLine(agent.lines)) {
     // Several graces pass while the reader sleeps.
     if (seen.length === 0) await agent.ended.then(() => delay(350))
     seen.push(Number(text))
@@ -121,7 +121,7 @@ test('what was written before the exit is read after it, however late', async ()
 test('a stray that goes on writing is not listened to for ever', async () => {
   await using agent = await sh('setsid sh -c \'trap "" PIPE; echo $$; while :; do echo stray; done\' & read line')
   let stray = 0
-  for await (const { text } of agent.lines) {
+  for await (const { text } of eachLine(agent.lines)) {
     stray ||= Number(text)
     agent.write('end')
   }
@@ -171,7 +171,7 @@ test('an agent killed from outside takes its group along', async () => {
 test('the output ends with the agent, even if a child that left the group keeps it open', async () => {
   await using agent = await sh("setsid sh -c 'echo $$; exec sleep 3000' & read line")
   let stray = 0
-  for await (const { text } of agent.lines) {
+  for await (const { text } of eachLine(agent.lines)) {
     stray = Number(text)
     agent.write('end')
   }

@@ -74,8 +74,8 @@ export async function openProcess(options: ProcessOptions): Promise<AgentProcess
 /** A running agent. Disposing it ends the whole process group, and all that is in a sandbox, and resolves when that is gone. */
 export class AgentProcess implements AsyncDisposable {
   readonly pid: number
-  /** stdout. Reading slowly slows the agent down. Ends when the agent is gone, even if a stray child keeps the pipe. Read it once. */
-  readonly lines: AsyncIterable<Line>
+  /** stdout, as many lines at a time as came together. Reading slowly slows the agent down. Ends when the agent is gone, even if a stray child keeps the pipe. Read it once. */
+  readonly lines: AsyncIterable<readonly Line[]>
   /** Resolves when the process is gone and its stderr is read; does not wait for `lines`. Never rejects. */
   readonly ended: Promise<ProcessEnd>
   readonly #child: ChildProcessWithoutNullStreams

@@ -77,10 +77,11 @@ async function openSession<Config extends AcpConfig>(profile: AcpProfile<Config>
     lines: process.lines,
     send: (line) => process.write(line),
     versioned: true,
-    async receive(message) {
+    receive(message) {
       heard = performance.now()
-      if (session !== null) await session.receive(message)
-      else if (message.kind === 'request') refuse(rpc, message)
+      if (session !== null) return session.receive(message)
+      if (message.kind === 'request') refuse(rpc, message)
+      return null
     },
   })
   const conversation = await converse(rpc, profile, {

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { Outcome, RuntimeSession, TaskSpec } from '../../core/ports.ts'
 import type { ProcessTree } from '../../core/process-tree.ts'
 import type { TaskHost } from '../../core/task-host.ts'
+import type { Wait } from '../../core/wait.ts'
 import { promptResult, toSessionUpdate } from './native.ts'
 import type { PromptResult } from './native.ts'
 import type { AcpRules, Denial, ErrorContext, Launch } from './profile.ts'
@@ -80,11 +81,12 @@ export class AcpSession implements RuntimeSession {
   }
 
   /** Takes one message of the agent. What comes between turns means nothing to a host; who asks then is refused, not left waiting. */
-  async receive(message: Incoming): Promise<void> {
+  receive(message: Incoming): Wait {
     const mode = message.kind === 'notification' ? toMode(message.params) : null
     if (mode !== null) this.#mode = mode
-    if (this.#turn !== null) await this.#turn.receive(message)
-    else if (message.kind === 'request') refuse(this.#options.rpc, message)
+    if (this.#turn !== null) return this.#turn.receive(message)
+    if (message.kind === 'request') refuse(this.#options.rpc, message)
+    return null
   }
 
   async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {

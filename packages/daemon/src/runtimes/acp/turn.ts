@@ -1,5 +1,6 @@
 import { isAsked } from '../../core/task-host.ts'
 import type { Asked, Decision, NativeCall, Observation, Question, TaskHost } from '../../core/task-host.ts'
+import { andThen, type Wait } from '../../core/wait.ts'
 import { answered, toOutcome } from './call-flow.ts'
 import { beginPrompt, endPrompt, mapAcp, toHiddenFailure } from './map.ts'
 import type { MapHooks } from './map.ts'
@@ -52,20 +53,23 @@ export class AcpTurn {
     return this.#state.cost.now ?? this.#state.cost.before
   }
 
-  /** Takes one message of the agent. Resolves when it is observed; does not wait for decisions. */
-  async receive(message: Incoming): Promise<void> {
+  /** Takes one message of the agent, until it is observed; does not wait for decisions. */
+  receive(message: Incoming): Wait {
     const { rpc, profile } = this.#options
     const [state, observations] = mapAcp(profile, this.#state, message)
     this.#state = state
     this.#wentOn ||= observations.some(isNew)
     const asked = observations.find(isAsked)
-    if (observations.length > 0) await this.#options.host.observe(observations.filter((observation) => !isAsked(observation)))
-    // Not awaited: the agent may go on with something else while this waits.
-    if (message.kind === 'request') {
-      if (asked === undefined) refuse(rpc, message)
-      else this.#carry(message, asked)
-    }
-    this.#endDenied()
+    const seen = asked === undefined ? observations : observations.filter((observation) => !isAsked(observation))
+    return andThen(observations.length === 0 ? null : this.#options.host.observe(seen), () => {
+      // Not awaited: the agent may go on with something else while this waits.
+      if (message.kind === 'request') {
+        if (asked === undefined) refuse(rpc, message)
+        else this.#carry(message, asked)
+      }
+      this.#endDenied()
+      return null
+    })
   }
 
   /** A further prompt begins. */

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import * as z from 'zod'
 import { parseAgentJson } from '../agent-json.ts'
+import type { Wait } from '../../core/wait.ts'
 import type { Line } from '../lines.ts'
 
 /** What Claude Code sends by itself, in the order it was sent. */
@@ -22,10 +24,10 @@ export class ChannelClosed extends Error {
 }
 
 export interface ChannelOptions {
-  readonly lines: AsyncIterable<Line>
+  readonly lines: AsyncIterable<readonly Line[]>
   readonly send: (line: string) => void
   /** Called one after the other; the next line is read when it has resolved. It must not await an answer of the agent, which would come on a later line. */
-  readonly receive: (incoming: Incoming) => Promise<void>
+  readonly receive: (incoming: Incoming) => Wait
 }
 
 /** Speaks the stream-json protocol of Claude Code over its stdin and stdout. */
@@ -62,20 +64,23 @@ export function createChannel({ lines, send, receive }: ChannelOptions): Channel
   const pending = new Map<string, Pending>()
   let closed = false
 
-  const settle = (response: Response): void => {
+  /** Whoever waits for the answer goes on before the next message is handled. */
+  const settle = (response: Response): Promise<void> => {
     const waiting = pending.get(response.request_id)
     pending.delete(response.request_id)
     if (response.subtype === 'error') waiting?.reject(new ControlError(response.error))
     else waiting?.resolve(response.response)
+    return setImmediate()
   }
 
   const read = async (): Promise<void> => {
     try {
-      for await (const line of lines) {
-        const incoming = toIncoming(line)
-        if (incoming.kind === 'response') settle(incoming.response)
-        else await receive(incoming)
-      }
+      for await (const together of lines)
+        for (const line of together) {
+          const incoming = toIncoming(line)
+          const wait = incoming.kind === 'response' ? settle(incoming.response) : receive(incoming)
+          if (wait !== null) await wait
+        }
     } finally {
       closed = true
       for (const { reject } of pending.values()) reject(new ChannelClosed('the agent has ended'))

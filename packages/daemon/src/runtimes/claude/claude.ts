@@ -127,9 +127,10 @@ async function startClaude({ spec, env, config, access, servers, options }: Star
   const channel = createChannel({
     lines: process.lines,
     send: (line) => process.write(line),
-    receive: async (incoming) => {
-      if (session !== null) await session.receive(incoming)
-      else if (incoming.kind === 'request') answerAtOnce(channel, incoming)
+    receive: (incoming) => {
+      if (session !== null) return session.receive(incoming)
+      if (incoming.kind === 'request') answerAtOnce(channel, incoming)
+      return null
     },
   })
   const pid = await greet(channel, toInitialize(servers), deadline).catch(async (error: unknown) => {

@@ -3,6 +3,7 @@ import type { Message } from '@codesdkd/protocol'
 import type { Outcome, RuntimeSession, SessionSpec, TaskSpec } from '../../core/ports.ts'
 import type { ProcessTree } from '../../core/process-tree.ts'
 import type { CallResult, TaskHost } from '../../core/task-host.ts'
+import type { Wait } from '../../core/wait.ts'
 import type { Channel, Incoming } from './channel.ts'
 import { commandMark } from './config.ts'
 import { toTaskError } from './errors.ts'
@@ -67,9 +68,10 @@ export class ClaudeSession implements RuntimeSession {
   }
 
   /** Takes one message of the agent. What comes between turns means nothing to a host; who asks then is refused, not left waiting. */
-  async receive(incoming: Incoming): Promise<void> {
-    if (this.#turn !== null) await this.#turn.receive(incoming)
-    else if (incoming.kind === 'request') answerAtOnce(this.#options.channel, incoming)
+  receive(incoming: Incoming): Wait {
+    if (this.#turn !== null) return this.#turn.receive(incoming)
+    if (incoming.kind === 'request') answerAtOnce(this.#options.channel, incoming)
+    return null
   }
 
   async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {

@@ -1,6 +1,7 @@
 import type { Usage } from '@codesdkd/protocol'
 import { isAsked } from '../../core/task-host.ts'
-import type { CallResult, NativeCall, Observation, Question, TaskHost } from '../../core/task-host.ts'
+import type { Asked, CallResult, NativeCall, Observation, Question, TaskHost } from '../../core/task-host.ts'
+import { andThen, type Wait } from '../../core/wait.ts'
 import { answered, isOpen, toHookDecision } from './call-flow.ts'
 import { toEditedFile, withContent } from './calls.ts'
 import type { Channel, Incoming } from './channel.ts'
@@ -51,19 +52,24 @@ export class ClaudeTurn {
     return this.#state.usage
   }
 
-  /** Takes one message of the agent. Resolves when it is observed; does not wait for decisions. */
-  async receive(incoming: Incoming): Promise<void> {
+  /** Takes one message of the agent, until it is observed; does not wait for decisions. */
+  receive(incoming: Incoming): Wait {
     const [state, observations] = mapClaude(this.#state, incoming)
     this.#state = state
     const asked = observations.find(isAsked)
     if (incoming.kind === 'request' && asked === undefined) answerAtOnce(this.#options.channel, incoming)
-    if (observations.length > 0) await this.#options.host.observe(observations.filter((observation) => !isAsked(observation)))
-    // Not awaited: other calls go on while this one waits.
-    if (incoming.kind === 'request' && asked !== undefined) {
-      const settled = asked.kind === 'call.asked' ? this.#ask(incoming, asked.call) : this.#answer(incoming, asked.question)
-      settled.catch((error: unknown) => this.#end.reject(error))
-    }
-    if (state.end !== null) this.#end.resolve(state.end)
+    const seen = asked === undefined ? observations : observations.filter((observation) => !isAsked(observation))
+    return andThen(observations.length === 0 ? null : this.#options.host.observe(seen), () => {
+      // Not awaited: other calls go on while this one waits.
+      if (incoming.kind === 'request' && asked !== undefined) this.#carry(incoming, asked)
+      if (state.end !== null) this.#end.resolve(state.end)
+      return null
+    })
+  }
+
+  #carry(request: Request, asked: Asked): void {
+    const settled = asked.kind === 'call.asked' ? this.#ask(request, asked.call) : this.#answer(request, asked.question)
+    settled.catch((error: unknown) => this.#end.reject(error))
   }
 
   /** Something is sent into the turn under this id; false when it has ended, or is being ended. */

@@ -109,10 +109,11 @@ async function openCodex(
   const rpc = createJsonRpc({
     lines: process.lines,
     send: (line) => process.write(line),
-    receive: async (message) => {
+    receive: (message) => {
       startup.receive(message)
-      if (session !== null) await session.receive(message)
-      else if (backlog.length < 100) backlog.push(message)
+      if (session !== null) return session.receive(message)
+      if (backlog.length < 100) backlog.push(message)
+      return null
     },
   })
   const permissions = toPermissions(spec.permissionMode, confines)

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import type { Outcome, RuntimeSession, SessionSpec, TaskSpec } from '../../core/ports.ts'
 import type { ProcessTree } from '../../core/process-tree.ts'
 import type { TaskHost } from '../../core/task-host.ts'
+import type { Wait } from '../../core/wait.ts'
 import { commandMark, parseCodexConfig, toPermissions } from './config.ts'
 import type { Confines } from './config.ts'
 import { toTaskError } from './errors.ts'
@@ -74,15 +75,14 @@ export class CodexSession implements RuntimeSession {
   }
 
   /** Takes one message of the agent. What comes between turns means nothing to a host; who asks then is refused, not left waiting. */
-  async receive(message: Incoming): Promise<void> {
-    const turn = this.#turn
-    if (turn === null) {
-      if (message.kind === 'request') refuse(this.#options.rpc, message)
-      return
+  receive(message: Incoming): Wait {
+    const { rpc, rollout } = this.#options
+    if (this.#turn === null) {
+      if (message.kind === 'request') refuse(rpc, message)
+      return null
     }
-    const turnId = this.#options.rollout === null ? null : toMilestone(message)
-    if (turnId !== null) for (const raw of (await this.#options.rollout?.read(turnId)) ?? []) await turn.receive(raw)
-    await turn.receive(message)
+    const turnId = rollout === null ? null : toMilestone(message)
+    return rollout === null || turnId === null ? this.#turn.receive(message) : catchUp(this.#turn, message, rollout.read(turnId))
   }
 
   async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {
@@ -196,6 +196,11 @@ const ofTurn = z
   .object({ turnId: z.string() })
   .or(z.object({ turn: z.object({ id: z.string() }) }).transform(({ turn }) => ({ turnId: turn.id })))
 const milestones: ReadonlySet<string> = new Set(['thread/tokenUsage/updated', 'turn/completed'])
+
+/** The turn hears what the rollout tells before it hears the message. */
+async function catchUp(turn: CodexTurn, message: Incoming, rollout: Promise<readonly Incoming[]>): Promise<void> {
+  for (const one of [...(await rollout), message]) await turn.receive(one)
+}
 
 /** The turn of a message before which the conversation's raw items should be known; null for any other message. */
 function toMilestone(message: Incoming): string | null {

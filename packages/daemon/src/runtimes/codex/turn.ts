@@ -1,5 +1,6 @@
 import { isAsked } from '../../core/task-host.ts'
-import type { Decision, NativeCall, Observation, Question, TaskHost } from '../../core/task-host.ts'
+import type { Asked, Decision, NativeCall, Observation, Question, TaskHost } from '../../core/task-host.ts'
+import { andThen, type Wait } from '../../core/wait.ts'
 import { toAnswer, toRefusal } from './answers.ts'
 import { answered } from './call-flow.ts'
 import { mapCodex } from './map.ts'
@@ -45,18 +46,27 @@ export class CodexTurn {
     this.quiet = this.#quiet.promise
   }
 
-  /** Takes one message of the agent. Resolves when it is observed; does not wait for decisions. */
-  async receive(message: Incoming): Promise<void> {
+  /** Takes one message of the agent, until it is observed; does not wait for decisions. */
+  receive(message: Incoming): Wait {
     const [state, observations] = mapCodex(this.#state, message)
     this.#state = state
     const asked = observations.find(isAsked)
     if (message.kind === 'request' && asked === undefined) refuse(this.#options.rpc, message)
-    if (observations.length > 0) await this.#options.host.observe(observations.filter((observation) => !isAsked(observation)))
-    // Not awaited: other calls go on while this one waits.
-    if (message.kind === 'request' && asked !== undefined) {
-      const reply = asked.kind === 'call.asked' ? this.#ask(message, asked.call) : this.#answer(message, asked.question)
-      reply.catch((error: unknown) => this.#end.reject(error))
-    }
+    const seen = asked === undefined ? observations : observations.filter((observation) => !isAsked(observation))
+    return andThen(observations.length === 0 ? null : this.#options.host.observe(seen), () => {
+      // Not awaited: other calls go on while this one waits.
+      if (message.kind === 'request' && asked !== undefined) this.#carry(message, asked)
+      this.#settle(state)
+      return null
+    })
+  }
+
+  #carry(request: Request, asked: Asked): void {
+    const reply = asked.kind === 'call.asked' ? this.#ask(request, asked.call) : this.#answer(request, asked.question)
+    reply.catch((error: unknown) => this.#end.reject(error))
+  }
+
+  #settle(state: CodexState): void {
     if (state.turnId !== null) this.#start.resolve(state.turnId)
     if (state.end === null) return
     this.#end.resolve(state.end)

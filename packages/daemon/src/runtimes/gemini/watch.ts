@@ -1,4 +1,5 @@
 import type { Answer, Decision, NativeCall, Observation, Question, TaskHost } from '../../core/task-host.ts'
+import type { Wait } from '../../core/wait.ts'
 
 /**
  * A task's host that notices when the model says nothing for too long; the agent itself waits for minutes. What runs and what
@@ -31,9 +32,12 @@ export class ModelWatch implements TaskHost, Disposable {
     return this.#calls > 0
   }
 
-  async observe(observations: readonly Observation[]): Promise<void> {
+  observe(observations: readonly Observation[]): Wait {
     for (const observation of observations) this.#note(observation)
-    await this.#during(this.#host.observe(observations))
+    const wait = this.#host.observe(observations)
+    if (wait !== null) return this.#during(wait)
+    this.#wind()
+    return null
   }
 
   async ask(call: NativeCall): Promise<Decision> {
