@@ -57,7 +57,7 @@ describe('what an agent writes', () => {
       fc.asyncProperty(output, sizes, async (bytes, pieces) => {
         const hear = async (lines: AsyncIterable<readonly Line[]>) => {
           const heard: unknown[] = []
-          await create({ lines, send: () => {}, receive: async (one: unknown) => void heard.push(one) }).done
+          await create({ lines, send: () => {}, receive: async (one: unknown) => void heard.push(...[one].flat()) }).done
           return heard
         }
         const heard = await hear(toLines(cut(bytes, pieces), 1_000))

@@ -3,18 +3,18 @@
  * thousand calls do not hold a million entries. Layers, oldest first, each at least twice as large as the next; undefined is what was
  * taken away.
  */
-export type LayeredMap<Value extends object | string> = readonly ReadonlyMap<string, Value | undefined>[]
+export type LayeredMap<Value extends object | string | number> = readonly ReadonlyMap<string, Value | undefined>[]
 
 export const emptyLayers: LayeredMap<never> = []
 
 /** At most as many look-ups as there are layers: the logarithm of what was put. */
-export function findLayered<Value extends object | string>(layers: LayeredMap<Value>, key: string): Value | undefined {
+export function findLayered<Value extends object | string | number>(layers: LayeredMap<Value>, key: string): Value | undefined {
   const holds = layers.findLast((layer) => layer.has(key))
   return holds?.get(key)
 }
 
 /** With the value under this key; undefined takes it away. Every entry is copied once for each layer, on average. */
-export function putLayered<Value extends object | string>(
+export function putLayered<Value extends object | string | number>(
   layers: LayeredMap<Value>,
   key: string,
   value: Value | undefined,
@@ -32,6 +32,6 @@ export function putLayered<Value extends object | string>(
 }
 
 /** All of it, in the order in which the keys were first put. */
-export function layeredEntries<Value extends object | string>(layers: LayeredMap<Value>): readonly (readonly [string, Value])[] {
+export function layeredEntries<Value extends object | string | number>(layers: LayeredMap<Value>): readonly (readonly [string, Value])[] {
   return [...new Map(layers.flatMap((layer) => [...layer]))].flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]))
 }

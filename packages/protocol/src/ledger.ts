@@ -8,6 +8,9 @@ export type Clock = 'queued' | 'human' | 'tool' | 'model'
 
 /** What a task's receipt is made of, kept up event by event so that a receipt costs nothing at the end. */
 export interface Ledger {
+  /** Of the last event, as it states it. */
+  readonly time: string
+  /** The same in milliseconds. */
   readonly at: number
   readonly begun: number
   readonly spent: Readonly<Record<Clock, number>>
@@ -27,6 +30,7 @@ export interface Ledger {
 export function emptyLedger(time: string): Ledger {
   const at = Date.parse(time)
   return {
+    time,
     at,
     begun: at,
     spent: { queued: 0, human: 0, tool: 0, model: 0 },
@@ -140,8 +144,10 @@ export function closeTime(ledger: Ledger, time: string, running: Clock, startedA
 }
 
 function advance(ledger: Ledger, time: string, running: Clock): Ledger {
+  // In a flood most events are of the same millisecond as the one before.
+  if (time === ledger.time) return ledger
   const at = Date.parse(time)
   const elapsed = Math.max(0, at - ledger.at)
-  if (elapsed === 0) return { ...ledger, at }
-  return { ...ledger, at, spent: { ...ledger.spent, [running]: ledger.spent[running] + elapsed } }
+  if (elapsed === 0) return { ...ledger, time, at }
+  return { ...ledger, time, at, spent: { ...ledger.spent, [running]: ledger.spent[running] + elapsed } }
 }

@@ -103,23 +103,31 @@ export function emptyState(sessionId: string): SessionState {
 
 /** Folds one event into the state. Total: an event of an unknown type or of an unknown task changes only `last_seq`. */
 export function evolve(state: SessionState, event: Event): SessionState {
-  const base: SessionState = {
-    ...state,
-    last_seq: event.seq,
-    runtime_session_id: event.runtime.runtime_session_id ?? state.runtime_session_id,
+  switch (event.type) {
+    case 'session.created':
+      return { ...moved(state, event), created: event.payload, runtime: event.payload.runtime, ...toSettings(event.payload) }
+    case 'session.updated':
+      return { ...moved(state, event), ...toSettings(event.payload.changed) }
+    case 'session.handed_off':
+      return { ...moved(state, event), ...toSuccessor(event.payload.to) }
+    case 'session.forked':
+      return { ...moved(state, event), ...toSuccessor(event.payload), ...toSettings(event.payload), archived: false }
+    case 'session.closed':
+      return { ...moved(state, event), closed: true }
+    default:
+      return moved(state, event, evolveTasks(state.tasks, event))
   }
-  if (event.type === 'session.created')
-    return { ...base, created: event.payload, runtime: event.payload.runtime, ...toSettings(event.payload) }
-  if (event.type === 'session.updated') return { ...base, ...toSettings(event.payload.changed) }
-  if (event.type === 'session.handed_off') return { ...base, ...toSuccessor(event.payload.to) }
-  if (event.type === 'session.forked') return { ...base, ...toSuccessor(event.payload), ...toSettings(event.payload), archived: false }
-  if (event.type === 'session.closed') return { ...base, closed: true }
+}
+
+function moved(state: SessionState, { seq, runtime }: Event, tasks = state.tasks): SessionState {
+  return { ...state, last_seq: seq, runtime_session_id: runtime.runtime_session_id ?? state.runtime_session_id, tasks }
+}
+
+function evolveTasks(tasks: SessionState['tasks'], event: Event): SessionState['tasks'] {
   const taskId = event.trace.task_id
-  if (taskId === undefined) return base
-  const before = state.tasks.get(taskId) ?? (isTaskStart(event) ? newTask(taskId, event) : undefined)
-  if (before === undefined || before.status !== 'running') return base
-  const after = evolveTask(before, event)
-  return { ...base, tasks: new Map(state.tasks).set(taskId, after) }
+  if (taskId === undefined) return tasks
+  const before = tasks.get(taskId) ?? (isTaskStart(event) ? newTask(taskId, event) : undefined)
+  return before?.status === 'running' ? new Map(tasks).set(taskId, evolveTask(before, event)) : tasks
 }
 
 /** Those of the settings that can change, as far as the event tells them. */
@@ -226,7 +234,8 @@ function newTask(taskId: string, event: Event): TaskState {
 function evolveTask(before: TaskState, event: Event): TaskState {
   const ledger = addReceiptEvent(before.ledger, event, clockOf(before))
   const changed = { ...before, last_seq: event.seq, ledger, usage: ledger.usage, ...taskChanges(before, event) }
-  return { ...changed, phase: phaseOf(changed) }
+  const phase = phaseOf(changed)
+  return phase === changed.phase ? changed : { ...changed, phase }
 }
 
 /** Which clock of the receipt runs while the task is in this state. */

@@ -219,9 +219,9 @@ function pendingCount(state: SessionState): number {
 function withDaemonCallId(task: TaskState, event: NewEvent): NewEvent {
   switch (event.type) {
     case 'file.changed':
-      return { ...event, payload: named(task, event.payload) }
+      return event.payload.tool_call_id === undefined ? event : { ...event, payload: named(task, event.payload) }
     case 'model.output.delta':
-      return { ...event, payload: named(task, event.payload) }
+      return event.payload.tool_call_id === undefined ? event : { ...event, payload: named(task, event.payload) }
     default:
       return event
   }

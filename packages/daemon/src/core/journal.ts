@@ -140,9 +140,11 @@ export class Journal {
     this.#shown = this.#state
   }
 
-  /** Numbers, folds and queues the events in one atomic change. Resolves when they are committed; rejects only when the log is closed. */
-  commit(drafts: readonly Draft[], { durability, requestId, session, update, bodyHash }: CommitOptions): Promise<void> {
-    if (drafts.length === 0) return this.#flushed
+  /**
+   * Numbers, folds and queues the events in one atomic change; each draft is asked for when those before it are folded. Resolves when they
+   * are committed; rejects only when the log is closed.
+   */
+  commit(drafts: Iterable<Draft>, { durability, requestId, session, update, bodyHash }: CommitOptions): Promise<void> {
     const record = update?.record ?? this.#record
     this.#record = record
     const events: Event[] = []
@@ -155,6 +157,7 @@ export class Journal {
       const { type, trace } = stamped.event
       if (changesRow(type) && trace.task_id !== undefined) touched.add(trace.task_id)
     }
+    if (events.length === 0) return this.#flushed
     if (bodyHash !== undefined) for (const taskId of touched) this.#bodyHashes.set(taskId, bodyHash)
     const appended = this.#options.log.append({
       sessionId: this.record.sessionId,

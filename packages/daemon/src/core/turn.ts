@@ -38,7 +38,7 @@ import { toHandover, type HandoverOptions } from './handover.ts'
 import { Steering } from './steering.ts'
 import { OwnedCalls } from './owned-calls.ts'
 import { createStructuredAnswer, type StructuredAnswer } from './structured-answer.ts'
-import { andThen, type Wait } from './wait.ts'
+import { andThen, inOrder, type Wait } from './wait.ts'
 import { toOwnName, type CheckSchema, type Tool } from './tools.ts'
 import { toHostsDenied } from './policy/policy.ts'
 import { cancelQuestions, type CheckAnswer } from './question.ts'
@@ -51,6 +51,8 @@ const REFUSAL_WAIT = 2_000
  * wrote at once is committed at once, few enough that a slow disk slows the agent and not the memory.
  */
 const UNCOMMITTED_LIMIT = 128
+/** Observations of one change: where little room is left on the disk, little may still fit. */
+const TOGETHER_LIMIT = 64
 
 export interface TurnOptions {
   readonly journal: Journal
@@ -198,25 +200,25 @@ export class Turn implements TaskHost {
     return andThen(this.#takeAll(observations.flatMap((one) => this.#guard.pass(one))), () => this.#room())
   }
 
-  /** In order: what waits for room on the disk keeps those behind it waiting. */
+  /** What waits for room on the disk keeps those behind it waiting. */
   #takeAll(observations: readonly Observation[]): Wait {
-    for (const [index, observation] of observations.entries()) {
-      const wait = this.#take(observation)
-      if (wait !== null) return andThen(wait, () => this.#takeAll(observations.slice(index + 1)))
-    }
-    return null
-  }
-
-  #take(observation: Observation): Wait {
-    if (this.#isPassedOn(observation) || isAsked(observation)) return null
-    if (observation.kind === 'runtime_session') {
-      this.#options.journal.runtimeSessionId = observation.id
+    const together: PreparedObservation[] = []
+    const append = () => this.#append(together.splice(0))
+    const take = (observation: Observation): Wait => {
+      if (this.#isPassedOn(observation) || isAsked(observation)) return null
+      if (together.length >= TOGETHER_LIMIT) append()
+      const made = this.#stored((store) => bound(observation, store))
+      if (!(made instanceof Promise)) together.push(...made)
+      else {
+        append()
+        return made.then((later) => this.#append(later))
+      }
       return null
     }
-    const made = this.#stored((store) => bound(observation, store))
-    if (made instanceof Promise) return made.then((later) => this.#append(later))
-    this.#append(made)
-    return null
+    return andThen(inOrder(observations, take), () => {
+      append()
+      return null
+    })
   }
 
   #room(): Wait {
@@ -253,10 +255,16 @@ export class Turn implements TaskHost {
   }
 
   #append(observations: readonly PreparedObservation[]): void {
+    void this.#options.journal.commit(this.#toDrafts(observations), { durability: 'lazy' })
+  }
+
+  /** Each made when those before it are folded. */
+  *#toDrafts(observations: readonly PreparedObservation[]): Generator<Draft> {
     const { journal, inputs } = this.#options
     for (const one of observations) {
-      if (one.kind === 'refused') this.#keepRefusal(one.denial)
-      else void journal.commit(observe(journal.state, this.taskId, one, inputs), { durability: 'lazy' })
+      if (one.kind === 'runtime_session') journal.runtimeSessionId = one.id
+      else if (one.kind === 'refused') this.#keepRefusal(one.denial)
+      else yield* observe(journal.state, this.taskId, one, inputs)
     }
   }
 

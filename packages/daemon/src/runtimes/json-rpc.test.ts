@@ -21,9 +21,11 @@ function createPeer(receive: (message: Incoming) => Promise<void> = async () => 
     ...(versioned === undefined ? {} : { versioned }),
     lines: readable,
     send: (line) => sent.push(JSON.parse(line)),
-    receive: async (message) => {
-      await receive(message)
-      received.push(message)
+    receive: async (messages) => {
+      for (const message of messages) {
+        await receive(message)
+        received.push(message)
+      }
     },
   })
   const say = (...lines: readonly unknown[]) =>
@@ -127,7 +129,7 @@ test('who asked goes on before what came together with the answer is handled', a
   const { rpc, say, end } = createPeer(async (message) => void order.push(message.kind))
   const asked = (async () => {
     await rpc.request('one', {}, never)
-    await null
+    await Promise.resolve()
     order.push('answer')
   })()
   say({ id: 1, result: {} }, { method: 'x' })
@@ -140,7 +142,7 @@ test('who asked goes on before what came together with the answer is handled', a
 test('a line that was cut is no message', async () => {
   const received: Incoming[] = []
   const lines = ReadableStream.from<readonly Line[]>([[{ text: '{"method":"x"}', truncated: true }]])
-  await createJsonRpc({ lines, send: () => {}, receive: async (message) => void received.push(message) }).done
+  await createJsonRpc({ lines, send: () => {}, receive: async (messages) => void received.push(...messages) }).done
   expect(received).toMatchObject([{ kind: 'invalid', reason: 'the line is too long' }])
 })
 

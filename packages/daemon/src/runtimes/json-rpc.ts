@@ -34,8 +34,8 @@ export class RpcClosed extends Error {
 export interface RpcOptions {
   readonly lines: AsyncIterable<readonly Line[]>
   readonly send: (line: string) => void
-  /** Called one after the other; the next line is read when it has resolved. It must not await an answer of the peer, which would come on a later line. */
-  readonly receive: (message: Incoming) => Wait
+  /** Called with what came together, at least one; the next lines are read when it has resolved. It must not await an answer of the peer, which would come on a later line. */
+  readonly receive: (messages: readonly Incoming[]) => Wait
   /** Whether messages carry `"jsonrpc":"2.0"`; default false. It is never needed in what the peer sends. */
   readonly versioned?: boolean
 }
@@ -86,12 +86,19 @@ export function createJsonRpc({ lines, send: sendLine, receive, versioned = fals
 
   const read = async (): Promise<void> => {
     try {
-      for await (const together of lines)
+      for await (const together of lines) {
+        let messages: Incoming[] = []
         for (const line of together) {
           const message = toMessage(line)
-          const wait = message.kind === 'response' ? settle(message.response) : receive(message)
-          if (wait !== null) await wait
+          if (message.kind !== 'response') messages.push(message)
+          else {
+            if (messages.length > 0) await receive(messages)
+            messages = []
+            await settle(message.response)
+          }
         }
+        if (messages.length > 0) await receive(messages)
+      }
     } finally {
       closed = true
       for (const { reject } of pending.values()) reject(new RpcClosed('the agent has ended'))

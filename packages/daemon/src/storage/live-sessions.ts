@@ -42,6 +42,7 @@ export class LiveSessions {
   keep(sessionId: string, live: LiveSession): void {
     this.#sessions.delete(sessionId)
     this.#sessions.set(sessionId, live)
+    if (this.#sessions.size <= this.#max) return
     for (const [id, { pending }] of this.#sessions) {
       if (this.#sessions.size <= this.#max) return
       if (pending === 0 && id !== sessionId) this.#sessions.delete(id)

@@ -1,5 +1,6 @@
 import type { AuthStatus, TaskError } from '@codesdkd/protocol'
 import { RuntimeFailure } from '../../core/ports.ts'
+import { inOrder } from '../../core/wait.ts'
 import type { AgentEnv, Runtime, RuntimeSession, SessionSpec } from '../../core/ports.ts'
 import { openServers } from '../servers.ts'
 import { openConversation } from './open.ts'
@@ -77,11 +78,13 @@ async function openSession<Config extends AcpConfig>(profile: AcpProfile<Config>
     lines: process.lines,
     send: (line) => process.write(line),
     versioned: true,
-    receive(message) {
+    receive(messages) {
       heard = performance.now()
-      if (session !== null) return session.receive(message)
-      if (message.kind === 'request') refuse(rpc, message)
-      return null
+      return inOrder(messages, (message) => {
+        if (session !== null) return session.receive(message)
+        if (message.kind === 'request') refuse(rpc, message)
+        return null
+      })
     },
   })
   const conversation = await converse(rpc, profile, {

@@ -1,3 +1,4 @@
+import { findLayered, putLayered } from '@codesdkd/protocol'
 import type { NativeOf, StreamEvent } from './native.ts'
 import { without } from './state.ts'
 import type { ClaudeState, Mapped, OpenBlock, OpenMessage } from './state.ts'
@@ -106,8 +107,8 @@ function discardBlock(state: ClaudeState, thread: string, index: number, { kind,
 }
 
 function newBlockId(state: ClaudeState, native: string): readonly [ClaudeState, string] {
-  const use = (state.blockUses.get(native) ?? 0) + 1
-  return [{ ...state, blockUses: new Map(state.blockUses).set(native, use) }, use === 1 ? native : `${native}#${use}`]
+  const use = (findLayered(state.blockUses, native) ?? 0) + 1
+  return [{ ...state, blockUses: putLayered(state.blockUses, native, use) }, use === 1 ? native : `${native}#${use}`]
 }
 
 const nextIndex = (message: OpenMessage | undefined): number => Math.max(-1, ...(message?.blocks.keys() ?? [])) + 1

@@ -1,4 +1,4 @@
-import type { Usage } from '@codesdkd/protocol'
+import { emptyLayers, type LayeredMap, type Usage } from '@codesdkd/protocol'
 import type { CallResult, Observation } from '../../core/task-host.ts'
 import type { NativeResult, NativeUsage, ToolUse } from './native.ts'
 
@@ -49,7 +49,7 @@ export interface ClaudeState {
   /** By thread: the id of the call that started a subagent, empty for the main one. */
   readonly messages: ReadonlyMap<string, OpenMessage>
   /** How often each native block id was used: a retried answer may use one again. */
-  readonly blockUses: ReadonlyMap<string, number>
+  readonly blockUses: LayeredMap<number>
   readonly calls: ReadonlyMap<string, CallState>
   /** Questions without an answer: request -> call. */
   readonly requests: ReadonlyMap<string, string>
@@ -74,7 +74,7 @@ export function createClaudeState({ cwd, prompt, executionEnv = 'host', usage = 
     steered: new Map(),
     held: null,
     messages: new Map(),
-    blockUses: new Map(),
+    blockUses: emptyLayers,
     calls: new Map(),
     requests: new Map(),
     error: null,

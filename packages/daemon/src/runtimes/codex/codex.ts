@@ -109,10 +109,10 @@ async function openCodex(
   const rpc = createJsonRpc({
     lines: process.lines,
     send: (line) => process.write(line),
-    receive: (message) => {
-      startup.receive(message)
-      if (session !== null) return session.receive(message)
-      if (backlog.length < 100) backlog.push(message)
+    receive: (messages) => {
+      for (const message of messages) startup.receive(message)
+      if (session !== null) return session.receive(messages)
+      backlog.push(...messages.slice(0, 100 - backlog.length))
       return null
     },
   })

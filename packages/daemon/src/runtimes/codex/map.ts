@@ -1,4 +1,4 @@
-import type { Payload } from '@codesdkd/protocol'
+import { findLayered, putLayered, type Payload } from '@codesdkd/protocol'
 import type { Observation } from '../../core/task-host.ts'
 import {
   askCommand,
@@ -128,9 +128,9 @@ const partOf = (itemId: string, kind: 'summary' | 'content', index: number): str
 function openBlock(state: CodexState, native: string): readonly [CodexState, string] {
   const open = state.blocks.get(native)
   if (open !== undefined) return [state, open]
-  const use = (state.blockUses.get(native) ?? 0) + 1
+  const use = (findLayered(state.blockUses, native) ?? 0) + 1
   const id = use === 1 ? native : `${native}#${use}`
-  return [{ ...state, blocks: new Map(state.blocks).set(native, id), blockUses: new Map(state.blockUses).set(native, use) }, id]
+  return [{ ...state, blocks: new Map(state.blocks).set(native, id), blockUses: putLayered(state.blockUses, native, use) }, id]
 }
 
 function streamBlock(state: CodexState, native: string, kind: 'text_delta' | 'reasoning_delta', delta: string): Mapped {

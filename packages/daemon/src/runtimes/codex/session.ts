@@ -3,7 +3,7 @@ import * as z from 'zod'
 import type { Outcome, RuntimeSession, SessionSpec, TaskSpec } from '../../core/ports.ts'
 import type { ProcessTree } from '../../core/process-tree.ts'
 import type { TaskHost } from '../../core/task-host.ts'
-import type { Wait } from '../../core/wait.ts'
+import { inOrder, type Wait } from '../../core/wait.ts'
 import { commandMark, parseCodexConfig, toPermissions } from './config.ts'
 import type { Confines } from './config.ts'
 import { toTaskError } from './errors.ts'
@@ -74,15 +74,19 @@ export class CodexSession implements RuntimeSession {
     return this.#usable && this.#options.process.alive
   }
 
-  /** Takes one message of the agent. What comes between turns means nothing to a host; who asks then is refused, not left waiting. */
-  receive(message: Incoming): Wait {
+  /** Takes messages of the agent. What comes between turns means nothing to a host; who asks then is refused, not left waiting. */
+  receive(messages: readonly Incoming[]): Wait {
     const { rpc, rollout } = this.#options
-    if (this.#turn === null) {
-      if (message.kind === 'request') refuse(rpc, message)
+    const turn = this.#turn
+    if (turn === null) {
+      for (const message of messages) if (message.kind === 'request') refuse(rpc, message)
       return null
     }
-    const turnId = rollout === null ? null : toMilestone(message)
-    return rollout === null || turnId === null ? this.#turn.receive(message) : catchUp(this.#turn, message, rollout.read(turnId))
+    if (rollout === null) return turn.receive(messages)
+    return inOrder(messages, (message) => {
+      const turnId = toMilestone(message)
+      return turnId === null ? turn.receive([message]) : catchUp(turn, message, rollout.read(turnId))
+    })
   }
 
   async run(task: TaskSpec, host: TaskHost): Promise<Outcome> {
@@ -100,7 +104,7 @@ export class CodexSession implements RuntimeSession {
     const { policy, sandboxPolicy } = toPermissions(task.permissionMode, confines)
     const turn = new CodexTurn({ rpc, threadId, cwd: spec.cwd, policy, walled: confines.walled, host })
     await host.observe([{ kind: 'runtime_session', id: threadId }])
-    for (const message of this.#backlog) await turn.receive(message)
+    await turn.receive(this.#backlog)
     this.#backlog = []
     // What stands in it already belongs to earlier turns.
     await this.#options.rollout?.read('')
@@ -199,7 +203,7 @@ const milestones: ReadonlySet<string> = new Set(['thread/tokenUsage/updated', 't
 
 /** The turn hears what the rollout tells before it hears the message. */
 async function catchUp(turn: CodexTurn, message: Incoming, rollout: Promise<readonly Incoming[]>): Promise<void> {
-  for (const one of [...(await rollout), message]) await turn.receive(one)
+  await turn.receive([...(await rollout), message])
 }
 
 /** The turn of a message before which the conversation's raw items should be known; null for any other message. */

@@ -1,3 +1,4 @@
+import { emptyLayers, type LayeredMap } from '@codesdkd/protocol'
 import type { Observation } from '../../core/task-host.ts'
 import type { CommandItem, McpItem, NativeError, PatchItem, RawItem } from './native.ts'
 import type { RpcId } from '../json-rpc.ts'
@@ -36,7 +37,7 @@ export interface CodexState {
   /** Open output blocks: native block -> block id. */
   readonly blocks: ReadonlyMap<string, string>
   /** How often each native block id was used: an agent that starts over may use one again. */
-  readonly blockUses: ReadonlyMap<string, number>
+  readonly blockUses: LayeredMap<number>
   readonly calls: ReadonlyMap<string, CallState>
   /** Questions without an answer that took effect: request -> call. */
   readonly requests: ReadonlyMap<RpcId, string>
@@ -61,7 +62,7 @@ export function createCodexState({ cwd, policy, walled }: Pick<CodexState, 'cwd'
     turnId: null,
     end: null,
     blocks: new Map(),
-    blockUses: new Map(),
+    blockUses: emptyLayers,
     calls: new Map(),
     requests: new Map(),
     shown: new Set(),

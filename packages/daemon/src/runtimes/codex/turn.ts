@@ -46,19 +46,26 @@ export class CodexTurn {
     this.quiet = this.#quiet.promise
   }
 
-  /** Takes one message of the agent, until it is observed; does not wait for decisions. */
-  receive(message: Incoming): Wait {
-    const [state, observations] = mapCodex(this.#state, message)
-    this.#state = state
-    const asked = observations.find(isAsked)
-    if (message.kind === 'request' && asked === undefined) refuse(this.#options.rpc, message)
-    const seen = asked === undefined ? observations : observations.filter((observation) => !isAsked(observation))
-    return andThen(observations.length === 0 ? null : this.#options.host.observe(seen), () => {
-      // Not awaited: other calls go on while this one waits.
-      if (message.kind === 'request' && asked !== undefined) this.#carry(message, asked)
-      this.#settle(state)
-      return null
-    })
+  /** Takes messages of the agent, until they are observed; does not wait for decisions. */
+  receive(messages: readonly Incoming[]): Wait {
+    const seen: Observation[] = []
+    for (const [index, message] of messages.entries()) {
+      const { turnId } = this.#state
+      const [state, observations] = mapCodex(this.#state, message)
+      this.#state = state
+      for (const observation of observations) if (!isAsked(observation)) seen.push(observation)
+      // What only tells of the turn is observed together with what follows.
+      if (message.kind !== 'request' && state.turnId === turnId && state.end === null) continue
+      const asked = observations.find(isAsked)
+      if (message.kind === 'request' && asked === undefined) refuse(this.#options.rpc, message)
+      return andThen(seen.length === 0 && asked === undefined ? null : this.#options.host.observe(seen), () => {
+        // Not awaited: other calls go on while this one waits.
+        if (message.kind === 'request' && asked !== undefined) this.#carry(message, asked)
+        this.#settle(state)
+        return this.receive(messages.slice(index + 1))
+      })
+    }
+    return seen.length === 0 ? null : this.#options.host.observe(seen)
   }
 
   #carry(request: Request, asked: Asked): void {
