@@ -73,7 +73,7 @@ export class SqliteEventLog implements EventLog {
   constructor({ dir, database, newId, bootId, onFailure = () => {}, onCommit = () => {} }: EventLogOptions) {
     this.#database = database
     this.#rows = { events: new EventRows(database), sessions: new SessionRows(database), tasks: new TaskRows(database) }
-    this.#removals = new RemovalRows(database)
+    this.#removals = new RemovalRows(database, this.#rows.events)
     this.#copies = new SessionCopies(database, this.#rows)
     this.#writer = new LogWriter(database, this.#rows)
     this.#commits = new GroupCommit({ commit: (changes, durability) => this.#commit(changes, durability) })
@@ -203,7 +203,7 @@ export class SqliteEventLog implements EventLog {
     const sessionNo = this.#apart(() => this.#copies.begin(sessionId, row))
     this.#growing.add(sessionId)
     return {
-      add: (events) => this.#apart(() => this.#copies.add(sessionNo, events), 'lazy'),
+      add: (events) => this.#apart(() => this.#copies.add(sessionId, sessionNo, events), 'lazy'),
       addTasks: (tasks) => this.#apart(() => this.#copies.addTasks(sessionNo, tasks.map(toTaskRow)), 'lazy'),
       publish: (events, snapshot) => {
         const about = { sessionNo, sessionId, row, snapshot: JSON.stringify(snapshot) }

@@ -1,85 +1,146 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { PendingEvent, StoredEvent } from '../core/ports.ts'
 import { toPage } from './page.ts'
+import { findLastOf, fromStretch, toStretches, type Stretch } from './stretch.ts'
 
-interface Row {
+interface Row extends Stretch {
+  /** Of the first event. */
   readonly cursor: number
   readonly session_id: string
-  readonly seq: number
-  readonly type: string
-  readonly body: string
 }
 
-/** The table of events. Nobody else knows how they lie there. */
+const columns = 'cursor, seq, count, type AS types, body'
+
+/** The table of events. Nobody else knows how they lie there: one to a row, or, where many were written together, many. */
 export class EventRows {
   readonly #insert: StatementSync
-  readonly #find: StatementSync
+  readonly #from: StatementSync
   readonly #ofSession: StatementSync
   readonly #all: StatementSync
   readonly #lastSeq: StatementSync
   readonly #lastCursor: StatementSync
-  readonly #lastOf: StatementSync
+  readonly #backwards: StatementSync
+  readonly #sizes: StatementSync
+  readonly #erase: StatementSync
 
   constructor(database: DatabaseSync) {
     this.#insert = database.prepare(
-      'INSERT INTO event (cursor, session_no, seq, type, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT (session_no, seq) DO NOTHING',
+      'INSERT INTO event (cursor, session_no, seq, count, type, body) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (session_no, seq) DO NOTHING',
     )
-    this.#find = database.prepare('SELECT cursor, body FROM event WHERE session_no = ? AND seq = ?')
+    this.#from = database.prepare(`SELECT ${columns} FROM event WHERE session_no = ? AND seq >= ? ORDER BY seq`)
+    // The row in which the wanted event lies may begin before it.
     this.#ofSession = database.prepare(`
-      SELECT cursor, session_id, seq, type, body FROM event JOIN session USING (session_no)
-      WHERE session_no = (SELECT session_no FROM session WHERE session_id = ?) AND seq > ? ORDER BY seq LIMIT ?
+      WITH own AS (SELECT session_no, session_id FROM session WHERE session_id = :id)
+      SELECT session_id, ${columns} FROM event JOIN own USING (session_no)
+      WHERE seq >= coalesce((SELECT max(seq) FROM event WHERE session_no = (SELECT session_no FROM own) AND seq <= :after + 1), 0)
+      ORDER BY seq LIMIT :limit
     `)
-    this.#all = database.prepare(
-      'SELECT cursor, session_id, seq, type, body FROM event JOIN session USING (session_no) WHERE cursor > ? ORDER BY cursor LIMIT ?',
-    )
-    this.#lastSeq = database.prepare('SELECT max(seq) AS last FROM event WHERE session_no = ?')
-    this.#lastOf = database.prepare(`
-      SELECT seq FROM event
-      WHERE session_no = (SELECT session_no FROM session WHERE session_id = ?) AND type IN (SELECT value FROM json_each(?))
-      ORDER BY seq DESC LIMIT 1
+    this.#all = database.prepare(`
+      SELECT session_id, ${columns} FROM event JOIN session USING (session_no)
+      WHERE cursor >= coalesce((SELECT max(cursor) FROM event WHERE cursor <= :after + 1), 0) ORDER BY cursor LIMIT :limit
+    `)
+    this.#lastSeq = database.prepare('SELECT seq + count - 1 AS last FROM event WHERE session_no = ? ORDER BY seq DESC LIMIT 1')
+    this.#backwards = database.prepare(`
+      SELECT seq, count, type AS types FROM event
+      WHERE session_no = (SELECT session_no FROM session WHERE session_id = ?) ORDER BY seq DESC
     `)
     // The last events may be erased: no cursor is given twice all the same.
     this.#lastCursor = database.prepare(`
       SELECT max(
-        (SELECT coalesce(max(cursor), 0) FROM event), coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'last_cursor'), 0)
+        coalesce((SELECT cursor + count - 1 FROM event ORDER BY cursor DESC LIMIT 1), 0),
+        coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'last_cursor'), 0)
       ) AS last
     `)
+    this.#sizes = database.prepare('SELECT cursor, count, octet_length(body) AS bytes FROM event WHERE session_no = ?')
+    this.#erase = database.prepare('DELETE FROM event WHERE cursor = ?')
   }
 
   /**
-   * Stores an event under this cursor and returns its cursor: the older one where a commit that seemed to fail had
-   * stored the very same event. Throws when another event has its place.
+   * Stores events in order of their seq, from this cursor on, and returns them as they are stored: under older cursors where a commit that
+   * seemed to fail had stored the very same. Throws when other events have their place.
    */
-  insert(sessionNo: number, cursor: number, { seq, type, json }: PendingEvent): number {
-    if (this.#insert.run(cursor, sessionNo, seq, type, json).changes === 1) return cursor
-    const stored = this.#find.get(sessionNo, seq) as Pick<Row, 'cursor' | 'body'>
-    if (stored.body !== json) throw new Error(`seq ${seq} of session row ${sessionNo} is taken by another event`)
-    return stored.cursor
+  insert(sessionId: string, sessionNo: number, cursor: number, events: readonly PendingEvent[]): readonly StoredEvent[] {
+    const stored: StoredEvent[] = []
+    for (const { seq, count, types, body } of toStretches(events)) {
+      const at = cursor + stored.length
+      const own = events.slice(stored.length, stored.length + count)
+      if (this.#insert.run(at, sessionNo, seq, count, types, body).changes === 0)
+        stored.push(...this.#insertRest(sessionId, sessionNo, at, own))
+      else for (const [index, event] of own.entries()) stored.push({ ...event, cursor: at + index, sessionId })
+    }
+    return stored
   }
 
   ofSession(sessionId: string, after: number, limit: number, weight?: number): readonly StoredEvent[] {
-    return toPage(this.#ofSession.iterate(sessionId, after, limit).map(toStoredEvent), limit, weight)
+    const rows = this.#ofSession.iterate({ id: sessionId, after, limit })
+    return toPage(
+      toEvents(rows, ({ seq }) => after + 1 - seq),
+      limit,
+      weight,
+    )
   }
 
   all(after: number, limit: number, weight?: number): readonly StoredEvent[] {
-    return toPage(this.#all.iterate(after, limit).map(toStoredEvent), limit, weight)
+    const rows = this.#all.iterate({ after, limit })
+    return toPage(
+      toEvents(rows, ({ cursor }) => after + 1 - cursor),
+      limit,
+      weight,
+    )
   }
 
   lastSeq(sessionNo: number): number {
-    return (this.#lastSeq.get(sessionNo) as { last: number | null }).last ?? 0
+    return (this.#lastSeq.get(sessionNo) as { last: number } | undefined)?.last ?? 0
   }
 
   /** seq of the last event of one of these types; 0 where there is none. */
   lastOf(sessionId: string, types: readonly string[]): number {
-    return (this.#lastOf.get(sessionId, JSON.stringify(types)) as { seq: number } | undefined)?.seq ?? 0
+    for (const row of this.#backwards.iterate(sessionId)) {
+      const stretch = row as unknown as Pick<Stretch, 'seq' | 'count' | 'types'>
+      const index = findLastOf(stretch, types)
+      if (index >= 0) return stretch.seq + index
+    }
+    return 0
   }
 
   lastCursor(): number {
     return (this.#lastCursor.get() as { last: number }).last
   }
+
+  /** Erases some events of a session, and tells how many: all of at most so many rows with at most so many bytes, but at least one row. */
+  erase(sessionNo: number, { rows, bytes }: { readonly rows: number; readonly bytes: number }): number {
+    const found: { readonly cursor: number; readonly count: number }[] = []
+    let size = 0
+    for (const row of this.#sizes.iterate(sessionNo)) {
+      const { cursor, count, bytes: own } = row as { cursor: number; count: number; bytes: number }
+      size += own
+      if (found.length > 0 && size > bytes) break
+      found.push({ cursor, count })
+      if (found.length === rows) break
+    }
+    for (const { cursor } of found) this.#erase.run(cursor)
+    return found.reduce((sum, { count }) => sum + count, 0)
+  }
+
+  /** Of events that follow on each other the first are there already, not necessarily in one row. */
+  #insertRest(sessionId: string, sessionNo: number, cursor: number, events: readonly PendingEvent[]): readonly StoredEvent[] {
+    const rows = this.#from.iterate(sessionNo, events[0]?.seq ?? 0).map((row) => ({ ...row, session_id: sessionId }))
+    const stored = [...toEvents(rows, () => 0).take(events.length)]
+    for (const [index, { seq, json }] of stored.entries())
+      if (events[index]?.seq !== seq || events[index]?.json !== json)
+        throw new Error(`seq ${seq} of session row ${sessionNo} is taken by another event`)
+    return [...stored, ...this.insert(sessionId, sessionNo, cursor + stored.length, events.slice(stored.length))]
+  }
 }
 
-function toStoredEvent(row: unknown): StoredEvent {
-  const { cursor, session_id, seq, type, body } = row as Row
-  return { cursor, sessionId: session_id, seq, type, json: body }
+/** The events of rows; of each row from the index on that `skipped` names. */
+function* toEvents(rows: Iterable<unknown>, skipped: (row: Row) => number): Generator<StoredEvent> {
+  for (const one of rows) {
+    const row = one as Row
+    let index = Math.max(0, skipped(row))
+    for (const { type, json } of fromStretch(row, index)) {
+      yield { cursor: row.cursor + index, sessionId: row.session_id, seq: row.seq + index, type, json }
+      index += 1
+    }
+  }
 }

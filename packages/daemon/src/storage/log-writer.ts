@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { Durability, PendingEvent, StoredEvent } from '../core/ports.ts'
+import type { Durability, StoredEvent } from '../core/ports.ts'
 import type { Change } from './change.ts'
 import type { EventRows } from './event-rows.ts'
 import type { SessionRows } from './session-rows.ts'
@@ -47,7 +47,8 @@ export class LogWriter {
       const numbers = new Map<string, number>()
       return changes.map((change) => {
         const sessionNo = this.#writeRows(change, numbers)
-        const events = change.events.map((event) => this.#writeEvent(sessionNo, (cursor += 1), event))
+        const events = this.#rows.events.insert(change.sessionId, sessionNo, cursor + 1, change.events)
+        cursor += events.length
         return { sessionId: change.sessionId, sessionNo, events }
       })
     })
@@ -70,11 +71,6 @@ export class LogWriter {
     if (snapshot !== null) sessions.setSnapshot(sessionNo, snapshot)
     for (const task of tasks) taskRows.put(sessionNo, task)
     return sessionNo
-  }
-
-  #writeEvent(sessionNo: number, cursor: number, event: PendingEvent): StoredEvent {
-    const { sessionId, seq, type, json } = event
-    return { cursor: this.#rows.events.insert(sessionNo, cursor, event), sessionId, seq, type, json }
   }
 
   /** In WAL mode FULL syncs with every commit, NORMAL with none. */

@@ -1,28 +1,30 @@
 import { setImmediate } from 'node:timers/promises'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { SessionRecord } from '../core/ports.ts'
+import type { EventRows } from './event-rows.ts'
 import { toRecord } from './session-rows.ts'
 import { transaction } from './sqlite.ts'
 
-/** Events that one transaction erases: few enough that the daemon answers in between. */
-const SLICE = 256
+/** What one transaction erases: little enough that the daemon answers in between. */
+const SLICE = { rows: 256, bytes: 256 * 1024 }
 
 /** The table of sessions that were deleted, and the end of their rows. */
 export class RemovalRows {
   readonly #database: DatabaseSync
+  readonly #events: EventRows
   readonly #note: StatementSync
   readonly #add: StatementSync
   readonly #dropSession: StatementSync
   readonly #list: StatementSync
   readonly #number: StatementSync
-  readonly #eraseEvents: StatementSync
   readonly #countErased: StatementSync
   readonly #erased: StatementSync
   readonly #eraseTasks: StatementSync
   readonly #drop: StatementSync
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, events: EventRows) {
     this.#database = database
+    this.#events = events
     this.#note = database.prepare('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value')
     this.#add = database.prepare(`
       INSERT INTO removal (session_no, session_id, record) SELECT session_no, session_id, record FROM session WHERE session_id = ?
@@ -31,7 +33,6 @@ export class RemovalRows {
     this.#dropSession = database.prepare('DELETE FROM session WHERE session_id = ?')
     this.#list = database.prepare('SELECT record FROM removal ORDER BY session_no')
     this.#number = database.prepare('SELECT session_no FROM removal WHERE session_id = ?')
-    this.#eraseEvents = database.prepare('DELETE FROM event WHERE cursor IN (SELECT cursor FROM event WHERE session_no = ? LIMIT ?)')
     this.#countErased = database.prepare(`
       INSERT INTO meta (name, value) VALUES ('erased_events', :count)
       ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + CAST(excluded.value AS INTEGER)
@@ -78,7 +79,7 @@ export class RemovalRows {
 
   #eraseSlice(sessionNo: number): number {
     return transaction(this.#database, () => {
-      const count = Number(this.#eraseEvents.run(sessionNo, SLICE).changes)
+      const count = this.#events.erase(sessionNo, SLICE)
       this.#countErased.run({ count: String(count) })
       return count
     })

@@ -73,4 +73,9 @@ export const migrations: readonly string[] = [
 
   CREATE INDEX artifact_by_content ON artifact (sha256);
   `,
+  `
+  -- A row is one event, or several that follow on each other: then cursor and seq are those of the first, type has the types of all in their
+  -- order (type*count,type*count) and body one JSON text to a line.
+  ALTER TABLE event ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
+  `,
 ]

@@ -40,9 +40,9 @@ export class SessionCopies {
   }
 
   /** Cursors below zero come before the first of the daemon-wide order, and are in nobody's way. */
-  add(sessionNo: number, events: readonly PendingEvent[]): void {
-    let { lowest } = this.#lowest.get() as { lowest: number }
-    for (const event of events) this.#rows.events.insert(sessionNo, (lowest -= 1), event)
+  add(sessionId: string, sessionNo: number, events: readonly PendingEvent[]): void {
+    const { lowest } = this.#lowest.get() as { lowest: number }
+    this.#rows.events.insert(sessionId, sessionNo, lowest - events.length, events)
     this.#count.run({ count: String(events.length) })
   }
 
@@ -59,7 +59,7 @@ export class SessionCopies {
     this.#unmark.run(sessionNo)
     this.#rows.sessions.insertAt(sessionNo, sessionId, row)
     this.#rows.sessions.setSnapshot(sessionNo, snapshot)
-    return events.map((event, index) => ({ ...event, cursor: this.#rows.events.insert(sessionNo, lastCursor + 1 + index, event) }))
+    return this.#rows.events.insert(sessionId, sessionNo, lastCursor + 1, events)
   }
 
   /** How many events were ever added, beside those of the daemon-wide order. */

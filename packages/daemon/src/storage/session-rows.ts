@@ -50,8 +50,8 @@ export class SessionRows {
     `)
     this.#ages = database.prepare(`
       SELECT session_no AS position, session_id, (
-        SELECT json_extract(body, '$.time') FROM event WHERE event.session_no = session.session_no ORDER BY seq DESC LIMIT 1
-      ) AS last_time
+        SELECT body FROM event WHERE event.session_no = session.session_no ORDER BY seq DESC LIMIT 1
+      ) AS last_body
       FROM session WHERE session_no > :after AND (:id IS NULL OR session_id = :id) ORDER BY session_no LIMIT :limit
     `)
     this.#count = database.prepare('SELECT count(*) AS count FROM session')
@@ -108,8 +108,8 @@ export class SessionRows {
 
   /** Sessions after a number, or the one of this id, with the time of their last event. */
   ages({ after = 0, sessionId = null, limit }: { readonly after?: number; readonly sessionId?: string | null; readonly limit: number }) {
-    const rows = this.#ages.all({ after, id: sessionId, limit }) as { position: number; session_id: string; last_time: string | null }[]
-    return rows.map(({ position, session_id, last_time }) => ({ position, sessionId: session_id, lastTime: last_time }))
+    const rows = this.#ages.all({ after, id: sessionId, limit }) as { position: number; session_id: string; last_body: string | null }[]
+    return rows.map(({ position, session_id, last_body }) => ({ position, sessionId: session_id, lastTime: toTime(last_body) }))
   }
 
   /** The highest number that was ever given; 0 before the first. */
@@ -120,6 +120,12 @@ export class SessionRows {
   count(): number {
     return (this.#count.get() as { count: number }).count
   }
+}
+
+/** When the last event of a row was. */
+function toTime(body: string | null): string | null {
+  if (body === null) return null
+  return (JSON.parse(body.slice(body.lastIndexOf('\n') + 1)) as { time: string }).time
 }
 
 type Later = 'sandbox' | 'archived' | 'generation' | 'withheld' | 'forkedFrom'
