@@ -130,12 +130,12 @@ export class SqliteEventLog implements EventLog {
     const recent = this.#live.get(sessionId)?.tail.after(after)
     return recent == null
       ? this.#reading(() => this.#rows.events.ofSession(sessionId, after, limit, weight))
-      : toPage(recent, limit, weight)
+      : toPage([recent], limit, weight)
   }
 
   readAll(after: number, limit: number, weight?: number): readonly StoredEvent[] {
     const recent = this.#tail.after(after)
-    return recent === null ? this.#reading(() => this.#rows.events.all(after, limit, weight)) : toPage(recent, limit, weight)
+    return recent === null ? this.#reading(() => this.#rows.events.all(after, limit, weight)) : toPage([recent], limit, weight)
   }
 
   lastSeq(sessionId: string): number {

@@ -125,7 +125,11 @@ export class EventRows {
   /** Of events that follow on each other the first are there already, not necessarily in one row. */
   #insertRest(sessionId: string, sessionNo: number, cursor: number, events: readonly PendingEvent[]): readonly StoredEvent[] {
     const rows = this.#from.iterate(sessionNo, events[0]?.seq ?? 0).map((row) => ({ ...row, session_id: sessionId }))
-    const stored = [...toEvents(rows, () => 0).take(events.length)]
+    const stored = toPage(
+      toEvents(rows, () => 0),
+      events.length,
+      Infinity,
+    )
     for (const [index, { seq, json }] of stored.entries())
       if (events[index]?.seq !== seq || events[index]?.json !== json)
         throw new Error(`seq ${seq} of session row ${sessionNo} is taken by another event`)
@@ -134,13 +138,17 @@ export class EventRows {
 }
 
 /** The events of rows; of each row from the index on that `skipped` names. */
-function* toEvents(rows: Iterable<unknown>, skipped: (row: Row) => number): Generator<StoredEvent> {
+function* toEvents(rows: Iterable<unknown>, skipped: (row: Row) => number): Generator<readonly StoredEvent[]> {
   for (const one of rows) {
     const row = one as Row
-    let index = Math.max(0, skipped(row))
-    for (const { type, json } of fromStretch(row, index)) {
-      yield { cursor: row.cursor + index, sessionId: row.session_id, seq: row.seq + index, type, json }
-      index += 1
-    }
+    const { cursor, seq, session_id: sessionId } = row
+    const from = Math.max(0, skipped(row))
+    yield fromStretch(row, from).map(({ type, json }, index) => ({
+      cursor: cursor + from + index,
+      sessionId,
+      seq: seq + from + index,
+      type,
+      json,
+    }))
   }
 }

@@ -7,15 +7,16 @@ export function weigh(event: StoredEvent): number {
   return event.json.length + 128
 }
 
-/** The first events of an ordered source: at most `limit`, together about `weight` bytes (1 MB), but at least one if there is one. Stops the source where it stops itself. */
-export function toPage(source: Iterable<StoredEvent>, limit: number, weight = usualWeight): readonly StoredEvent[] {
+/** The first events of an ordered source of some at a time: at most `limit`, together about `weight` bytes (1 MB), but at least one if there is one. Stops the source where it stops itself. */
+export function toPage(source: Iterable<Iterable<StoredEvent>>, limit: number, weight = usualWeight): readonly StoredEvent[] {
   const page: StoredEvent[] = []
   if (limit < 1) return page
   let length = 0
-  for (const event of source) {
-    page.push(event)
-    length += weigh(event)
-    if (page.length >= limit || length >= weight) break
-  }
+  for (const together of source)
+    for (const event of together) {
+      page.push(event)
+      length += weigh(event)
+      if (page.length >= limit || length >= weight) return page
+    }
   return page
 }

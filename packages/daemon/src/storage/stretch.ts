@@ -37,23 +37,21 @@ export function toStretches(events: readonly PendingEvent[]): readonly Stretch[]
   return stretches
 }
 
-/** The types and JSON texts of a row, one after the other from the event with this index on. */
-export function* fromStretch(
+/** The types and JSON texts of a row, from the event with this index on. */
+export function fromStretch(
   { count, types, body }: Omit<Stretch, 'seq'>,
   from = 0,
-): Generator<{ readonly type: string; readonly json: string }> {
-  if (count === 1) {
-    if (from === 0) yield { type: types, json: body }
-    return
-  }
+): readonly { readonly type: string; readonly json: string }[] {
+  if (count === 1) return from === 0 ? [{ type: types, json: body }] : []
   const lines = body.split('\n')
-  let index = 0
+  const found: { readonly type: string; readonly json: string }[] = []
+  let end = 0
   for (const { type, times } of toRuns(types)) {
-    for (const end = index + times; index < end; index++) {
-      const json = lines[index]
-      if (index >= from && json !== undefined) yield { type, json }
-    }
+    const begin = Math.max(end, from)
+    end += times
+    for (const json of lines.slice(begin, end)) found.push({ type, json })
   }
+  return found
 }
 
 /** Index of the last event of one of these types; -1 where there is none. */

@@ -58,8 +58,8 @@ test('an empty tail knows nothing', () => {
 
 test('a page is bounded by count and by size, and holds at least one event', () => {
   const large = [1, 2, 3, 4].map((seq) => storedEvent(seq, 600_000))
-  expect(toPage(large, 10).map((event) => event.seq)).toEqual([1, 2])
-  expect(toPage(large, 1).map((event) => event.seq)).toEqual([1])
-  expect(toPage([storedEvent(1, 5_000_000)], 10)).toHaveLength(1)
-  expect(toPage(large, 0)).toEqual([])
+  expect(toPage([large], 10).map((event) => event.seq)).toEqual([1, 2])
+  expect(toPage([large], 1).map((event) => event.seq)).toEqual([1])
+  expect(toPage([[storedEvent(1, 5_000_000)]], 10)).toHaveLength(1)
+  expect(toPage([large], 0)).toEqual([])
 })
