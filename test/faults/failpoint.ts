@@ -1,6 +1,6 @@
 import { ServerResponse } from 'node:http'
 import { SqliteEventLog } from '../../packages/daemon/src/storage/event-log.ts'
-import { Waiters } from '../../packages/daemon/src/storage/waiters.ts'
+import { Listeners } from '../../packages/daemon/src/storage/listeners.ts'
 
 /**
  * Loaded before a daemon's own program (`node --import`), it wraps the ports of that daemon so that it is killed, or fails, at one point.
@@ -12,7 +12,7 @@ delete process.env['FAILPOINT']
 delete process.env['FAILPOINT_AT']
 
 const append = SqliteEventLog.prototype.append
-const wake = Waiters.prototype.wake
+const tell = Listeners.prototype.tell
 const tasks = SqliteEventLog.prototype.tasks
 const write = ServerResponse.prototype.write
 const end = ServerResponse.prototype.end
@@ -25,9 +25,9 @@ function reached(): void {
 switch (point) {
   case 'committed':
     // The row is on the disk, and nobody was told.
-    Waiters.prototype.wake = function (key, seq) {
+    Listeners.prototype.tell = function (key) {
       reached()
-      wake.call(this, key, seq)
+      tell.call(this, key)
     }
     break
   case 'approval committed':

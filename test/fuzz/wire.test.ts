@@ -97,7 +97,7 @@ describe('an event stream', () => {
       const page = events.filter(({ seq }) => seq > after).slice(0, limit)
       return { events: page, end: page.at(-1)?.seq ?? null }
     },
-    changed: () => new Promise(() => {}),
+    watch: () => ({ [Symbol.dispose]: () => {} }),
     tip: () => events.length,
     frameId: ({ seq }) => String(seq),
     idle: () => true,

@@ -11,7 +11,7 @@ export interface Stretch {
 /** What can be read of the log by somebody. */
 export interface OwnLog extends Pick<
   EventLog,
-  'logId' | 'writable' | 'read' | 'lastSeq' | 'lastCursor' | 'changed' | 'changedAll' | 'sessionsWithOpenTasks' | 'stats'
+  'logId' | 'writable' | 'read' | 'lastSeq' | 'lastCursor' | 'watch' | 'watchAll' | 'sessionsWithOpenTasks' | 'stats'
 > {
   readAll(after: number, limit: number, weight?: number): Stretch
 }
@@ -28,8 +28,8 @@ export function toOwnLog(log: EventLog, sees: Sees): OwnLog {
     read: (sessionId, after, limit, weight) => (sees(sessionId) ? log.read(sessionId, after, limit, weight) : []),
     lastSeq: (sessionId) => (sees(sessionId) ? log.lastSeq(sessionId) : 0),
     lastCursor: () => log.lastCursor(),
-    changed: (sessionId, after, signal) => log.changed(sessionId, after, signal),
-    changedAll: (after, signal) => log.changedAll(after, signal),
+    watch: (sessionId, listener) => log.watch(sessionId, listener),
+    watchAll: (listener) => log.watchAll(listener),
     sessionsWithOpenTasks: () => log.sessionsWithOpenTasks().filter(sees),
     stats: () => log.stats(),
     readAll(after, limit, weight) {

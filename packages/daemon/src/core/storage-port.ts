@@ -140,9 +140,9 @@ export interface EventLog extends Disposable {
   /** seq of the last committed event; 0 for an unknown session. */
   lastSeq(sessionId: string): number
   lastCursor(): number
-  /** Resolves when a later event than `after` is committed (at once if there is one); rejects with the signal's reason. */
-  changed(sessionId: string, after: number, signal: AbortSignal): Promise<void>
-  changedAll(after: number, signal: AbortSignal): Promise<void>
+  /** Tells after each commit of the session that there is more to read, when it is deleted, and when the log closes. A listener must not throw. */
+  watch(sessionId: string, listener: () => void): Disposable
+  watchAll(listener: () => void): Disposable
   session(sessionId: string): { readonly record: SessionRecord; readonly snapshot: SessionSnapshot } | null
   /** Sessions in order of creation after the given id. `null` when the cursor is not known. */
   sessions(filter: SessionFilter, after: string | null, limit: number): readonly SessionRecord[] | null

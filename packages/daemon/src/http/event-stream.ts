@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import type { OwnLog, Stretch } from '../core/own-log.ts'
 import type { StoredEvent } from '../core/ports.ts'
 import { everyType, type EventFilter } from './event-filter.ts'
@@ -8,7 +9,8 @@ export interface Followable {
   /** The session whose events all who follow it see alike; null where each sees what is theirs. */
   readonly session: string | null
   read(after: number, limit: number, weight?: number): Stretch
-  changed(after: number, signal: AbortSignal): Promise<void>
+  /** Tells that there is more to read, or nothing more to come. */
+  watch(listener: () => void): Disposable
   /** Position of the last committed event. */
   tip(): number
   /** What stands in the frame's `id:`, and comes back as `Last-Event-ID`. */
@@ -45,8 +47,10 @@ const PAGE_WEIGHT = 64 * 1024
  * later. Yields about 64 KB at a time, and only when asked, so that the client's pace is the pace of the reading.
  */
 export async function* eventStream(source: Followable, options: FollowOptions): AsyncGenerator<string | Buffer, void, void> {
-  const ended = AbortSignal.any([options.signal, options.closing])
   using quiet = createQuiet(options.keepAliveMs)
+  using _watch = source.watch(quiet.interrupt)
+  using _gone = addAbortListener(options.signal, quiet.interrupt)
+  using _closing = addAbortListener(options.closing, quiet.interrupt)
   let position = options.resync === null ? options.after : source.tip()
   let caughtUp = false
   yield `retry: 1000\n${control('ready', source)}`
@@ -70,7 +74,7 @@ export async function* eventStream(source: Followable, options: FollowOptions): 
     } else if (end !== null) {
       yield `: ${end}\n\n`
       return
-    } else yield* waitForChange(source, position, quiet, ended)
+    } else if (!(await quiet.wait())) yield ': keep-alive\n\n'
   }
 }
 
@@ -84,12 +88,6 @@ function readFrames(source: Followable, after: number, { filter, recent }: Follo
     return { bytes: Buffer.from(frames), position: end }
   }
   return source.session === null || filter !== everyType ? make() : recent.read(source.session, after, make)
-}
-
-/** Yields a comment for every quiet interval until there is more to read or the stream is to end. */
-async function* waitForChange(source: Followable, position: number, quiet: Quiet, ended: AbortSignal): AsyncGenerator<string, void, void> {
-  source.changed(position, ended).then(quiet.interrupt, quiet.interrupt)
-  while (!(await quiet.wait())) yield ': keep-alive\n\n'
 }
 
 /** A time without events. One timer serves a stream for as long as it lives, since a busy one waits some hundred times a second. */
@@ -137,7 +135,7 @@ export function followSession(log: OwnLog, sessionId: string): Followable {
       const events = log.read(sessionId, after, limit, weight)
       return { events, end: events.at(-1)?.seq ?? null }
     },
-    changed: (after, signal) => log.changed(sessionId, after, signal),
+    watch: (listener) => log.watch(sessionId, listener),
     tip: () => log.lastSeq(sessionId),
     frameId: (event) => String(event.seq),
     idle: () => !log.sessionsWithOpenTasks().includes(sessionId),
@@ -150,7 +148,7 @@ export function followAll(log: OwnLog): Followable {
   return {
     session: null,
     read: (after, limit, weight) => log.readAll(after, limit, weight),
-    changed: (after, signal) => log.changedAll(after, signal),
+    watch: (listener) => log.watchAll(listener),
     tip: () => log.lastCursor(),
     frameId: (event) => toCursor(log, event.cursor),
     idle: () => log.sessionsWithOpenTasks().length === 0,

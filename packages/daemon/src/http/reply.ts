@@ -57,12 +57,14 @@ function isChunk(body: Reply['body']): body is Chunk {
 }
 
 async function pump(chunks: AsyncIterable<Chunk>, outgoing: ServerResponse): Promise<void> {
-  const gone = new AbortController()
-  outgoing.once('close', () => gone.abort())
+  let wake: (() => void) | null = null
+  const goOn = () => wake?.()
+  outgoing.on('drain', goOn)
+  outgoing.once('close', goOn)
   outgoing.flushHeaders()
   for await (const chunk of chunks) {
-    if (gone.signal.aborted) return
-    if (!outgoing.write(chunk)) await once(outgoing, 'drain', { signal: gone.signal }).catch(() => {})
+    if (outgoing.closed) return
+    if (!outgoing.write(chunk) && !outgoing.closed) await new Promise<void>((resolve) => (wake = resolve))
   }
 }
 

@@ -1,4 +1,3 @@
-import { getEventListeners } from 'node:events'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { SessionRecord, StoredEvent } from '../core/ports.ts'
@@ -6,8 +5,6 @@ import { noSandbox } from '../core/session-sandbox.ts'
 import type { SqliteEventLog } from './event-log.ts'
 import { sampleRecord } from '../core/testing/record.ts'
 import { openSample, sampleAppend, sampleEvent, sampleTask, temporaryDirectory } from './testing/samples.ts'
-
-const forever = new AbortController().signal
 
 /** The whole log of a session, page by page. */
 function readWhole(log: SqliteEventLog, sessionId: string, limit = 1000): readonly StoredEvent[] {
@@ -172,32 +169,33 @@ describe('reading', () => {
   })
 })
 
-describe('waiting for changes', () => {
-  test('ends at once for what is there, and with the commit for what comes', async () => {
+describe('who watches', () => {
+  test('is told with each commit of its session, or of any, until it does not watch any more', async () => {
     using directory = temporaryDirectory()
     using storage = openSample(directory.path)
     const { log } = storage
     const seen: string[] = []
-    const ofSession = log.changed('s', 0, forever).then(() => seen.push(`s has ${log.lastSeq('s')}`))
-    const ofAll = log.changedAll(0, forever).then(() => seen.push(`all have ${log.lastCursor()}`))
-    const ofOther = new AbortController()
-    const other = log.changed('other', 0, ofOther.signal)
+    const ofSession = log.watch('s', () => seen.push(`s has ${log.lastSeq('s')}`))
+    using _ofOther = log.watch('other', () => seen.push('other'))
+    const ofAll = log.watchAll(() => seen.push(`all have ${log.lastCursor()}`))
     await log.append(sampleAppend('s', 1, 2))
-    await Promise.all([ofSession, ofAll])
-    expect(seen.toSorted()).toEqual(['all have 2', 's has 2'])
-    await Promise.all([log.changed('s', 1, forever), log.changedAll(1, forever)])
-    ofOther.abort(new Error('enough'))
-    await expect(other).rejects.toThrow('enough')
-    expect(getEventListeners(ofOther.signal, 'abort')).toEqual([])
-    expect(getEventListeners(forever, 'abort')).toEqual([])
+    expect(seen.splice(0).toSorted()).toEqual(['all have 2', 's has 2'])
+    ofSession[Symbol.dispose]()
+    await log.append(sampleAppend('s', 3))
+    expect(seen.splice(0)).toEqual(['all have 3'])
+    ofAll[Symbol.dispose]()
+    await log.append(sampleAppend('s', 4))
+    expect(seen).toEqual([])
   })
 
-  test('ends with the log', async () => {
+  test('is told of the end of the log', () => {
     using directory = temporaryDirectory()
     const storage = openSample(directory.path)
-    const waits = [storage.log.changed('s', 0, forever), storage.log.changedAll(0, forever)]
+    const seen: string[] = []
+    storage.log.watch('s', () => seen.push('s'))
+    storage.log.watchAll(() => seen.push('all'))
     storage[Symbol.dispose]()
-    for (const wait of waits) await expect(wait).rejects.toMatchObject({ code: 'shutting_down' })
+    expect(seen).toEqual(['s', 'all'])
   })
 })
 

@@ -20,6 +20,7 @@ import type { DataDir } from './data-dir.ts'
 import { EventRows } from './event-rows.ts'
 import { GroupCommit } from './group-commit.ts'
 import { HighWaterMark } from './high-water-mark.ts'
+import { Listeners } from './listeners.ts'
 import { LiveSessions, toLiveSession, type LiveSession } from './live-sessions.ts'
 import { closeIdentity, openIdentity, type LogGap } from './log-identity.ts'
 import { LogWriter, type Rows, type Written } from './log-writer.ts'
@@ -30,7 +31,6 @@ import { SessionRows } from './session-rows.ts'
 import { isOutOfRoom } from './sqlite-error.ts'
 import { Tail } from './tail.ts'
 import { TaskRows } from './task-rows.ts'
-import { Waiters } from './waiters.ts'
 
 export interface EventLogOptions {
   readonly dir: DataDir
@@ -61,8 +61,8 @@ export class SqliteEventLog implements EventLog {
   readonly #ballast: Ballast
   readonly #live = new LiveSessions()
   readonly #tail = new Tail({ position: (event) => event.cursor })
-  readonly #followers = new Waiters<string>()
-  readonly #allFollowers = new Waiters<null>()
+  readonly #followers = new Listeners<string>()
+  readonly #allFollowers = new Listeners<null>()
   readonly #onFailure: (failure: Error | null) => void
   readonly #onCommit: (seconds: number) => void
   #lastCursor: number
@@ -146,14 +146,12 @@ export class SqliteEventLog implements EventLog {
     return this.#lastCursor
   }
 
-  async changed(sessionId: string, after: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
-    if (this.lastSeq(sessionId) <= after) await this.#followers.wait(sessionId, after, signal)
+  watch(sessionId: string, listener: () => void): Disposable {
+    return this.#followers.add(sessionId, listener)
   }
 
-  async changedAll(after: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
-    if (this.#lastCursor <= after) await this.#allFollowers.wait(null, after, signal)
+  watchAll(listener: () => void): Disposable {
+    return this.#allFollowers.add(null, listener)
   }
 
   session(sessionId: string): { readonly record: SessionRecord; readonly snapshot: SessionSnapshot } | null {
@@ -186,7 +184,7 @@ export class SqliteEventLog implements EventLog {
     this.#apart(() => this.#removals.add(sessionId, { lastCursor: this.#lastCursor, lastSessionNo: this.#rows.sessions.lastNumber() }))
     this.#live.forget(sessionId)
     this.#tail.clear()
-    this.#followers.wake(sessionId, Infinity)
+    this.#followers.tell(sessionId)
   }
 
   discarded(): readonly SessionRecord[] {
@@ -210,7 +208,7 @@ export class SqliteEventLog implements EventLog {
         const stored = this.#apart(() => this.#copies.publish(about, events, this.#lastCursor))
         this.#publish({ sessionId, sessionNo, events: stored })
         this.#mark.note(this.#lastCursor)
-        this.#allFollowers.wake(null, this.#lastCursor)
+        this.#allFollowers.tell(null)
       },
       [Symbol.dispose]: () => void this.#growing.delete(sessionId),
     }
@@ -247,9 +245,8 @@ export class SqliteEventLog implements EventLog {
     this.#closed = true
     this.#commits[Symbol.dispose]()
     this.#ballast[Symbol.dispose]()
-    const reason = new Problem('shutting_down', 'The log is closed.')
-    this.#followers.rejectAll(reason)
-    this.#allFollowers.rejectAll(reason)
+    this.#followers.tellAll()
+    this.#allFollowers.tellAll()
     this.#stopCleanly()
     this.#mark[Symbol.dispose]()
   }
@@ -311,7 +308,7 @@ export class SqliteEventLog implements EventLog {
     const seconds = (performance.now() - begun) / 1000
     for (const written of rows) this.#publish(written)
     if (durability === 'synced') this.#mark.note(this.#lastCursor)
-    this.#allFollowers.wake(null, this.#lastCursor)
+    this.#allFollowers.tell(null)
     this.#onCommit(seconds)
   }
 
@@ -329,8 +326,7 @@ export class SqliteEventLog implements EventLog {
       live.committed = event.seq
       live.tail.push(event)
     }
-    const last = events.at(-1)
-    if (last !== undefined) this.#followers.wake(sessionId, last.seq)
+    if (events.length > 0) this.#followers.tell(sessionId)
   }
 
   #fail(error: unknown): void {

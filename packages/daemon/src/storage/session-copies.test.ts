@@ -29,9 +29,10 @@ test('a copy is nowhere before it is published, and then everywhere; to those wh
       ])
       expect(seqs(log.readAll(0, 10))).toEqual(['a1', 'a2', 'a3', 'a4'])
       await log.append(sampleAppend('c', 1))
-      const waiting = log.changedAll(5, signal)
+      const seen: number[] = []
+      using _watch = log.watchAll(() => seen.push(log.lastCursor()))
       copy.publish([sampleEvent('b', 1), sampleEvent('b', 5)], snapshot)
-      await waiting
+      expect(seen).toEqual([7])
     }
     expect(seqs(log.readAll(5, 10))).toEqual(['b1', 'b5'])
     await log.append(sampleAppend('b', 6))
