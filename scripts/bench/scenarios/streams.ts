@@ -95,4 +95,11 @@ export const streamScenarios: readonly Scenario[] = [
     rows: [{ figure: 'p99', what: 'p99', of: 'first', unit: 'ms', atMost: 20 }],
     run: atPace({ rate: 200, readers: 50, seconds: 10 }),
   },
+  {
+    id: 'latency-1000',
+    what: 'from the agent to 1,000 SSE readers at 100 events/s',
+    sides: servers,
+    rows: [{ figure: 'p99', what: 'p99', of: 'first', unit: 'ms', atMost: 500 }],
+    run: atPace({ rate: 100, readers: 1_000, seconds: 10 }),
+  },
 ]

@@ -304,7 +304,11 @@ export class SqliteEventLog implements EventLog {
 
   #write(changes: readonly Change[], durability: Durability): void {
     const begun = performance.now()
-    const rows = this.#writer.write(changes, durability, this.#lastCursor)
+    const rows = this.#writer.write(changes, {
+      durability,
+      lastCursor: this.#lastCursor,
+      known: (sessionId) => this.#live.get(sessionId)?.no ?? null,
+    })
     const seconds = (performance.now() - begun) / 1000
     for (const written of rows) this.#publish(written)
     if (durability === 'synced') this.#mark.note(this.#lastCursor)

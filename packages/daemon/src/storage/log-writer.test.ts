@@ -30,11 +30,11 @@ const changes = [
 test('a commit of unknown fate can be run again, alone or with what has come since', () => {
   using directory = temporaryDirectory()
   using tables = openTables(directory.path)
-  const written = tables.writer.write(changes, 'synced', 0)
+  const written = tables.writer.write(changes, { durability: 'synced', lastCursor: 0 })
   const before = tables.everything()
-  expect(tables.writer.write(changes, 'synced', 0)).toEqual(written)
+  expect(tables.writer.write(changes, { durability: 'synced', lastCursor: 0 })).toEqual(written)
   expect(tables.everything()).toEqual(before)
-  const more = tables.writer.write([...changes, toChange(sampleAppend('s', 5))], 'lazy', 0)
+  const more = tables.writer.write([...changes, toChange(sampleAppend('s', 5))], { durability: 'lazy', lastCursor: 0 })
   expect(more.slice(0, 3)).toEqual(written)
   expect(more[3]?.events).toEqual([{ ...sampleEvent('s', 5), cursor: 6 }])
 })
@@ -42,9 +42,11 @@ test('a commit of unknown fate can be run again, alone or with what has come sin
 test('another event under a number that is taken is refused, with all that was to be committed beside it', () => {
   using directory = temporaryDirectory()
   using tables = openTables(directory.path)
-  tables.writer.write(changes, 'lazy', 0)
+  tables.writer.write(changes, { durability: 'lazy', lastCursor: 0 })
   const before = tables.everything()
   const contradiction = { ...toChange(sampleAppend('s', 4)), events: [sampleEvent('s', 4, 'something else')] }
-  expect(() => tables.writer.write([toChange(sampleAppend('new', 1)), contradiction], 'lazy', 5)).toThrow('is taken by another event')
+  expect(() => tables.writer.write([toChange(sampleAppend('new', 1)), contradiction], { durability: 'lazy', lastCursor: 5 })).toThrow(
+    'is taken by another event',
+  )
   expect(tables.everything()).toEqual(before)
 })

@@ -12,6 +12,14 @@ export interface Rows {
   readonly tasks: TaskRows
 }
 
+export interface WriteOptions {
+  readonly durability: Durability
+  /** New cursors follow on it. */
+  readonly lastCursor: number
+  /** The row of a session, where it need not be looked up. */
+  readonly known?: (sessionId: string) => number | null
+}
+
 /** A change after its commit. */
 export interface Written {
   readonly sessionId: string
@@ -37,8 +45,8 @@ export class LogWriter {
     )
   }
 
-  /** Writes the changes as one transaction; cursors follow on `lastCursor`. Throws SQLite's error, and then nothing happened or what happened is in doubt. */
-  write(changes: readonly Change[], durability: Durability, lastCursor: number): readonly Written[] {
+  /** Writes the changes as one transaction. Throws SQLite's error, and then nothing happened or what happened is in doubt. */
+  write(changes: readonly Change[], { durability, lastCursor, known = () => null }: WriteOptions): readonly Written[] {
     this.#setDurability(durability)
     return transaction(this.#database, () => {
       // A transaction that writes nothing would not sync what was committed lazily before it.
@@ -46,7 +54,8 @@ export class LogWriter {
       let cursor = lastCursor
       const numbers = new Map<string, number>()
       return changes.map((change) => {
-        const sessionNo = this.#writeRows(change, numbers)
+        const sessionNo = this.#writeRows(change, known(change.sessionId) ?? numbers.get(change.sessionId))
+        numbers.set(change.sessionId, sessionNo)
         const events = this.#rows.events.insert(change.sessionId, sessionNo, cursor + 1, change.events)
         cursor += events.length
         return { sessionId: change.sessionId, sessionNo, events }
@@ -60,13 +69,11 @@ export class LogWriter {
     return transaction(this.#database, body)
   }
 
-  /** `numbers` are those that this transaction has looked up: most of its changes are of few sessions. */
-  #writeRows({ sessionId, session, update, snapshot, tasks }: Change, numbers: Map<string, number>): number {
+  #writeRows({ sessionId, session, update, snapshot, tasks }: Change, known: number | undefined): number {
     const { sessions, tasks: taskRows } = this.#rows
     if (session !== null) sessions.insert(sessionId, session)
-    const sessionNo = numbers.get(sessionId) ?? sessions.number(sessionId)
+    const sessionNo = known ?? sessions.number(sessionId)
     if (sessionNo === null) throw new Error(`session ${sessionId} has no row`)
-    numbers.set(sessionId, sessionNo)
     if (update !== null) sessions.update(sessionNo, update)
     if (snapshot !== null) sessions.setSnapshot(sessionNo, snapshot)
     for (const task of tasks) taskRows.put(sessionNo, task)

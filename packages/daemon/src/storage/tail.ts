@@ -15,7 +15,9 @@ export class Tail {
   readonly #position: (event: StoredEvent) => number
   readonly #maxEvents: number
   readonly #maxLength: number
-  #events: StoredEvent[] = []
+  /** The places before `#first` are empty; they are taken away many at a time. */
+  #events: (StoredEvent | undefined)[] = []
+  #first = 0
   #length = 0
 
   constructor({ position, maxEvents = 2048, maxLength = 1024 * 1024 }: TailOptions) {
@@ -30,32 +32,41 @@ export class Tail {
     if (last !== undefined && this.#position(event) !== this.#position(last) + 1) this.clear()
     this.#events.push(event)
     this.#length += weigh(event)
-    while (this.#events.length > 1 && (this.#events.length > this.#maxEvents || this.#length > this.#maxLength)) {
-      const oldest = this.#events.shift()
-      if (oldest !== undefined) this.#length -= weigh(oldest)
-    }
+    while (this.size > 1 && (this.size > this.#maxEvents || this.#length > this.#maxLength)) this.#forgetOldest()
   }
 
   clear(): void {
     this.#events = []
+    this.#first = 0
     this.#length = 0
   }
 
   get size(): number {
-    return this.#events.length
+    return this.#events.length - this.#first
   }
 
   /** The events after a position, oldest first; to be used at once. Null when some of them are not here (any more). */
   after(position: number): Iterable<StoredEvent> | null {
-    const first = this.#events[0]
+    const first = this.#events[this.#first]
     if (first === undefined || position + 1 < this.#position(first)) return null
-    return this.#from(position + 1 - this.#position(first))
+    return this.#from(this.#first + position + 1 - this.#position(first))
   }
 
   *#from(index: number): Generator<StoredEvent> {
     for (let at = index; at < this.#events.length; at++) {
       const event = this.#events[at]
       if (event !== undefined) yield event
+    }
+  }
+
+  #forgetOldest(): void {
+    const oldest = this.#events[this.#first]
+    if (oldest !== undefined) this.#length -= weigh(oldest)
+    this.#events[this.#first] = undefined
+    this.#first += 1
+    if (this.#first * 2 > this.#events.length) {
+      this.#events = this.#events.slice(this.#first)
+      this.#first = 0
     }
   }
 }
