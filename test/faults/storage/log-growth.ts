@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { migrations } from '../../../packages/daemon/src/storage/schema.ts'
+import { fromStretch, type Stretch } from '../../../packages/daemon/src/storage/stretch.ts'
 import { until } from '../../lifecycle/testing/processes.ts'
 import type { Fault } from '../fault.ts'
 import { launch, Refused } from '../launch.ts'
@@ -142,13 +143,29 @@ const older: Fault = {
   },
 }
 
-/** Takes away what later versions have added; the rows stay. */
+/** Takes away what later versions have added; what the rows say stays. */
 function makeOldest(file: string): void {
   const database = new DatabaseSync(file)
+  giveEachItsRow(database)
+  database.exec('ALTER TABLE event DROP COLUMN count')
   database.exec('DROP TABLE removal; DROP INDEX artifact_by_content; ALTER TABLE session DROP COLUMN archived')
   assert.deepEqual(shapeOf(database), shapeOfOldest(), 'a later version has added more: take that away, too')
   database.exec('PRAGMA user_version = 1')
   database.close()
+}
+
+function giveEachItsRow(database: DatabaseSync): void {
+  const shared = database
+    .prepare('SELECT cursor, session_no, seq, count, type AS types, body FROM event WHERE count > 1')
+    .all() as unknown[]
+  const remove = database.prepare('DELETE FROM event WHERE cursor = ?')
+  const insert = database.prepare('INSERT INTO event (cursor, session_no, seq, type, body) VALUES (?, ?, ?, ?, ?)')
+  for (const one of shared) {
+    const row = one as Stretch & { readonly cursor: number; readonly session_no: number }
+    remove.run(row.cursor)
+    for (const [index, { type, json }] of fromStretch(row).entries())
+      insert.run(row.cursor + index, row.session_no, row.seq + index, type, json)
+  }
 }
 
 function shapeOfOldest(): readonly string[] {
