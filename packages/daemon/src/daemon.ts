@@ -20,6 +20,7 @@ import { toolSecrets } from './configuration/configured-tools.ts'
 import { toLimits } from './configuration/limits.ts'
 import { createNamespaces, toWhose } from './namespaces.ts'
 import { startOffline } from './offline.ts'
+import { startRestCollector } from './rest-collector.ts'
 import { startRetention } from './retention.ts'
 import { createRuntimeDirectory } from './runtime-directory.ts'
 import { runtimeAliases } from './configuration/runtime-names.ts'
@@ -250,6 +251,7 @@ export async function createDaemon(
   lap('listening_ms')
   metrics.gauges(() => sessions.counts())
   stack.use(startRetention({ sessions, retainMs: config.retainMs, clock, logger }))
+  stack.use(startRestCollector({ position: () => log.lastCursor() }))
   state = 'ready'
   for (const { kind, severity, message, hint } of issues())
     logger[severity === 'warning' ? 'warn' : severity]({ kind, ...(hint === null ? {} : { hint }) }, message)

@@ -59,6 +59,7 @@ const slow: Fault = {
       // What was said to it beside the events tells why, where it was not closed.
       const heard: string[] = []
       stalled.socket.setEncoding('latin1').on('data', (text: string) => heard.push(text.slice(0, 500)))
+      stalled.socket.resume()
       await Promise.race([
         stalled.closed,
         delay(20_000, undefined, { ref: false }).then(() => assert.fail(`who stops was not closed: ${heard[0]}`)),
