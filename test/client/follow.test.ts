@@ -23,8 +23,6 @@ async function untilEnd(stream: AsyncGenerator<Event>, onEvent: (event: Event) =
   return events
 }
 
-const hosts = (relay: { readonly url: string }) => ['--allow-host', new URL(relay.url).host]
-
 describe.concurrent('follow', () => {
   test('goes over kill -9 of the daemon while an agent writes: every event that is stored, once', { timeout: 60_000 }, async () => {
     await using stage = await createStage(scenarios)
@@ -49,9 +47,10 @@ describe.concurrent('follow', () => {
   })
 
   test('goes over a network that cuts every connection after some thousand bytes', { timeout: 60_000 }, async () => {
-    await using bench = await createBench({ scenarios, args: ['--auth', 'none', '--allow-host', '127.0.0.1'] })
+    await using relay = await createRelay(6_000)
+    await using bench = await createBench({ scenarios, args: ['--allow-host', relay.host] })
+    relay.aim(bench.client.url)
     const { session_id } = await bench.client.createSession(bench.session())
-    await using relay = await createRelay(bench.client.url, 6_000)
     const client = createClient({ url: relay.url })
     await bench.client.startTask(session_id, 'tell')
     const seen = await untilEnd(client.follow(session_id))
@@ -64,9 +63,10 @@ describe.concurrent('follow', () => {
   })
 
   test('notices a connection that has fallen silent, and makes another', { timeout: 60_000 }, async () => {
-    await using bench = await createBench({ scenarios, args: ['--auth', 'none', '--allow-host', '127.0.0.1'] })
+    await using relay = await createRelay()
+    await using bench = await createBench({ scenarios, args: ['--allow-host', relay.host] })
+    relay.aim(bench.client.url)
     const { session_id } = await bench.client.createSession(bench.session())
-    await using relay = await createRelay(bench.client.url)
     const errors: string[] = []
     const stream = createClient({ url: relay.url }).follow(session_id, {
       silenceMs: 300,
@@ -129,20 +129,20 @@ describe.concurrent('follow', () => {
   })
 
   test('notices a daemon with another log behind the same address', async () => {
-    await using first = await createBench()
-    await using second = await createBench()
+    await using relay = await createRelay()
+    await using first = await createBench({ args: ['--allow-host', relay.host] })
+    await using second = await createBench({ args: ['--allow-host', relay.host] })
     const { session_id } = await first.client.createSession({ cwd: first.folder.workspace })
     const { session_id: other } = await second.client.createSession({ cwd: second.folder.workspace })
-    const urls = [first.client.url, second.client.url]
-    await using relay = await createRelay(first.client.url)
+    relay.aim(first.client.url)
     // The second daemon is asked for its own session, as if it had the same one.
-    const client = createClient({
-      url: () => (relay.connections() === 0 ? relay.url : (urls[1] ?? '')),
-      fetch: (input, init) => fetch(relay.connections() === 0 ? input : input.replace(session_id, other), init),
-    })
+    let asked = session_id
+    const client = createClient({ url: relay.url, fetch: (input, init) => fetch(input.replace(session_id, asked), init) })
     const stream = client.follow(session_id)
     await stream.next()
     const next = stream.next()
+    asked = other
+    relay.aim(second.client.url)
     relay.cut()
     await expect(next).rejects.toMatchObject({ resync: { reason: 'log_changed' } })
   })

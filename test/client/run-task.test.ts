@@ -62,22 +62,25 @@ describe.concurrent('runTask', () => {
       sessionId,
       messages: 'hang',
       signal: enough.signal,
-      onEvent: ({ type }) => type === 'task.started' && enough.abort(),
+      onEvent({ type }) {
+        if (type === 'task.started') enough.abort()
+      },
     })
     expect(stopped).toMatchObject({ status: 'stopped' })
 
     const mistake = new Error('a mistake of the host')
+    const { session_id: next } = await bench.client.createSession(bench.session())
     const failing = client.runTask({
-      sessionId,
+      sessionId: next,
       messages: 'touch',
       onApproval() {
         throw mistake
       },
     })
     await expect(failing).rejects.toBe(mistake)
-    expect(await client.listApprovals()).toMatchObject({ approvals: [{ session_id: sessionId }] })
-    await client.deleteSession(sessionId, { stop: true })
-    await expect(client.runTask({ sessionId, messages: 'say' })).rejects.toMatchObject({ code: 'session_not_found' })
+    expect(await client.listApprovals()).toMatchObject({ approvals: [{ session_id: next }] })
+    await client.deleteSession(next, { stop: true })
+    await expect(client.runTask({ sessionId: next, messages: 'say' })).rejects.toMatchObject({ code: 'session_not_found' })
   })
 })
 

@@ -3,7 +3,7 @@ import { pause, toDelay, type BackOff } from './back-off.ts'
 
 export type Fetch = (input: string, init: RequestInit) => Promise<Response>
 /** A value, or what tells the present one: a daemon that was started again may have another. */
-export type Present<T> = T | (() => T | Promise<T>)
+export type Present<T extends string | undefined> = T | (() => T | Promise<T>)
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
 export interface TransportOptions {
@@ -64,7 +64,9 @@ export function createTransport(options: TransportOptions): Transport {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(signal === undefined ? {} : { signal }),
     }
-    const response = await send(`${url.replace(/\/+$/, '')}${path}${toSearch(query)}`, init).catch((cause: unknown) => lost(cause, signal))
+    const response = await send(`${(url ?? '').replace(/\/+$/, '')}${path}${toSearch(query)}`, init).catch((cause: unknown) =>
+      lost(cause, signal),
+    )
     if (!response.ok) throw await toApiError(response)
     return response
   }
@@ -92,9 +94,12 @@ export function createTransport(options: TransportOptions): Transport {
   return {
     once,
     raw: (method, path, request = {}) => tried(method, path, request, (response) => Promise.resolve(response)),
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the edge where bytes become types
     json: <T>(method: Method, path: string, request: RequestOptions = {}) =>
-      tried(method, path, request, async (response) => (response.status === 204 ? undefined : await response.json()) as T),
+      tried(method, path, request, async (response) => {
+        const value: unknown = response.status === 204 ? undefined : await response.json()
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the edge where bytes become types
+        return value as T
+      }),
   }
 }
 
@@ -127,9 +132,9 @@ function lost(cause: unknown, signal: AbortSignal | undefined): never {
 function toSearch(query: Query): string {
   const search = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value))
-  return search.size === 0 ? '' : `?${search}`
+  return search.size === 0 ? '' : `?${search.toString()}`
 }
 
-async function present<T>(value: Present<T>): Promise<T> {
-  return typeof value === 'function' ? await (value as () => T | Promise<T>)() : value
+async function present<T extends string | undefined>(value: Present<T> | undefined): Promise<T | undefined> {
+  return typeof value === 'function' ? await value() : value
 }

@@ -4,6 +4,10 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 /** A network between client and daemon that can fail. */
 export interface Relay extends AsyncDisposable {
   readonly url: string
+  /** As the `Host` header has it. */
+  readonly host: string
+  /** From now on connections lead to this daemon. */
+  aim(url: string): void
   /** Connections that were made through it so far. */
   connections(): number
   /** Cuts every connection at once, as a cable does. */
@@ -12,14 +16,14 @@ export interface Relay extends AsyncDisposable {
   freeze(): void
 }
 
-/** Passes connections on to a daemon. `url` is where the daemon is; `limit` cuts each connection after so many bytes of its answer. */
-export async function createRelay(url: string, limit = Number.POSITIVE_INFINITY): Promise<Relay> {
-  const { hostname, port } = new URL(url)
+/** Passes connections on to a daemon. `limit` cuts each connection after so many bytes of its answer. */
+export async function createRelay(limit = Number.POSITIVE_INFINITY): Promise<Relay> {
+  let daemonPort = 0
   const open = new Set<Socket>()
   let connections = 0
   const server = createServer((client) => {
     connections += 1
-    const daemon = connect(Number(port), hostname)
+    const daemon = connect(daemonPort, '127.0.0.1')
     let passed = 0
     for (const [from, to] of [
       [client, daemon],
@@ -41,9 +45,13 @@ export async function createRelay(url: string, limit = Number.POSITIVE_INFINITY)
   const cut = () => {
     for (const socket of open) socket.destroy()
   }
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
-    // The daemon takes the name of the host with any port of its own alone.
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${host}`,
+    host,
+    aim(url) {
+      daemonPort = Number(new URL(url).port)
+    },
     connections: () => connections,
     cut,
     freeze() {

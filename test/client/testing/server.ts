@@ -27,8 +27,8 @@ export async function createServer(answer: (request: Received) => Reply | 'reset
     requests.push(received)
     const reply = answer(received)
     if (reply === 'silence') return
-    if (reply === 'reset') return void socket.destroy()
-    response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers }).end(JSON.stringify(reply.body))
+    if (reply === 'reset') socket.destroy()
+    else response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers }).end(JSON.stringify(reply.body))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
