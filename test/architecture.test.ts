@@ -50,6 +50,16 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'packages/daemon/src/places',
     'packages/daemon/src/installed',
     'packages/daemon/src/keys',
+    'packages/daemon/src/cli',
+  ],
+  // The command line: it talks to a daemon as any program does.
+  'packages/daemon/src/cli': [
+    'packages/protocol/src',
+    'packages/client/src',
+    'packages/client/src/node',
+    'packages/daemon/src/core',
+    'packages/daemon/src/configuration',
+    'packages/daemon/src',
   ],
   // Edges that the composition root puts together, each about one thing.
   'packages/daemon/src/configuration': [

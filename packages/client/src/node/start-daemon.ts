@@ -64,7 +64,8 @@ export async function startDaemon(options: StartDaemon = {}): Promise<DaemonHand
   const [program = 'codesdkd', ...first] = command
   // Its stdin is the watch on this process: it ends when the pipe does.
   const words = [...first, 'serve', '--parent-watch', 'stdin', ...(dataDir === undefined ? [] : ['--data-dir', dataDir]), ...args]
-  const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  // In a process group of its own: Ctrl-C is for this process, which then ends the daemon in its own time.
+  const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env }, detached: true })
   child.stdin.on('error', () => undefined)
   const tail = keepTail(child.stderr, onLog)
   const ended = toEnd(child)
