@@ -1,6 +1,7 @@
 export type { About, Issue, Status } from './about.ts'
 export type { ApprovalHandler, Decision, QuestionHandler } from './answers.ts'
 export { ApiError, ConnectionError, isApiError } from './api-error.ts'
+export type { NewTask, NewToken, NewToolOutput, NewToolResult } from './bodies.ts'
 export type { BackOff } from './back-off.ts'
 export { createClient, type Client, type ClientOptions } from './client.ts'
 export type { FollowAllOptions, FollowOptions, PlacedEvent } from './follow.ts'

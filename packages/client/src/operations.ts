@@ -6,7 +6,6 @@ import type {
   Artifact,
   AuthStatus,
   CreateSession,
-  CreateTask,
   DecisionResponse,
   DenyRequest,
   EventPage,
@@ -16,7 +15,6 @@ import type {
   Health,
   MeasuredCapabilities,
   MintedToken,
-  MintToken,
   QuestionList,
   RuntimeList,
   Session,
@@ -27,8 +25,6 @@ import type {
   Task,
   TaskList,
   TaskStarted,
-  ToolOutputRequest,
-  ToolResultRequest,
   ToolResultResponse,
   TranscriptPage,
   UpdateSession,
@@ -37,6 +33,7 @@ import type {
 } from '@codesdkd/protocol'
 import type { About, Status } from './about.ts'
 import { isApiError } from './api-error.ts'
+import type { NewTask, NewToken, NewToolOutput, NewToolResult } from './bodies.ts'
 import { toIdentifier } from './identifier.ts'
 import type { Query, Transport } from './transport.ts'
 
@@ -121,7 +118,7 @@ export function toOperations(transport: Transport) {
     readTranscript: (sessionId: string, query: PageQuery & { readonly task_id?: string } = {}, options: CallOptions = {}) =>
       get<TranscriptPage>(at`/sessions/${sessionId}/transcript`, options, query),
 
-    startTask: (sessionId: string, body: CreateTask, options: CallOptions = {}) =>
+    startTask: (sessionId: string, body: NewTask, options: CallOptions = {}) =>
       post<TaskStarted>(at`/sessions/${sessionId}/tasks`, { ...body, task_id: body.task_id ?? toIdentifier('task_') }, options, again),
     listTasks: (sessionId: string, query: PageQuery = {}, options: CallOptions = {}) =>
       get<TaskList>(at`/sessions/${sessionId}/tasks`, options, query),
@@ -138,9 +135,9 @@ export function toOperations(transport: Transport) {
     listQuestions: (query: PageQuery = {}, options: CallOptions = {}) => get<QuestionList>('/questions', options, query),
     answerQuestion: (sessionId: string, questionId: string, body: AnswerRequest, options: CallOptions = {}) =>
       post<AnswerResponse>(at`/sessions/${sessionId}/questions/${questionId}/answer`, body, options, onlyOnce),
-    giveToolResult: (sessionId: string, toolCallId: string, body: ToolResultRequest, options: CallOptions = {}) =>
+    giveToolResult: (sessionId: string, toolCallId: string, body: NewToolResult, options: CallOptions = {}) =>
       post<ToolResultResponse>(at`/sessions/${sessionId}/tool-calls/${toolCallId}/result`, body, options, again),
-    writeToolOutput: (sessionId: string, toolCallId: string, body: ToolOutputRequest, options: CallOptions = {}) =>
+    writeToolOutput: (sessionId: string, toolCallId: string, body: NewToolOutput, options: CallOptions = {}) =>
       post<ToolResultResponse>(at`/sessions/${sessionId}/tool-calls/${toolCallId}/output`, body, options, onlyOnce),
 
     uploadArtifact: (body: UploadArtifact, options: CallOptions = {}) => post<Artifact>('/artifacts', body, options, onlyOnce),
@@ -151,8 +148,7 @@ export function toOperations(transport: Transport) {
     getSupportBundle: (sessionId: string, query: { readonly task_id?: string } = {}, { signal }: CallOptions = {}) =>
       transport.raw('GET', at`/sessions/${sessionId}/support-bundle`, { query, timeoutMs: LONG, ...toSignal(signal) }),
 
-    mintToken: (body: Omit<MintToken, 'ttl_s'> & { readonly ttl_s?: number }, options: CallOptions = {}) =>
-      post<MintedToken>('/tokens', body, options, onlyOnce),
+    mintToken: (body: NewToken, options: CallOptions = {}) => post<MintedToken>('/tokens', body, options, onlyOnce),
     revokeToken: (tokenId: string, { signal }: CallOptions = {}) => deleteOnce(transport, at`/tokens/${tokenId}`, toSignal(signal)),
 
     getAbout: (options: CallOptions = {}) => get<About>('/', options),

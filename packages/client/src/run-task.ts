@@ -2,7 +2,6 @@ import {
   emptyTranscript,
   evolveTranscript,
   isTerminal,
-  type CreateTask,
   type Event,
   type EventOf,
   type Message,
@@ -12,11 +11,12 @@ import {
   type TranscriptMessage,
 } from '@codesdkd/protocol'
 import { askForAnswers, askForDecisions, toCallKey, toQuestionKey, type ApprovalHandler, type QuestionHandler } from './answers.ts'
+import type { NewTask } from './bodies.ts'
 import type { Client } from './client.ts'
 import type { FollowingOptions } from './following.ts'
 import { toIdentifier } from './identifier.ts'
 
-export interface RunTask extends Omit<CreateTask, 'messages'>, Pick<FollowingOptions, 'silenceMs' | 'onConnection' | 'onResync'> {
+export interface RunTask extends Omit<NewTask, 'messages'>, Pick<FollowingOptions, 'silenceMs' | 'onConnection' | 'onResync'> {
   readonly sessionId: string
   /** What to say: a text, or messages with all that they may have. */
   readonly messages: string | Message[]
@@ -81,7 +81,7 @@ export async function runTask(client: Daemon, options: RunTask): Promise<TaskRes
 }
 
 /** An answer that was lost on the way may have started the task: whoever gives up then does not leave it running. */
-async function start(client: Daemon, sessionId: string, body: CreateTask & { task_id: string }, signal: AbortSignal | undefined) {
+async function start(client: Daemon, sessionId: string, body: NewTask & { task_id: string }, signal: AbortSignal | undefined) {
   signal?.throwIfAborted()
   try {
     await client.startTask(sessionId, body, signal === undefined ? {} : { signal })
