@@ -147,6 +147,29 @@ describe.concurrent('follow', () => {
     await expect(next).rejects.toMatchObject({ resync: { reason: 'log_changed' } })
   })
 
+  test('drops what it has seen, and does not go on behind a gap: it asks again from there', async () => {
+    const frame = (seq: number) => `id: ${seq}\ndata: ${JSON.stringify({ seq, type: 'runtime.notice' })}\n\n`
+    const ready = `event: ready\ndata: {"last_seq":5,"log_id":"a"}\n\n`
+    const answers = [
+      [1, 2, 2, 1, 4],
+      [2, 3],
+      [5, 4],
+      [4, 5],
+    ]
+    const asked: (string | null)[] = []
+    const client = createClient({
+      url: 'http://127.0.0.1',
+      fetch(_input, init) {
+        asked.push(new Headers(init.headers).get('last-event-id'))
+        const seqs = answers.shift() ?? []
+        return Promise.resolve(new Response(`${ready}${seqs.map(frame).join('')}${answers.length === 0 ? ': idle\n\n' : ''}`))
+      },
+    })
+    const seen = await Array.fromAsync(client.follow('any', { until: 'idle' }))
+    expect(seen.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5])
+    expect(asked).toEqual(['0', '2', '3', '3'])
+  })
+
   test('begins with what happens from now on', async () => {
     await using bench = await createBench()
     const client = createClient({ url: bench.client.url })

@@ -45,7 +45,12 @@ const codesdkd = (folder: TestFolder, args: readonly string[]): Promise<Ended> =
   })
 
 /** The same at a terminal, where somebody types. */
-const atTerminal = (folder: TestFolder, answers: readonly (readonly [string, string])[], args: readonly string[]): Promise<Ended> =>
+const atTerminal = (
+  folder: TestFolder,
+  answers: readonly (readonly [string, string])[],
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> =>
   run(
     'sh',
     [
@@ -59,7 +64,7 @@ const atTerminal = (folder: TestFolder, answers: readonly (readonly [string, str
       executable,
       ...args,
     ],
-    { env: { ...nobody, TERM: 'xterm', NODE_DISABLE_COLORS: undefined }, limitMs: 110_000 },
+    { env: { ...nobody, TERM: 'xterm', NODE_DISABLE_COLORS: undefined, ...env }, limitMs: 110_000 },
   )
 
 const escape = '\u001b'
@@ -106,8 +111,10 @@ describe.concurrent('codesdkd run', () => {
     expect(denied.code).toBe(0)
     expect(await folder.read('greet.js')).toContain('Helo,')
 
-    const approved = await atTerminal(folder, [['run it? [y/n] ', 'y\r']], args)
+    const approved = await atTerminal(folder, [['run it? [y/n] ', 'y\r']], args, { NO_COLOR: '1' })
     expect(approved).toMatchObject({ code: 0 })
+    expect(denied.stdout).toContain(`${escape}[32m`)
+    expect(approved.stdout).not.toContain(`${escape}[32m`)
     expect(await folder.read('greet.js')).toContain('Hello,')
   })
 
