@@ -1,9 +1,10 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { findDaemon } from '@codesdkd/client/node'
 import { spawnDaemon } from '../harness/daemon.ts'
 import { createFolder, type TestFolder } from '../harness/workspace.ts'
-import { executable, run, type Ended } from './testing/host.ts'
+import { executable, host, run, type Ended } from './testing/host.ts'
 
 const scenarios = [
   {
@@ -141,6 +142,38 @@ describe.concurrent('codesdkd run', () => {
     expect(lines.at(-1)).toMatchObject({ result: { status: 'failed' } })
   })
 
+  test('keeps its daemon for as long as other commands need it', { timeout: 120_000 }, async () => {
+    await using folder = await createFolder()
+    const args = ['--data-dir', folder.dataDir, '--mode', 'ask', '--title']
+    const owner = codesdkd(folder, ['run', 'mend it', ...args, 'owner', '--', ...play(folder)])
+    const find = () => findDaemon(folder.dataDir)
+    const daemon = await vi.waitUntil(find, { timeout: 30_000 })
+    const guest = codesdkd(folder, ['run', 'mend it', ...args, 'guest'])
+    const waiting = async () => {
+      const { approvals } = await daemon.client.listApprovals()
+      return approvals.length === 2 && approvals
+    }
+    const calls = await vi.waitUntil(waiting, { timeout: 60_000 })
+    const { sessions } = await daemon.client.listSessions()
+    const decide = async (title: string) => {
+      const { session_id } = sessions.find((one) => one.title === title) ?? { session_id: '' }
+      const { tool_call_id, attempt, input_hash } = calls.find((one) => one.session_id === session_id) ?? {
+        tool_call_id: '',
+        attempt: 1,
+        input_hash: '',
+      }
+      await daemon.client.denyToolCall(session_id, tool_call_id, { attempt, input_hash })
+      return session_id
+    }
+    const first = await decide('owner')
+    const idle = async () => (await daemon.client.getSession(first)).phase === 'idle'
+    await vi.waitUntil(idle, { timeout: 30_000 })
+    await decide('guest')
+    expect(await guest).toMatchObject({ code: 0 })
+    expect(await owner).toMatchObject({ code: 0, stderr: expect.stringContaining('waiting for tasks that other commands') as string })
+    expect(await find()).toBeNull()
+  })
+
   test('shows nothing that would change what else the terminal shows', { timeout: 100_000 }, async () => {
     await using folder = await createFolder()
     const { stdout } = await codesdkd(folder, ['run', 'trick', '--data-dir', folder.dataDir, '--mode', 'auto', '--', ...play(folder)])
@@ -188,6 +221,12 @@ describe.concurrent('commands beside a daemon that runs', () => {
       stdout: '',
       stderr: expect.stringMatching(/session_not_found/) as string,
     })
+    await using following = host(['follow', session?.session_id ?? '', ...data], { env: nobody, stdin: 'ignore' })
+    await vi.waitUntil(() => following.output.stdout.includes('completed\n'), { timeout: 20_000 })
+    await daemon.client.startTask(session?.session_id ?? '', 'trick')
+    await vi.waitUntil(() => following.output.stdout.includes('» trick'), { timeout: 20_000 })
+    following.child.kill('SIGINT')
+    expect(await following.ended).toBe(0)
     expect((await ask('doctor')).stdout).toContain('codex-sdk')
     expect(JSON.parse((await ask('openapi')).stdout)).toMatchObject({ openapi: expect.stringMatching(/^3\.1/) as string })
     expect((await daemon.client.get('/readyz')).status).toBe(200)

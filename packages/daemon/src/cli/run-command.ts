@@ -44,6 +44,8 @@ async function perform(name: string, command: Command, argv: readonly string[], 
     url: text('url'),
     token: readClientToken(text('token-file'), env),
     serve: [...(values['offline'] === true ? ['--offline'] : []), ...serve],
+    onWanted: () => screen.note('codesdkd: waiting for tasks that other commands have begun in this daemon; Ctrl-C leaves them'),
+    signal: enough.signal,
   })
   if (!daemon.own && (serve.length > 0 || values['offline'] === true))
     screen.note('codesdkd: a daemon runs already, with options of its own: those of this command are left out')
