@@ -2,16 +2,14 @@
  * The whole road once, on real parts: the daemon as a subprocess, the real Codex, a git workspace, an approval, a
  * changed file. Only the model is played. Leaves nothing behind; exit 0 when the program was mended.
  */
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { createInterface as createPrompt } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
-import type { Event, EventOf, Receipt, Session, Task, TaskStarted } from '@codesdkd/protocol'
-import { EventSourceParserStream } from 'eventsource-parser/stream'
+import { startDaemon, type Decision } from '@codesdkd/client/node'
+import type { Approval, Event, Receipt } from '@codesdkd/protocol'
 
 const { values: flags } = parseArgs({
   options: { runtime: { type: 'string', default: 'codex' }, yes: { type: 'boolean', default: false } },
@@ -41,23 +39,22 @@ async function demo(): Promise<void> {
   say(`$ node check.js\n${check(workspace).output}`)
 
   title('2. The daemon, with the offline model in place of a login')
-  await using daemon = await startDaemon(join(folder, 'state'))
+  await using daemon = await startDaemon({ dataDir: join(folder, 'state'), args: ['--offline', '--log-level', 'error'] })
   say(`ready at ${daemon.url}`)
 
   title(`3. A session on the real ${flags.runtime}, in permission mode "ask"`)
-  const session = await post<Session>(`${daemon.url}/sessions`, {
-    runtime: flags.runtime,
-    cwd: workspace,
-    permissionMode: 'ask',
-    title: 'demo',
-  })
+  const { client } = daemon
+  const session = await client.createSession({ runtime: flags.runtime, cwd: workspace, permission_mode: 'ask', title: 'demo' })
   say(`session ${session.session_id} on ${session.runtime}`)
-  const messages = [{ role: 'user', content: 'Fix the failing test: make `node check.js` pass.' }]
-  const task = await post<TaskStarted>(`${daemon.url}/sessions/${session.session_id}/tasks`, { messages })
 
   title('4. Its events, as they come')
-  const end = await follow(daemon.url, task)
-  if (end.type !== 'task.completed') throw new Error(`the task ended as ${end.type}: ${JSON.stringify(end.payload)}`)
+  const end = await client.runTask({
+    sessionId: session.session_id,
+    messages: 'Fix the failing test: make `node check.js` pass.',
+    onEvent: show,
+    onApproval: decide,
+  })
+  if (end.status !== 'completed') throw new Error(`the task ended as ${end.status}: ${end.error?.message ?? end.reason}`)
 
   title('5. What it did')
   say(git(workspace, 'diff').trim())
@@ -66,9 +63,7 @@ async function demo(): Promise<void> {
   if (!after.ok) throw new Error('the program still fails')
 
   title('6. The receipt of the task')
-  const { receipt } = await get<Task>(`${daemon.url}/sessions/${session.session_id}/tasks/${task.task_id}`)
-  if (receipt === undefined) throw new Error('the task has no receipt')
-  showReceipt(receipt)
+  showReceipt(end.receipt)
 
   title('7. Look further')
   say(`While a daemon runs (npx codesdkd --offline prints its url):
@@ -77,46 +72,22 @@ async function demo(): Promise<void> {
   curl $URL/sessions/<id>/support-bundle -O -J   everything about it, without secrets
   curl $URL/openapi.json                         all there is; $URL/docs shows it`)
   title('Shutting down')
+  const { code } = await daemon.stop()
+  say(`the daemon ended with exit code ${String(code)}`)
 }
 
-/** Prints every event; puts each call that waits to the person at the terminal. Resolves with the terminal event. */
-async function follow(
-  url: string,
-  { session_id, task_id }: TaskStarted,
-): Promise<EventOf<'task.completed' | 'task.failed' | 'task.stopped'>> {
-  const requested = new Map<string, EventOf<'tool.call.requested'>>()
-  for await (const event of stream(`${url}/sessions/${session_id}/events?stream=1`)) {
-    show(event)
-    if (event.type === 'tool.call.requested') requested.set(event.payload.tool_call_id, event)
-    const asked =
-      event.type === 'tool.call.policy_evaluated' && event.payload.result === 'ask' ? requested.get(event.payload.tool_call_id) : undefined
-    if (asked !== undefined) {
-      const { tool_call_id, attempt, input_hash } = asked.payload
-      const denial = await decide(asked)
-      const decision = denial === null ? { attempt, input_hash } : { attempt, input_hash, reason: denial }
-      await post(`${url}/sessions/${session_id}/tool-calls/${tool_call_id}/${denial === null ? 'approve' : 'deny'}`, decision)
-    }
-    if (
-      (event.type === 'task.completed' || event.type === 'task.failed' || event.type === 'task.stopped') &&
-      event.trace.task_id === task_id
-    )
-      return event
-  }
-  throw new Error('the stream of events ended before the task did')
-}
-
-/** Null = approved; else the reason of the denial. */
-async function decide({ payload }: EventOf<'tool.call.requested'>): Promise<string | null> {
-  if (payload.diff !== undefined) say(paint(2, indent(payload.diff.trim())))
+/** Puts a call that waits to the person at the terminal. */
+async function decide({ diff, title: call }: Approval): Promise<Decision> {
+  if (diff !== undefined) say(paint(2, indent(diff.trim())))
   if (!terminal) {
-    say(paint(33, `   ? ${payload.title} -> approved by the demo itself, there is nobody at a terminal to ask`))
-    return null
+    say(paint(33, `   ? ${call} -> approved by the demo itself, there is nobody at a terminal to ask`))
+    return { decision: 'approve' }
   }
   const prompt = createPrompt({ input: process.stdin, output: process.stdout })
-  const answer = (await prompt.question(paint(33, `   ? ${payload.title}\n     run it? [Y/n or a reason against it] `))).trim()
+  const answer = (await prompt.question(paint(33, `   ? ${call}\n     run it? [Y/n or a reason against it] `))).trim()
   prompt.close()
-  if (answer === '' || /^y(es)?$/i.test(answer)) return null
-  return /^no?$/i.test(answer) ? 'not now' : answer
+  if (answer === '' || /^y(es)?$/i.test(answer)) return { decision: 'approve' }
+  return { decision: 'deny', reason: /^no?$/i.test(answer) ? 'not now' : answer }
 }
 
 function show(event: Event): void {
@@ -161,56 +132,6 @@ function showReceipt({ files_changed, commands, approvals, usage, time_ms }: Rec
   say(`  approved ${approvals.approved} (${approvals.by_user} by a person), denied ${approvals.denied}`)
   say(`  tokens   ${usage?.input_tokens ?? '?'} in, ${usage?.output_tokens ?? '?'} out`)
   say(`  time     ${time_ms.total} ms: model ${time_ms.model}, tools ${time_ms.tool}, waiting for a person ${time_ms.waiting_for_human}`)
-}
-
-async function startDaemon(dataDir: string): Promise<{ url: string } & AsyncDisposable> {
-  const child = spawn(
-    process.execPath,
-    [join(import.meta.dirname, '../packages/daemon/bin/codesdkd.js'), '--offline', '--data-dir', dataDir, '--log-level', 'error'],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
-  )
-  const ended = once(child, 'exit')
-  const url = await Promise.race([
-    readyUrl(child),
-    ended.then(([code]) => Promise.reject(new Error(`the daemon ended with ${String(code)}`))),
-  ])
-  return {
-    url,
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM')
-      const [code] = await ended
-      say(`the daemon ended with exit code ${String(code)}`)
-    },
-  }
-}
-
-async function readyUrl(child: ChildProcess): Promise<string> {
-  if (child.stdout === null) throw new Error('the daemon has no stdout')
-  for await (const line of createInterface({ input: child.stdout })) return (JSON.parse(line) as { url: string }).url
-  throw new Error('the daemon said nothing')
-}
-
-async function* stream(url: string): AsyncGenerator<Event> {
-  const response = await fetch(url)
-  if (!response.ok || response.body === null) throw new Error(`${response.status} ${await response.text()}`)
-  for await (const frame of response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())) {
-    if (frame.event === undefined) yield JSON.parse(frame.data) as Event
-  }
-}
-
-async function post<T>(url: string, body: unknown): Promise<T> {
-  return toJson(await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }))
-}
-
-async function get<T>(url: string): Promise<T> {
-  return toJson(await fetch(url))
-}
-
-async function toJson<T>(response: Response): Promise<T> {
-  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
-  return (await response.json()) as T
 }
 
 function git(workspace: string, ...args: string[]): string {

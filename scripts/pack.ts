@@ -10,10 +10,11 @@ import { join, resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '..')
 const target = resolve(process.argv[2] ?? join(root, 'dist'))
-const packages = ['protocol', 'offline-model', 'daemon']
+const packages = ['protocol', 'client', 'offline-model', 'daemon']
 /** Beside what the compiler makes. */
 const further: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
+  client: ['README.md'],
   'offline-model': ['README.md', 'scenarios'],
   daemon: ['bin', 'native', 'src/http/docs.html'],
 }

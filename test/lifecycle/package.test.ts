@@ -6,7 +6,12 @@ import { createFolder } from '../harness/workspace.ts'
 import { root, run } from './testing/host.ts'
 
 /** What the packages are installed as. */
-const places = { codesdkd: 'codesdkd', 'codesdkd-protocol': '@codesdkd/protocol', 'codesdkd-offline-model': '@codesdkd/offline-model' }
+const places = {
+  codesdkd: 'codesdkd',
+  'codesdkd-protocol': '@codesdkd/protocol',
+  'codesdkd-client': '@codesdkd/client',
+  'codesdkd-offline-model': '@codesdkd/offline-model',
+}
 
 test(
   'the packages of npm run where they are installed, with the sandbox, and say how to build its relay',
@@ -34,6 +39,12 @@ test(
       return findings.find(({ about }) => about === 'sandbox')
     }
     expect(await run(process.execPath, [executable, '--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
+    const host = `import { startDaemon } from '@codesdkd/client/node'
+      await using daemon = await startDaemon({ dataDir: process.argv[1] })
+      process.stdout.write((await daemon.client.getAbout()).version)`
+    expect(
+      await run('sh', ['-c', 'cd "$0" && exec "$@"', folder.path, process.execPath, '--input-type=module', '-e', host, folder.dataDir]),
+    ).toEqual({ code: 0, stdout: version, stderr: '' })
     if (process.platform !== 'linux') return
     expect(await examine()).toMatchObject({ level: 'ok', message: 'bubblewrap' })
     await rm(join(modules, `codesdkd/native/relay-linux-${process.arch}`))

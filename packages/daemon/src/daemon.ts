@@ -31,6 +31,7 @@ import { createOwnSecrets } from './own-secrets.ts'
 import { createSessions } from './session-registry.ts'
 import { createSessionSecrets } from './session-secrets.ts'
 import { allRuntimes, selectRuntimes } from './installed/supported-runtimes.ts'
+import { noteDaemon } from './storage/daemon-note.ts'
 import { openStorage } from './storage/storage.ts'
 import { createSupportBundles } from './bundle/support-bundle.ts'
 import { createLog } from './telemetry/log.ts'
@@ -252,6 +253,7 @@ export async function createDaemon(
   metrics.gauges(() => sessions.counts())
   stack.use(startRetention({ sessions, retainMs: config.retainMs, clock, logger }))
   stack.use(startRestCollector({ position: () => log.lastCursor() }))
+  stack.use(noteDaemon(dir, { url: server.url, pid: process.pid, log_id: log.logId }))
   state = 'ready'
   for (const { kind, severity, message, hint } of issues())
     logger[severity === 'warning' ? 'warn' : severity]({ kind, ...(hint === null ? {} : { hint }) }, message)

@@ -19,6 +19,11 @@ export async function main(argv: readonly string[]): Promise<never> {
     if (process.platform !== 'linux' && process.platform !== 'darwin') {
       throw new StartFailure('invalid_config', `codesdkd runs on Linux and macOS, not on ${process.platform}`)
     }
+    if (isForPeople(argv)) {
+      const { runCommand } = await import('./cli/run-command.ts')
+      const exitCode = await runCommand(argv, process.env)
+      if (exitCode !== null) return await leave(exitCode)
+    }
     const token = takeEnvironmentToken(process.env)
     const invocation = readInvocation(argv, process.env, token)
     switch (invocation.command) {
@@ -46,6 +51,12 @@ export async function main(argv: readonly string[]): Promise<never> {
   } catch (error) {
     return refuse(error)
   }
+}
+
+/** False where a daemon is to be started, which need not read what it takes to talk to one. */
+function isForPeople([first = 'serve', ...more]: readonly string[]): boolean {
+  if (first.startsWith('-')) return ['--help', '-h'].includes(first) && more.length === 0
+  return !['serve', 'agents', 'keys'].includes(first)
 }
 
 async function serve(config: Config): Promise<never> {
@@ -107,6 +118,12 @@ async function close(daemon: Daemon, exitCode: number): Promise<never> {
     daemon.logger.error({ err: error }, 'the shutdown failed')
     return process.exit(70)
   }
+  return process.exit(exitCode)
+}
+
+/** Ends when everything is written: a pipe may be slower than we are. */
+async function leave(exitCode: number): Promise<never> {
+  if (process.stdout.writableLength > 0) await once(process.stdout, 'drain')
   return process.exit(exitCode)
 }
 

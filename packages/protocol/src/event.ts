@@ -304,3 +304,4 @@ export type NewEvent = {
 }[EventType]
 
 export const eventPage = z.object({ events: z.array(event), next_seq: z.int(), has_more: z.boolean() }).meta({ id: 'EventPage' })
+export type EventPage = z.infer<typeof eventPage>

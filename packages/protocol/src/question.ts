@@ -22,6 +22,7 @@ export type AnswerRequest = z.infer<typeof answerRequest>
 export const answerResponse = z
   .object({ ok: z.literal(true), question_id: z.string(), outcome: answerOutcome })
   .meta({ id: 'AnswerResponse' })
+export type AnswerResponse = z.infer<typeof answerResponse>
 
 /** One entry of `GET /questions`: what an agent wants to know of the person. */
 export const openQuestion = z
@@ -39,3 +40,4 @@ export const openQuestion = z
 export type OpenQuestion = z.infer<typeof openQuestion>
 
 export const questionList = z.object({ questions: z.array(openQuestion), next_after: z.string().nullable() }).meta({ id: 'QuestionList' })
+export type QuestionList = z.infer<typeof questionList>

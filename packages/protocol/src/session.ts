@@ -122,3 +122,4 @@ export const session = z
 export type Session = z.infer<typeof session>
 
 export const sessionList = z.object({ sessions: z.array(session), next_after: z.string().nullable() }).meta({ id: 'SessionList' })
+export type SessionList = z.infer<typeof sessionList>

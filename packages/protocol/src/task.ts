@@ -155,6 +155,7 @@ export const task = z
 export type Task = z.infer<typeof task>
 
 export const taskList = z.object({ tasks: z.array(task), next_after: z.string().nullable() }).meta({ id: 'TaskList' })
+export type TaskList = z.infer<typeof taskList>
 
 /** How much of what an agent does is stopped. */
 export const stopScope = z.enum(['turn', 'task', 'tree']).meta({ id: 'StopScope' })

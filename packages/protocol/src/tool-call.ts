@@ -75,15 +75,18 @@ export const approveRequest = z
     remember: remember.optional().describe('of a connection (kind `fetch`, name `network`) only: for how long the decision counts (task)'),
   })
   .meta({ id: 'ApproveRequest', example: { attempt: 1, input_hash: 'sha256:…' } })
+export type ApproveRequest = z.infer<typeof approveRequest>
 
 /** Body of deny. `reason` reaches the model where the runtime has a channel for it. */
 export const denyRequest = approveRequest
   .extend({ reason: z.string().max(4096).optional().describe('at most 4 KB') })
   .meta({ id: 'DenyRequest' })
+export type DenyRequest = z.infer<typeof denyRequest>
 
 export const decisionResponse = z
   .object({ ok: z.literal(true), tool_call_id: z.string(), decision: z.enum(['approved', 'denied']) })
   .meta({ id: 'DecisionResponse' })
+export type DecisionResponse = z.infer<typeof decisionResponse>
 
 /** One entry of `GET /approvals`: a call that waits for a person. */
 export const approval = callIdentity
@@ -99,3 +102,4 @@ export const approval = callIdentity
 export type Approval = z.infer<typeof approval>
 
 export const approvalList = z.object({ approvals: z.array(approval), next_after: z.string().nullable() }).meta({ id: 'ApprovalList' })
+export type ApprovalList = z.infer<typeof approvalList>

@@ -63,3 +63,4 @@ export const toolOutputRequest = z
 export type ToolOutputRequest = z.infer<typeof toolOutputRequest>
 
 export const toolResultResponse = z.object({ ok: z.literal(true), tool_call_id: z.string() }).meta({ id: 'ToolResultResponse' })
+export type ToolResultResponse = z.infer<typeof toolResultResponse>

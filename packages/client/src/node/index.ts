@@ -1,0 +1,5 @@
+export * from '../index.ts'
+export { createClient } from './node-client.ts'
+export { findDaemon, type FoundDaemon } from './find-daemon.ts'
+export { createSocketFetch } from './socket-fetch.ts'
+export { DaemonStartError, startDaemon, type DaemonHandle, type DaemonEnd, type StartDaemon } from './start-daemon.ts'
