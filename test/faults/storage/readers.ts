@@ -48,22 +48,17 @@ const slow: Fault = {
     figure('MB for each that stops', each.toFixed(2))
     // Of a few in a short time the collector's own pace is seen more than anything else.
     if (long) assert.ok(each <= 1, `R5: ${each} MB for each`)
+    await until('those before are gone', async () => (await openStreams(daemon)) === 0, 30_000)
     using stalled = openRawReader(daemon.client.url, path, 0)
-    await until('it is connected', async () => (await openStreams(daemon)) > 0, 30_000)
+    await until('it is connected', async () => (await openStreams(daemon)) === 1, 30_000)
     const taskId = await startTask(daemon.client, witness, { count: 50 })
     assert.ok(await witness.follow(daemon.client, isEnd), `task ${taskId} was not seen to its end by who reads`)
     if (long) {
       const begun = performance.now()
       await until('who stops is closed', async () => (await openStreams(daemon)) === 0, 62_000)
       figure('closed after s', Math.round((performance.now() - begun) / 1000))
-      // What was said to it beside the events tells why, where it was not closed.
-      const heard: string[] = []
-      stalled.socket.setEncoding('latin1').on('data', (text: string) => heard.push(text.slice(0, 500)))
       stalled.socket.resume()
-      await Promise.race([
-        stalled.closed,
-        delay(20_000, undefined, { ref: false }).then(() => assert.fail(`who stops was not closed: ${heard[0]}`)),
-      ])
+      await stalled.closed
     }
     // Who was closed comes back with what it had and misses nothing.
     await witness.check(daemon.client)
