@@ -100,6 +100,19 @@ export const approvalRows: readonly Row[] = [
   },
   {
     id: 'B139',
+    name: 'approved after the task has ended by itself: too late',
+    async check({ open: { client }, stage }) {
+      const { session_id } = await client.createSession(stage.session({ permissionMode: 'ask' }))
+      const before = (await stage.folder.read('ran.txt')) ?? ''
+      const started = await client.startTask(session_id, 'write a file', { timeoutMs: 3_000 })
+      const call = await client.event(session_id, 'tool.call.requested')
+      expect(await client.finish(started, () => 'leave')).toMatchObject({ payload: { reason: 'deadline_exceeded' } })
+      expect(await client.approve(call)).toMatchObject({ status: 409, body: { error: 'already_decided' } })
+      expect((await stage.folder.read('ran.txt')) ?? '').toBe(before)
+    },
+  },
+  {
+    id: 'B139',
     name: 'approved after a restart: too late',
     async check({ stage }) {
       const args = ['--data-dir', join(stage.folder.path, 'strict', 'restarted')]

@@ -1,4 +1,6 @@
 // oxlint-disable vitest/no-standalone-expect -- a row is checked inside of the test that bad-input.test.ts makes of it
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
@@ -87,6 +89,26 @@ export const downloadRows: readonly Row[] = [
       const before = process.platform === 'linux' ? await descriptors() : 0
       for (let times = 0; times < 20; times++) expect([200, 429]).toContain(await leave())
       await expect.poll(() => readdir(join(stage.folder.dataDir, 'tmp'))).toEqual([])
+      if (process.platform === 'linux') await expect.poll(descriptors, { timeout: 10_000 }).toBeLessThanOrEqual(before + 2)
+    },
+  },
+  {
+    id: 'B148',
+    name: 'clients that go away before they hear anything leave no file open and none behind',
+    async check({ open, stage }) {
+      const { sessionId } = await look({ open, stage })
+      const descriptors = async () => (await readdir(`/proc/${open.pid}/fd`)).length
+      const { hostname, port, host } = new URL(open.client.url)
+      const leave = async () => {
+        const socket = connect({ host: hostname, port: Number(port) })
+        await once(socket, 'connect')
+        await new Promise((resolve) => socket.write(`GET /sessions/${sessionId}/support-bundle HTTP/1.1\r\nHost: ${host}\r\n\r\n`, resolve))
+        socket.destroy()
+      }
+      await leave()
+      const before = process.platform === 'linux' ? await descriptors() : 0
+      for (let times = 0; times < 20; times++) await leave()
+      await expect.poll(() => readdir(join(stage.folder.dataDir, 'tmp')), { timeout: 10_000 }).toEqual([])
       if (process.platform === 'linux') await expect.poll(descriptors, { timeout: 10_000 }).toBeLessThanOrEqual(before + 2)
     },
   },

@@ -88,6 +88,24 @@ export const taskRows: readonly Row[] = [
     },
   },
   {
+    id: 'B123',
+    name: '64 tasks wait in a session, and no more',
+    async check(target) {
+      const { sessionId, taskId, stop } = await hanging(target)
+      const { client } = target.open
+      const queued = await Promise.all(Array.from({ length: 64 }, () => client.startTask(sessionId, 'anything')))
+      expect(await client.post(`/sessions/${sessionId}/tasks`, { messages: [user('x')] })).toMatchObject({
+        status: 429,
+        body: { error: 'backpressure', limit: 64 },
+      })
+      for (const { task_id } of [...queued, { task_id: taskId }]) expect((await stop(task_id)).status).toBe(200)
+      await client.finish({ session_id: sessionId, task_id: taskId })
+      const ends = (await client.events(sessionId)).filter(({ type }) => type === 'task.stopped')
+      expect(new Set(ends.map(({ trace }) => trace.task_id)).size).toBe(65)
+      expect(ends).toHaveLength(65)
+    },
+  },
+  {
     id: 'B124',
     name: 'a task of no session',
     async check({ open }) {
@@ -110,6 +128,22 @@ export const taskRows: readonly Row[] = [
       for (let times = 0; times < 2; times++) expect(await stop(taskId)).toMatchObject({ status: 200, body: { ok: true } })
       expect((await target.open.client.finish({ session_id: sessionId, task_id: taskId })).type).toBe('task.stopped')
       expect(await stop(taskId)).toMatchObject({ status: 200, body: { status: 'stopped' } })
+    },
+  },
+  {
+    id: 'B126',
+    name: 'stop while the agent starts: one terminal event',
+    async check({ open, stage }) {
+      const { session_id } = await open.client.createSession(stage.session())
+      const task = await open.client.startTask(session_id, 'anything')
+      expect(await open.client.post(`/sessions/${session_id}/tasks/${task.task_id}/stop`)).toMatchObject({
+        status: 200,
+        body: { ok: true },
+      })
+      expect((await open.client.finish(task)).type).toBe('task.stopped')
+      const events = await open.client.events(session_id)
+      expect(events.filter(({ type }) => /^task\.(completed|failed|stopped)$/.test(type))).toHaveLength(1)
+      expect(events.some(({ type }) => type === 'model.output.delta')).toBe(false)
     },
   },
   {
