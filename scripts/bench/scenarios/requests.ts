@@ -10,19 +10,21 @@ import type { Side } from '../target.ts'
 async function viewTimes(stage: Stage, events: number): Promise<Figures> {
   const target = await stage.target('daemon')
   const load = stage.load()
-  const [, task] = await fillWithTask(target, load, events)
+  const [session, task] = await fillWithTask(target, load, events)
   const time = async (path: string) => {
     const order = { kind: 'requests', port: target.port, path, connections: 1, milliseconds: 1000 } as const
     await load.run<'requests'>({ ...order, milliseconds: 300 })
     return (await load.run<'requests'>(order)).p50
   }
-  return { task: await time(task), sessions: await time('/sessions'), approvals: await time('/approvals') }
+  const page = `${session.path}/events?after_seq=${Math.round(events / 2)}&limit=500`
+  return { task: await time(task), sessions: await time('/sessions'), approvals: await time('/approvals'), page: await time(page) }
 }
 
 const views: readonly Scenario['rows'][number][] = [
   { figure: 'task', what: 'task status, p50', of: 'ratio', unit: 'ms', atMost: 1.2 },
   { figure: 'sessions', what: 'session list, p50', of: 'ratio', unit: 'ms', atMost: 1.2 },
   { figure: 'approvals', what: 'pending approvals, p50', of: 'ratio', unit: 'ms', atMost: 1.2 },
+  { figure: 'page', what: '500 events from the middle of the log, p50', of: 'first', unit: 'ms', atMost: 50 },
 ]
 
 /** p99 of POST -> 202 in other sessions while one writes as fast as it can. */
