@@ -34,52 +34,65 @@ export interface KnownSecrets {
   replace(text: string, replace: (secret: string) => string): string
 }
 
+interface Search {
+  readonly longest: number
+  readonly byFirst: ReadonlyMap<string, readonly string[]>
+  readonly hints: RegExp
+  readonly outsideMarks: RegExp
+}
+
 export function createKnownSecrets(values: Iterable<string> = []): KnownSecrets {
   const plainOf = new Map<string, string>()
-  let hints: RegExp | null = null
-  let outsideMarks: RegExp | null = null
-  let longest = 0
-  let byFirst: ReadonlyMap<string, readonly string[]> = new Map()
+  // Made when something is searched for: of many values that are added one after the other only the last makes it necessary.
+  let made: Search | null = null
+  const search = (): Search | null => (made ??= plainOf.size === 0 ? null : toSearch([...plainOf.keys()]))
+  const replace = (text: string, toReplacement: (secret: string) => string) => {
+    const found = search()
+    if (found === null || !found.hints.test(text)) return text
+    return text.replace(found.outsideMarks, (form) => {
+      const secret = plainOf.get(form)
+      return secret === undefined ? form : toReplacement(secret)
+    })
+  }
   const add = (more: Iterable<string>) => {
     const before = plainOf.size
     for (const value of more) {
       if (value.length < MIN_LENGTH) continue
       for (const form of encodedForms(value)) if (!plainOf.has(form)) plainOf.set(form, value)
     }
-    if (plainOf.size === before) return
-    longest = Math.max(0, ...[...plainOf.keys()].map((form) => form.length))
-    byFirst = Map.groupBy(plainOf.keys(), (form) => form.charAt(0))
-    const forms = [...plainOf.keys()]
-      .toSorted((a, b) => b.length - a.length)
-      .map((form) => RegExp.escape(form))
-      .join('|')
-    const starts = new Set([...plainOf.keys()].map((form) => RegExp.escape(form.slice(0, MIN_LENGTH))))
-    hints = new RegExp([...starts].join('|'))
-    outsideMarks = new RegExp(`${markPattern.source}|${forms}`, 'g')
-  }
-  const replace = (text: string, toReplacement: (secret: string) => string) => {
-    if (hints === null || outsideMarks === null || !hints.test(text)) return text
-    return text.replace(outsideMarks, (found) => {
-      const secret = plainOf.get(found)
-      return secret === undefined ? found : toReplacement(secret)
-    })
+    if (plainOf.size > before) made = null
   }
   add(values)
   return {
     add,
     replace,
     has: (text) => replace(text, () => '') !== text,
-    mayHold: (text) => hints?.test(text) ?? false,
+    mayHold: (text) => search()?.hints.test(text) ?? false,
     beginning(text) {
+      const { longest = 0, byFirst } = search() ?? {}
       for (let at = Math.max(0, text.length - longest + 1); at < text.length; at++) {
-        const forms = byFirst.get(text.charAt(at))
+        const forms = byFirst?.get(text.charAt(at))
         if (forms?.some((form) => form.length > text.length - at && form.startsWith(text.slice(at))) === true) return text.length - at
       }
       return 0
     },
     get longest() {
-      return longest
+      return search()?.longest ?? 0
     },
+  }
+}
+
+function toSearch(forms: readonly string[]): Search {
+  const longestFirst = forms
+    .toSorted((a, b) => b.length - a.length)
+    .map((form) => RegExp.escape(form))
+    .join('|')
+  const starts = new Set(forms.map((form) => RegExp.escape(form.slice(0, MIN_LENGTH))))
+  return {
+    longest: Math.max(0, ...forms.map((form) => form.length)),
+    byFirst: Map.groupBy(forms, (form) => form.charAt(0)),
+    hints: new RegExp([...starts].join('|')),
+    outsideMarks: new RegExp(`${markPattern.source}|${longestFirst}`, 'g'),
   }
 }
 
