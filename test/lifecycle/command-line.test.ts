@@ -65,7 +65,8 @@ const atTerminal = (
       executable,
       ...args,
     ],
-    { env: { ...nobody, TERM: 'xterm', NODE_DISABLE_COLORS: undefined, ...env }, limitMs: 110_000 },
+    // Node takes a terminal of CI for one without colour.
+    { env: { ...nobody, TERM: 'xterm', NODE_DISABLE_COLORS: undefined, CI: undefined, ...env }, limitMs: 110_000 },
   )
 
 const escape = '\u001b'
