@@ -66,6 +66,10 @@ test('however events are written together, each is found in its place', () => {
         expect(table.rows.lastSeq(no)).toBe(own.length)
         expect(table.rows.lastOf(String(no), types.slice(1))).toBe(own.findLast(({ type }) => type !== types[0])?.seq ?? 0)
       }
+      while (table.rows.erase(2, { rows: 256, bytes: 1_000_000 }) > 0);
+      const left = all.filter(({ sessionId }) => sessionId === '1')
+      for (const some of [1, limit])
+        expect(table.rows.all(after, some, Infinity)).toEqual(left.filter(({ cursor }) => cursor > after).slice(0, some))
     }),
     { numRuns: 60 },
   )

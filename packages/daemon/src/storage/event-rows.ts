@@ -28,16 +28,16 @@ export class EventRows {
       'INSERT INTO event (cursor, session_no, seq, count, type, body) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (session_no, seq) DO NOTHING',
     )
     this.#from = database.prepare(`SELECT ${columns} FROM event WHERE session_no = ? AND seq >= ? ORDER BY seq`)
-    // The row in which the wanted event lies may begin before it.
+    // The row in which the wanted event lies may begin before it; where events were erased, that row may have nothing of what is wanted.
     this.#ofSession = database.prepare(`
       WITH own AS (SELECT session_no, session_id FROM session WHERE session_id = :id)
       SELECT session_id, ${columns} FROM event JOIN own USING (session_no)
       WHERE seq >= coalesce((SELECT max(seq) FROM event WHERE session_no = (SELECT session_no FROM own) AND seq <= :after + 1), 0)
-      ORDER BY seq LIMIT :limit
+      ORDER BY seq LIMIT :limit + 1
     `)
     this.#all = database.prepare(`
       SELECT session_id, ${columns} FROM event JOIN session USING (session_no)
-      WHERE cursor >= coalesce((SELECT max(cursor) FROM event WHERE cursor <= :after + 1), 0) ORDER BY cursor LIMIT :limit
+      WHERE cursor >= coalesce((SELECT max(cursor) FROM event WHERE cursor <= :after + 1), 0) ORDER BY cursor LIMIT :limit + 1
     `)
     this.#lastSeq = database.prepare('SELECT seq + count - 1 AS last FROM event WHERE session_no = ? ORDER BY seq DESC LIMIT 1')
     this.#backwards = database.prepare(`
