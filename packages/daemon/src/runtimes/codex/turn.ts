@@ -48,7 +48,7 @@ export class CodexTurn {
 
   /** Takes messages of the agent, until they are observed; does not wait for decisions. */
   receive(messages: readonly Incoming[]): Wait {
-    const seen: Observation[] = []
+    let seen: Observation[] = []
     for (const [index, message] of messages.entries()) {
       const { turnId } = this.#state
       const [state, observations] = mapCodex(this.#state, message)
@@ -56,16 +56,23 @@ export class CodexTurn {
       for (const observation of observations) if (!isAsked(observation)) seen.push(observation)
       // What only tells of the turn is observed together with what follows.
       if (message.kind !== 'request' && state.turnId === turnId && state.end === null) continue
-      const asked = observations.find(isAsked)
-      if (message.kind === 'request' && asked === undefined) refuse(this.#options.rpc, message)
-      return andThen(seen.length === 0 && asked === undefined ? null : this.#options.host.observe(seen), () => {
-        // Not awaited: other calls go on while this one waits.
-        if (message.kind === 'request' && asked !== undefined) this.#carry(message, asked)
-        this.#settle(state)
-        return this.receive(messages.slice(index + 1))
-      })
+      const wait = this.#proceed(message, observations.find(isAsked), seen)
+      seen = []
+      if (wait !== null) return andThen(wait, () => this.receive(messages.slice(index + 1)))
     }
     return seen.length === 0 ? null : this.#options.host.observe(seen)
+  }
+
+  /** Observes what came up to this message, and then lets it take effect. */
+  #proceed(message: Incoming, asked: Asked | undefined, seen: readonly Observation[]): Wait {
+    const state = this.#state
+    if (message.kind === 'request' && asked === undefined) refuse(this.#options.rpc, message)
+    return andThen(seen.length === 0 && asked === undefined ? null : this.#options.host.observe(seen), () => {
+      // Not awaited: other calls go on while this one waits.
+      if (message.kind === 'request' && asked !== undefined) this.#carry(message, asked)
+      this.#settle(state)
+      return null
+    })
   }
 
   #carry(request: Request, asked: Asked): void {
