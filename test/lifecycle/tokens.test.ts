@@ -141,13 +141,17 @@ describe('a session of others', () => {
 test('what waits for a person is shown to those it belongs to, and the log says who decided', { timeout: 60_000 }, async () => {
   const legs = [{ tools: [{ tool: 'shell' as const, command: 'touch asked' }] }, { text: 'done' }]
   await using model = await startOfflineModel({ scenarios: [{ name: 'ask', prompt: 'ask', legs }] })
-  const decided: unknown[] = []
   const page = (await client.post('/tokens', { verbs: ['approvals:*'] }, A)).body
-  for (const [who, actor] of [
+  const ofOwner = (await client.post('/tokens', { verbs: ['approvals:*'] }, owner)).body
+  for (const { who, actor, decision } of [
     [A, 'team-a'],
     [bearer(page.token), `team-a/${page.token_id}`],
     [owner, undefined],
-  ] as const) {
+    [bearer(ofOwner.token), ofOwner.token_id],
+  ].flatMap(([who, actor]) => [
+    { who, actor, decision: 'approve' },
+    { who, actor, decision: 'deny' },
+  ])) {
     const id = await createSession(A, { model: 'gpt-5.5', permissionMode: 'ask', runtimeConfig: { base_url: `${model.url}/v1` } })
     expect((await client.post(`/sessions/${id}/tasks`, { messages: [{ role: 'user', content: 'ask' }] }, A)).status).toBe(202)
     const waiting = async () =>
@@ -160,12 +164,12 @@ test('what waits for a person is shown to those it belongs to, and the log says 
     )
     expect(foreign?.body).toMatchObject({ error: 'invalid_cursor', status: 400 })
     expect(none?.body).toMatchObject({ error: 'invalid_cursor', detail: foreign?.body.detail })
-    const answer = await client.post(`/sessions/${id}/tool-calls/${tool_call_id}/deny`, { attempt, input_hash }, who)
+    const answer = await client.post(`/sessions/${id}/tool-calls/${tool_call_id}/${decision}`, { attempt, input_hash }, who)
     expect(answer.status, answer.text).toBe(200)
     const { events } = (await client.get(`/sessions/${id}/events`, A)).body
-    decided.push(events.find(({ type }: { type: string }) => type === 'tool.call.denied').payload.actor, actor)
+    const { payload } = events.find(({ type }: { type: string }) => /^tool\.call\.(approved|denied)$/.test(type))
+    expect(payload.actor, decision).toBe(actor)
   }
-  expect(decided).toEqual(['team-a', 'team-a', `team-a/${page.token_id}`, `team-a/${page.token_id}`, undefined, undefined])
 })
 
 describe('namespaces', () => {
