@@ -26,7 +26,7 @@ async function run() {
 
 async function raid({ name, run: way, args }, prize, scratch) {
   const mark = encodeURIComponent(`${standing}.${name}`)
-  const late = new Promise((resolve) => setTimeout(resolve, 10_000, { loot: '', note: 'it took too long' }))
+  const late = new Promise((resolve) => setTimeout(resolve, 30_000, { loot: '', note: 'it took too long' }))
   const heard = () => tell('/heard', { standing, attack: name, target: prize.name })
   const attempt = async () => ({ loot: await attacks[way]({ prize, args, mark, scratch, home, heard }), note: '' })
   return Promise.race([late, attempt().catch((error) => ({ loot: '', note: String(error) }))])
