@@ -24,6 +24,8 @@ function element(scratch, name, attributes, parent = scratch) {
   for (const event of ['load', 'error', 'loadedmetadata']) node.addEventListener(event, () => resolve({ event, node }))
   for (const [attribute, value] of Object.entries(attributes)) node.setAttribute(attribute, value)
   parent.append(node)
+  // An object is loaded when it is laid out, and a page that nobody looks at may not be for long.
+  if (name === 'object') node.getBoundingClientRect()
   return promise
 }
 
