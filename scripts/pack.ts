@@ -10,11 +10,12 @@ import { join, resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '..')
 const target = resolve(process.argv[2] ?? join(root, 'dist'))
-const packages = ['protocol', 'client', 'offline-model', 'daemon']
+const packages = ['protocol', 'client', 'inspector', 'offline-model', 'daemon']
 /** Beside what the compiler makes. */
 const further: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   client: ['README.md'],
+  inspector: ['dist'],
   'offline-model': ['README.md', 'scenarios'],
   daemon: ['bin', 'native', 'src/http/docs.html'],
 }
@@ -25,6 +26,7 @@ const toJavaScript = (text: string) => text.replaceAll(/(?<=['"][\w./-]+)\.ts(?=
 const stage = await mkdtemp(join(tmpdir(), 'codesdkd-pack-'))
 try {
   run(process.execPath, join(root, 'packages/daemon/native/build-relay.mjs'))
+  run(join(root, 'node_modules/.bin/vite'), 'build', join(root, 'packages/inspector'), '--logLevel', 'warn')
   run(join(root, 'node_modules/.bin/tsc'), '--project', 'tsconfig.pack.json', '--outDir', stage)
   await mkdir(target, { recursive: true })
   for (const name of packages) await pack(name)
@@ -46,8 +48,8 @@ async function pack(name: string): Promise<void> {
   run('npm', 'pack', folder, '--pack-destination', target, '--loglevel', 'error')
 }
 
-/** What npm is told of a package; `private` keeps the sources themselves from being published. */
+/** What npm is told of a package; `private` keeps the sources themselves from being published, and what builds them is of no use to others. */
 function toPublished(manifest: string, name: string): object {
-  const { private: _, ...rest } = JSON.parse(manifest) as Record<string, unknown>
+  const { private: _, devDependencies: _building, ...rest } = JSON.parse(manifest) as Record<string, unknown>
   return name === 'daemon' ? { ...rest, scripts: { install: 'node native/build-relay.mjs' } } : rest
 }

@@ -10,6 +10,22 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   // Runs in a browser; what needs Node stands in a room of its own.
   'packages/client/src': ['packages/protocol/src'],
   'packages/client/src/node': ['packages/protocol/src', 'packages/client/src'],
+  // The page: the public client, and nothing of the daemon.
+  'packages/inspector/src/model': ['packages/protocol/src', 'packages/client/src'],
+  'packages/inspector/src/parts': ['packages/protocol/src', 'packages/client/src', 'packages/inspector/src/model'],
+  'packages/inspector/src/views': [
+    'packages/protocol/src',
+    'packages/client/src',
+    'packages/inspector/src/model',
+    'packages/inspector/src/parts',
+  ],
+  'packages/inspector/src': [
+    'packages/protocol/src',
+    'packages/client/src',
+    'packages/inspector/src/model',
+    'packages/inspector/src/parts',
+    'packages/inspector/src/views',
+  ],
   'packages/daemon/src/core': ['packages/protocol/src'],
   'packages/daemon/src/runtimes': ['packages/protocol/src', 'packages/daemon/src/core'],
   'packages/daemon/src/storage': ['packages/protocol/src', 'packages/daemon/src/core'],
@@ -121,7 +137,7 @@ const packages: Readonly<Record<string, string>> = {
 }
 const root = resolve(import.meta.dirname, '..')
 const files = await Array.fromAsync(
-  glob('packages/*/src/**/*.ts', { cwd: root, exclude: (name) => name.endsWith('.test.ts') || name.endsWith('/testing') }),
+  glob('packages/*/src/**/*.{ts,tsx}', { cwd: root, exclude: (name) => name.endsWith('.test.ts') || name.endsWith('/testing') }),
 )
 
 function roomOf(file: string): string {
@@ -150,10 +166,9 @@ describe('the layering', () => {
       .filter((file) => roomOf(file) === room)
       .flatMap((file) =>
         importsOf(file).flatMap((target) => {
-          const other =
-            target.startsWith('.') && target.endsWith('.ts')
-              ? roomOf(relative(root, join(root, dirname(file), target)))
-              : packages[target.split('/').slice(0, 2).join('/')]
+          const other = /^\..*\.tsx?$/.test(target)
+            ? roomOf(relative(root, join(root, dirname(file), target)))
+            : packages[target.split('/').slice(0, 2).join('/')]
           return other === undefined || other === room || allowed[room]?.includes(other) === true ? [] : [`${file} -> ${target}`]
         }),
       )

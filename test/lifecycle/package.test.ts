@@ -10,6 +10,7 @@ const places = {
   codesdkd: 'codesdkd',
   'codesdkd-protocol': '@codesdkd/protocol',
   'codesdkd-client': '@codesdkd/client',
+  'codesdkd-inspector': '@codesdkd/inspector',
   'codesdkd-offline-model': '@codesdkd/offline-model',
 }
 
@@ -41,7 +42,8 @@ test(
     expect(await run(process.execPath, [executable, '--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
     const host = `import { startDaemon } from '@codesdkd/client/node'
       await using daemon = await startDaemon({ dataDir: process.argv[1] })
-      process.stdout.write((await daemon.client.getAbout()).version)`
+      process.stdout.write((await daemon.client.getAbout()).version)
+      if (!(await daemon.client.getInspector()).includes('inspector/')) throw new Error('there is no inspector')`
     expect(
       await run('sh', ['-c', 'cd "$0" && exec "$@"', folder.path, process.execPath, '--input-type=module', '-e', host, folder.dataDir]),
     ).toEqual({ code: 0, stdout: version, stderr: '' })

@@ -157,6 +157,8 @@ export function toOperations(transport: Transport) {
     getReadyz: (options: CallOptions = {}) => get<{ ok: true }>('/readyz', options),
     getMetrics: ({ signal }: CallOptions = {}) => transport.raw('GET', '/metrics', toSignal(signal)).then((answer) => answer.text()),
     getOpenApi: (options: CallOptions = {}) => get<Record<string, unknown>>('/openapi.json', options),
+    getInspector: ({ signal }: CallOptions = {}) => transport.raw('GET', '/inspector', toSignal(signal)).then((answer) => answer.text()),
+    getInspectorFile: (file: string, { signal }: CallOptions = {}) => transport.raw('GET', at`/inspector/${file}`, toSignal(signal)),
     getDocs: ({ signal }: CallOptions = {}) => transport.raw('GET', '/docs', toSignal(signal)).then((answer) => answer.text()),
   }
 }

@@ -28,6 +28,7 @@ const links = {
   metrics: '/metrics',
   openapi: '/openapi.json',
   docs: '/docs',
+  inspector: '/inspector',
 }
 
 export const aboutRoutes: readonly Route[] = [

@@ -4,6 +4,7 @@ import { questionRoutes } from './questions.ts'
 import { artifactRoutes } from './artifacts.ts'
 import { documentRoutes } from './documents.ts'
 import { eventRoutes } from './events.ts'
+import { inspectorRoutes } from './inspector.ts'
 import type { Route } from './route.ts'
 import { runtimeRoutes } from './runtimes.ts'
 import { sessionRoutes } from './sessions.ts'
@@ -28,4 +29,5 @@ export const routes: readonly Route[] = [
   ...tokenRoutes,
   ...aboutRoutes,
   ...documentRoutes(() => routes),
+  ...inspectorRoutes,
 ]
