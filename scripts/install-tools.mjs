@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 /** Program -> the Debian package that brings it. */
 const tools = {
   bwrap: 'bubblewrap',
+  caddy: 'caddy',
   cc: 'gcc libc6-dev',
   chromium: 'chromium',
   curl: 'curl',
@@ -15,6 +16,7 @@ const tools = {
   rg: 'ripgrep',
   setpriv: 'util-linux',
   strace: 'strace',
+  'systemd-analyze': 'systemd',
 }
 
 const isThere = (program) => `${process.env.PATH}:/usr/sbin`.split(':').some((directory) => existsSync(`${directory}/${program}`))

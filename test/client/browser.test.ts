@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process'
-import { chromium } from 'playwright-core'
 import { expect, test } from 'vitest'
+import { launchBrowser } from '../harness/browser.ts'
 import { createStage } from '../harness/daemon.ts'
 import { createPageServer } from './testing/page-server.ts'
 
@@ -21,8 +20,7 @@ test(
     const args = ['--base-path', '/codesdkd', '--allow-host', server.host, '--allow-origin', server.origin, '--log-level', 'silent']
     let daemon = await stage.start(args)
     server.aim(daemon.client.url)
-    const executablePath = execFileSync('sh', ['-c', 'command -v chromium']).toString().trim()
-    const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+    const browser = await launchBrowser()
     try {
       const page = await browser.newPage()
       await page.goto(server.origin)

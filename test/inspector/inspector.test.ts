@@ -3,10 +3,13 @@ import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createPlace, createSession, play } from '../faults/storage/place.ts'
+import { launchBrowser } from '../harness/browser.ts'
 import { createStage } from '../harness/daemon.ts'
 import { openNginx } from '../harness/nginx.ts'
+import { toNginxServer } from '../harness/proxy-examples.ts'
 import { findPort } from '../harness/port.ts'
-import { launchBrowser, openInspector, writeStory } from './testing/inspector.ts'
+import { writeStory } from '../harness/story.ts'
+import { openInspector } from './testing/open-inspector.ts'
 
 let browser: Browser
 beforeAll(async () => {
@@ -226,8 +229,7 @@ test('behind nginx, under a path of its own, with a token that no address and no
   const origin = `http://127.0.0.1:${port}`
   const hosts = ['--base-path', '/agents', '--allow-host', new URL(origin).host, '--allow-origin', origin]
   await using daemon = await stage.start([...quiet, ...hosts, '--token-file', tokenFile])
-  const location = `proxy_pass ${new URL(daemon.client.url).origin}; proxy_http_version 1.1; proxy_set_header Host $http_host;`
-  await using nginx = await openNginx(join(stage.folder.path, 'nginx'), { location, port })
+  await using nginx = await openNginx(join(stage.folder.path, 'nginx'), { server: toNginxServer(daemon.client.url), port })
   const session = await daemon.client.request('POST', '/sessions', stage.session(), { authorization: `Bearer ${token}` })
   expect(session.status).toBe(201)
 

@@ -16,7 +16,7 @@ export const proxyFault: Fault = {
     await using daemon = await place.start({ args: ['--allow-host', 'hub.example', '--base-path', '/agents'] })
     // As nginx comes: it buffers what it passes on, and speaks HTTP/1.0 to what stands behind it unless it is told otherwise.
     await using proxy = await openNginx(join(place.path, 'nginx'), {
-      location: `proxy_pass ${daemon.client.url}/agents/; proxy_http_version 1.1; proxy_set_header Host hub.example;`,
+      server: `location /agents/ { proxy_pass ${daemon.client.url}/agents/; proxy_http_version 1.1; proxy_set_header Host hub.example; }`,
     })
     const through = new TestClient(proxy.url)
     const witness = await createSession(daemon, place)

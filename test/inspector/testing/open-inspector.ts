@@ -1,16 +1,8 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { expect } from 'vitest'
-import type { TestFolder } from '../../harness/workspace.ts'
-
-export async function launchBrowser(): Promise<Browser> {
-  const executablePath = execFileSync('sh', ['-c', 'command -v chromium']).toString().trim()
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
-}
 
 /** The page in a window of its own, and what went wrong in it: nothing may. */
 export interface Inspector extends AsyncDisposable {
@@ -65,9 +57,3 @@ export async function openInspector(
 const shown: ReadonlySet<string> = new Set(['approval', 'inbox', 'time', 'events', 'phone', 'health-dark'])
 const pictures = join(import.meta.dirname, '../../../docs/images')
 const axeSource = () => readFileSync(fileURLToPath(import.meta.resolve('axe-core')), 'utf8')
-
-/** What the story of `--offline` works on. */
-export async function writeStory(folder: TestFolder): Promise<void> {
-  await writeFile(join(folder.workspace, 'package.json'), '{ "type": "module" }\n')
-  await writeFile(join(folder.workspace, 'check.js'), 'import { greet } from "./greet.js"; console.log(greet("Ada"))\n')
-}

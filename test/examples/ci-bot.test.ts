@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { root, run } from './testing/host.ts'
+import { root, run } from '../lifecycle/testing/host.ts'
 
 test('examples/ci-bot.ts lets an agent work in a repository, and tells what came of it as Markdown', { timeout: 60_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'codesdkd-bot-'))
