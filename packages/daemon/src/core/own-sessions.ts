@@ -38,6 +38,8 @@ export function toOwnSessions(all: SessionOperations, rights: Rights, sees: Sees
     stop: async (id, ...rest) => all.stop(own(id), ...rest),
     decide: async (id, ...rest) => all.decide(own(id), ...rest),
     answer: async (id, ...rest) => all.answer(own(id), ...rest),
+    replay: (id) => all.replay(own(id)),
+    stepReplay: async (id, ...rest) => all.stepReplay(own(id), ...rest),
     giveResult: async (id, ...rest) => all.giveResult(own(id), ...rest),
     writeOutput: async (id, ...rest) => all.writeOutput(own(id), ...rest),
     approvals: (page) => all.approvals({ ...page, sees }),

@@ -4,6 +4,7 @@ import { questionRoutes } from './questions.ts'
 import { artifactRoutes } from './artifacts.ts'
 import { documentRoutes } from './documents.ts'
 import { eventRoutes } from './events.ts'
+import { replayRoutes } from './replays.ts'
 import type { Route } from './route.ts'
 import { runtimeRoutes } from './runtimes.ts'
 import { sessionRoutes } from './sessions.ts'
@@ -18,6 +19,7 @@ export const routes: readonly Route[] = [
   ...runtimeRoutes,
   ...sessionRoutes,
   ...successionRoutes,
+  ...replayRoutes,
   ...eventRoutes,
   ...taskRoutes,
   ...transcriptRoutes,

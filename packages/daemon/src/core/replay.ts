@@ -1,0 +1,105 @@
+import { setTimeout } from 'node:timers/promises'
+import type { Replay as Progress } from '@codesdkd/protocol'
+import type { Clock } from './ports.ts'
+import type { RecordedEvent, Recording } from './recording.ts'
+import type { Feed } from './sessions.ts'
+
+/** Events of one commit, where no time is kept. */
+const SLICE = 500
+/** What a timer can wait. Milliseconds. */
+const LONGEST = 2_147_483_647
+
+/** How a replay goes: so many times as fast as it happened (`Infinity`: no time is kept), or event by event as somebody asks. */
+export type Pace = { readonly speed: number } | 'step'
+
+export interface ReplayOptions {
+  readonly recording: Pick<Recording, 'record' | 'events'>
+  /** Of the session, which has the first of the events already. */
+  readonly feed: Feed
+  readonly pace: Pace
+  readonly clock: Pick<Clock, 'monotonic'>
+  /** Told why it does not go on by itself. */
+  readonly report: (error: unknown) => void
+}
+
+/** Lets the events of a recording happen again, in their order, each once. Disposing it lets no more happen. */
+export class Replay implements AsyncDisposable {
+  readonly #options: ReplayOptions
+  readonly #events: readonly RecordedEvent[]
+  readonly #ending = new AbortController()
+  /** How many are in the log, or on their way there. */
+  #done = 1
+  #played: Promise<void> = Promise.resolve()
+
+  constructor(options: ReplayOptions) {
+    this.#options = options
+    this.#events = options.recording.events
+  }
+
+  get sessionId(): string {
+    return this.#options.recording.record.sessionId
+  }
+
+  get progress(): Progress {
+    const { pace } = this.#options
+    const [first, last, now] = [this.#events[0], this.#events.at(-1), this.#events[this.#done - 1]].map((one) => one?.event.seq ?? 0)
+    const timed = pace !== 'step' && Number.isFinite(pace.speed)
+    return {
+      session_id: this.sessionId,
+      state: this.#done === this.#events.length ? 'ended' : pace === 'step' ? 'stepping' : 'playing',
+      speed: timed ? pace.speed : null,
+      first_seq: first ?? 0,
+      seq: now ?? 0,
+      last_seq: last ?? 0,
+    }
+  }
+
+  /** Begins to play, where it does by itself. Without time to keep, everything is in the log when this resolves. */
+  async start(): Promise<void> {
+    const { pace } = this.#options
+    if (pace === 'step') return
+    this.#played = this.#play(pace.speed).catch((error: unknown) => {
+      if (!this.#ending.signal.aborted) this.#options.report(error)
+    })
+    if (!Number.isFinite(pace.speed)) await this.#played
+  }
+
+  /** The next events, as many as there are; resolves when they are in the log. */
+  async step(count = 1): Promise<Progress> {
+    await this.#forward(count)
+    return this.progress
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort()
+    await this.#played
+    this.#options.feed[Symbol.dispose]()
+  }
+
+  async #play(speed: number): Promise<void> {
+    const { clock } = this.#options
+    const { signal } = this.#ending
+    let due = clock.monotonic()
+    while (this.#done < this.#events.length && !signal.aborted) {
+      const at = this.#done
+      due += this.#gap(at) / speed
+      const wait = due - clock.monotonic()
+      if (wait > 0) await setTimeout(Math.min(wait, LONGEST), undefined, { signal })
+      // Somebody has gone ahead meanwhile: time goes on from there.
+      if (this.#done !== at) due = clock.monotonic()
+      else await this.#forward(Number.isFinite(speed) ? 1 : SLICE)
+    }
+  }
+
+  /** Milliseconds between an event and the one before it; the clock may have gone back. */
+  #gap(index: number): number {
+    const [before = 0, time = 0] = [index - 1, index].map((at) => Date.parse(this.#events[at]?.event.time ?? ''))
+    return Math.max(0, time - before)
+  }
+
+  #forward(count: number): Promise<void> {
+    const next = this.#events.slice(this.#done, this.#done + count)
+    this.#done += next.length
+    return this.#options.feed.append(next)
+  }
+}
