@@ -86,6 +86,12 @@ test('a sound bundle is read whole', async () => {
   expect(recording.artifacts).toEqual([{ artifactId, contentType: 'text/plain', content: expect.any(Uint8Array) as unknown }])
 })
 
+test('a content type that no header can carry is none', async () => {
+  const artifacts = { included: [{ artifact_id: artifactId, content_type: 'text/html\r\nset-cookie: a=b' }] }
+  const recording = await readBundle(keep(await packBundle(toFiles({ artifacts }))))
+  expect(recording.artifacts).toMatchObject([{ artifactId, contentType: 'application/octet-stream' }])
+})
+
 describe('a file', () => {
   test('that is none, or is not there, is not waited for', async () => {
     expect(await why(join(directory.path, 'nothing'))).toContain('ENOENT')

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { credentialNamespace } from '@codesdkd/protocol'
+import { credentialNamespace, uploadArtifact } from '@codesdkd/protocol'
 import * as z from 'zod'
 import type { Recording } from '../core/recording.ts'
 import { noSandbox } from '../core/session-sandbox.ts'
@@ -64,7 +64,8 @@ export async function readBundle(path: string): Promise<Recording> {
     events,
     artifacts: manifest.artifacts.included.map(({ artifact_id, content_type }) => ({
       artifactId: artifact_id,
-      contentType: content_type,
+      // It becomes a header.
+      contentType: uploadArtifact.shape.content_type.safeParse(content_type).data ?? 'application/octet-stream',
       content: required(files, `artifacts/${artifact_id}.bin`),
     })),
     origin: { runtime: manifest.runtime, daemonVersion: manifest.daemon_version, generatedAt: manifest.generated_at },
