@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Event } from '@codesdkd/protocol'
+import type { Event, Replay } from '@codesdkd/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readBundle } from '../../packages/daemon/src/bundle/read-bundle.ts'
 import { packBundle, unpackBundle, withFiles, type Files } from '../../packages/daemon/src/bundle/testing/packing.ts'
@@ -56,7 +56,7 @@ describe('a replay of a real session', () => {
     files[name] = await unpackBundle(bytes)
   }
 
-  async function replay(bundle: string, pace: Pace = { speed: Infinity }) {
+  async function replay(bundle: string, pace: Pace = { playing: true, speed: Infinity }) {
     const invocation = readInvocation(['serve', '--log-level', 'silent'], { HOME: bench.folder.path })
     if (invocation.command !== 'serve') throw new Error('the arguments do not serve')
     const daemon = await openReplay({ path: bundle, pace }, invocation.config)
@@ -107,7 +107,7 @@ describe('a replay of a real session', () => {
   })
 
   test('streams tell every event in its order while it is played', async () => {
-    await using shown = await replay(path.ended, { speed: 50 })
+    await using shown = await replay(path.ended, { playing: true, speed: 50 })
     const events = toEvents(files.ended)
     const heard: Event[] = []
     for await (const event of shown.client.follow(id)) {
@@ -126,10 +126,10 @@ describe('a replay of a real session', () => {
   })
 
   test('step by step the session stands as it stood then', async () => {
-    await using shown = await replay(path.open, 'step')
+    await using shown = await replay(path.open, { playing: false, speed: 1 })
     const { client } = shown
     const events = toEvents(files.open)
-    const at = (seq: number) => ({ state: seq === events.length ? 'ended' : 'stepping', seq, last_seq: events.length, speed: null })
+    const at = (seq: number) => ({ state: seq === events.length ? 'ended' : 'stepping', seq, last_seq: events.length, speed: 1 })
     expect((await client.get(`/sessions/${id}/replay`)).body).toMatchObject(at(1))
     const phases = ['idle']
     for (let seq = 2; seq <= events.length; seq += 1) {
@@ -146,10 +146,26 @@ describe('a replay of a real session', () => {
   })
 
   test('several steps at once are as many events', async () => {
-    await using shown = await replay(path.open, 'step')
+    await using shown = await replay(path.open, { playing: false, speed: 1 })
     expect((await shown.client.post(`/sessions/${id}/replay/step`, { events: 5 })).body).toMatchObject({ seq: 6 })
     expect(await shown.client.events(id)).toEqual(toEvents(files.open).slice(0, 6))
     expect(await shown.client.post(`/sessions/${id}/replay/step`, { events: 0 })).toMatchObject({ status: 400 })
+  })
+
+  test('its pace can be changed: held, slowly, at once', async () => {
+    await using shown = await replay(path.ended, { playing: true, speed: 0.000_001 })
+    const { client } = shown
+    const last = toEvents(files.ended).length
+    const change = async (body: object) => (await client.request('PATCH', `/sessions/${id}/replay`, body)).body as Replay
+    const { seq, ...held } = await change({ state: 'stepping' })
+    expect(held).toMatchObject({ state: 'stepping', speed: 0.000_001, last_seq: last })
+    expect(seq).toBeLessThan(last)
+    expect(await change({ speed: 2 })).toMatchObject({ state: 'stepping', speed: 2, seq })
+    expect(await change({ state: 'playing', speed: 0.000_001 })).toMatchObject({ state: 'playing', speed: 0.000_001 })
+    expect(await change({ speed: null })).toMatchObject({ state: 'ended', speed: null, seq: last })
+    expect(await change({ state: 'playing', speed: 1 })).toMatchObject({ state: 'ended', seq: last })
+    expect(await client.events(id)).toEqual(toEvents(files.ended))
+    expect(await client.request('PATCH', `/sessions/${id}/replay`, { speed: 0 })).toMatchObject({ status: 400 })
   })
 
   test('nothing can be asked of it, and no session begins', async () => {
@@ -234,6 +250,8 @@ describe('a replay of a real session', () => {
 
   test('elsewhere there is no replay', async () => {
     expect(await bench.client.get(`/sessions/${id}/replay`)).toMatchObject({ status: 404, body: { error: 'replay_not_found' } })
+    const change = await bench.client.request('PATCH', `/sessions/${id}/replay`, { speed: 2 })
+    expect(change).toMatchObject({ status: 404, body: { error: 'replay_not_found' } })
     expect(await bench.client.post(`/sessions/${id}/replay/step`)).toMatchObject({ status: 404, body: { error: 'replay_not_found' } })
     expect((await readBundle(path.ended)).origin).toMatchObject({ runtime: 'codex-sdk' })
   })

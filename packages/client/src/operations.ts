@@ -29,6 +29,7 @@ import type {
   TaskStarted,
   ToolResultResponse,
   TranscriptPage,
+  UpdateReplay,
   UpdateSession,
   UploadArtifact,
   Verification,
@@ -115,6 +116,8 @@ export function toOperations(transport: Transport) {
       keyed<Session>(at`/sessions/${sessionId}/fork`, body, options),
 
     getReplay: (sessionId: string, options: CallOptions = {}) => get<Replay>(at`/sessions/${sessionId}/replay`, options),
+    updateReplay: (sessionId: string, body: UpdateReplay, { signal }: CallOptions = {}) =>
+      transport.json<Replay>('PATCH', at`/sessions/${sessionId}/replay`, { body, idempotent: true, ...toSignal(signal) }),
     stepReplay: (sessionId: string, body: StepReplay = {}, options: CallOptions = {}) =>
       post<Replay>(at`/sessions/${sessionId}/replay/step`, body, options, onlyOnce),
 

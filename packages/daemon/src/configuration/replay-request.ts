@@ -14,8 +14,7 @@ export function toReplayRequest([path, ...rest]: readonly string[], given: Reado
   if (flag !== undefined) fail(`Unknown option '--${flag}'; try: codesdkd --help`)
   if (path === undefined) return fail('which bundle? try: codesdkd replay <bundle.tar.gz>')
   if (rest[0] !== undefined) fail(`unexpected argument ${JSON.stringify(rest[0])}`)
-  if (step === true && speed !== undefined) fail('--step keeps no time: leave --speed out')
-  return { path, pace: step === true ? 'step' : { speed: toSpeed(speed ?? '1') } }
+  return { path, pace: { playing: step !== true, speed: toSpeed(speed ?? '1') } }
 }
 
 function toSpeed(given: unknown): number {

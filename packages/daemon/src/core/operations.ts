@@ -20,6 +20,7 @@ import type {
   StopTask,
   Task,
   TaskStarted,
+  UpdateReplay,
   UpdateSession,
   UploadArtifact,
   ToolOutputRequest,
@@ -106,6 +107,8 @@ export interface SessionOperations {
   ): Promise<void>
   /** How far the replay of the session has come. Throws `replay_not_found`. */
   replay(sessionId: string): Replay
+  /** Changes its pace. */
+  updateReplay(sessionId: string, request: UpdateReplay): Promise<Replay>
   /** Lets the next events of a replay happen now. */
   stepReplay(sessionId: string, request: StepReplay): Promise<Replay>
   /** The host's result of a call that it runs; exactly one. */

@@ -39,6 +39,7 @@ export function toOwnSessions(all: SessionOperations, rights: Rights, sees: Sees
     decide: async (id, ...rest) => all.decide(own(id), ...rest),
     answer: async (id, ...rest) => all.answer(own(id), ...rest),
     replay: (id) => all.replay(own(id)),
+    updateReplay: async (id, ...rest) => all.updateReplay(own(id), ...rest),
     stepReplay: async (id, ...rest) => all.stepReplay(own(id), ...rest),
     giveResult: async (id, ...rest) => all.giveResult(own(id), ...rest),
     writeOutput: async (id, ...rest) => all.writeOutput(own(id), ...rest),

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Replay as Progress } from '@codesdkd/protocol'
+import type { Replay as Progress, UpdateReplay } from '@codesdkd/protocol'
 import type { Clock } from './ports.ts'
 import type { RecordedEvent, Recording } from './recording.ts'
 import type { Feed } from './sessions.ts'
@@ -9,8 +9,11 @@ const SLICE = 500
 /** What a timer can wait. Milliseconds. */
 const LONGEST = 2_147_483_647
 
-/** How a replay goes: so many times as fast as it happened (`Infinity`: no time is kept), or event by event as somebody asks. */
-export type Pace = { readonly speed: number } | 'step'
+/** How a replay goes: by itself, or event by event as somebody asks; so many times as fast as it happened (`Infinity`: no time is kept). */
+export interface Pace {
+  readonly playing: boolean
+  readonly speed: number
+}
 
 export interface ReplayOptions {
   readonly recording: Pick<Recording, 'record' | 'events'>
@@ -26,14 +29,16 @@ export interface ReplayOptions {
 export class Replay implements AsyncDisposable {
   readonly #options: ReplayOptions
   readonly #events: readonly RecordedEvent[]
-  readonly #ending = new AbortController()
   /** How many are in the log, or on their way there. */
   #done = 1
+  #pace: Pace
+  #playing = new AbortController()
   #played: Promise<void> = Promise.resolve()
 
   constructor(options: ReplayOptions) {
     this.#options = options
     this.#events = options.recording.events
+    this.#pace = options.pace
   }
 
   get sessionId(): string {
@@ -41,13 +46,12 @@ export class Replay implements AsyncDisposable {
   }
 
   get progress(): Progress {
-    const { pace } = this.#options
+    const { playing, speed } = this.#pace
     const [first, last, now] = [this.#events[0], this.#events.at(-1), this.#events[this.#done - 1]].map((one) => one?.event.seq ?? 0)
-    const timed = pace !== 'step' && Number.isFinite(pace.speed)
     return {
       session_id: this.sessionId,
-      state: this.#done === this.#events.length ? 'ended' : pace === 'step' ? 'stepping' : 'playing',
-      speed: timed ? pace.speed : null,
+      state: this.#done === this.#events.length ? 'ended' : playing ? 'playing' : 'stepping',
+      speed: Number.isFinite(speed) ? speed : null,
       first_seq: first ?? 0,
       seq: now ?? 0,
       last_seq: last ?? 0,
@@ -56,12 +60,25 @@ export class Replay implements AsyncDisposable {
 
   /** Begins to play, where it does by itself. Without time to keep, everything is in the log when this resolves. */
   async start(): Promise<void> {
-    const { pace } = this.#options
-    if (pace === 'step') return
-    this.#played = this.#play(pace.speed).catch((error: unknown) => {
-      if (!this.#ending.signal.aborted) this.#options.report(error)
+    const { playing, speed } = this.#pace
+    if (!playing) return
+    this.#playing = new AbortController()
+    const { signal } = this.#playing
+    this.#played = this.#play(speed, signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#options.report(error)
     })
-    if (!Number.isFinite(pace.speed)) await this.#played
+    if (!Number.isFinite(speed)) await this.#played
+  }
+
+  /** Goes on at another pace, from the event on that is next. */
+  async change({ state, speed }: UpdateReplay): Promise<Progress> {
+    this.#playing.abort()
+    this.#pace = {
+      playing: state === undefined ? this.#pace.playing : state === 'playing',
+      speed: speed === undefined ? this.#pace.speed : (speed ?? Infinity),
+    }
+    await this.start()
+    return this.progress
   }
 
   /** The next events, as many as there are; resolves when they are in the log. */
@@ -71,14 +88,13 @@ export class Replay implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#ending.abort()
+    this.#playing.abort()
     await this.#played
     this.#options.feed[Symbol.dispose]()
   }
 
-  async #play(speed: number): Promise<void> {
+  async #play(speed: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
-    const { signal } = this.#ending
     let due = clock.monotonic()
     while (this.#done < this.#events.length && !signal.aborted) {
       const at = this.#done

@@ -34,6 +34,7 @@ export function toReplayedSessions(all: SessionOperations, replay: Replay): Sess
     decide: refuse,
     answer: refuse,
     replay: (id) => (id === replay.sessionId ? replay.progress : all.replay(id)),
+    updateReplay: async (id, request) => (id === replay.sessionId ? replay.change(request) : all.updateReplay(id, request)),
     stepReplay: async (id, { events }) => (id === replay.sessionId ? replay.step(events) : all.stepReplay(id, {})),
     giveResult: refuse,
     writeOutput: refuse,

@@ -287,6 +287,10 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     throw new Problem('replay_not_found', 'The session is none that is replayed.')
   }
 
+  async updateReplay(sessionId: string): Promise<Replay> {
+    return this.replay(sessionId)
+  }
+
   async stepReplay(sessionId: string): Promise<Replay> {
     return this.replay(sessionId)
   }

@@ -1,4 +1,4 @@
-import { replay, stepReplay } from '@codesdkd/protocol'
+import { replay, stepReplay, updateReplay } from '@codesdkd/protocol'
 import { route } from './route.ts'
 
 /** Of a session whose events come from a support bundle. */
@@ -14,6 +14,21 @@ export const replayRoutes = [
     errors: ['session_not_found', 'replay_not_found'],
     returns: replay,
     handle: ({ params, context }) => ({ value: context.sessions.replay(params.session_id) }),
+  }),
+  route({
+    method: 'PATCH',
+    path: '/sessions/{session_id}/replay',
+    operationId: 'updateReplay',
+    tag: 'sessions',
+    verb: 'sessions:write',
+    summary: 'Change the pace of a replay',
+    description:
+      'What is left out stays. `state: "stepping"` holds it, `"playing"` lets it go on; `speed` counts from the next event on. With `speed: null` the answer comes when ' +
+      'everything is in the log. At the end it changes nothing, and that is no failure.',
+    errors: ['session_not_found', 'replay_not_found'],
+    body: updateReplay,
+    returns: replay,
+    handle: async ({ params, body, context }) => ({ value: await context.sessions.updateReplay(params.session_id, body) }),
   }),
   route({
     method: 'POST',

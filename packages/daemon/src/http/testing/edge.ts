@@ -212,6 +212,10 @@ function scriptedSessions(calls: Calls): SessionOperations {
       known(sessionId)
       throw new Problem('replay_not_found', 'It is none.')
     },
+    async updateReplay(sessionId) {
+      known(sessionId)
+      throw new Problem('replay_not_found', 'It is none.')
+    },
     async stepReplay(sessionId) {
       known(sessionId)
       throw new Problem('replay_not_found', 'It is none.')
