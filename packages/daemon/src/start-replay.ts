@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { evolve, emptyState } from '@codesdkd/protocol'
 import type { Logger } from 'pino'
 import { toTask } from './core/journal.ts'
@@ -28,7 +29,7 @@ export async function startReplay({ recording, pace }: ReplayPlan, { storage, se
   begin(recording, storage)
   const feed = sessions.feed(sessionId)
   const report = (error: unknown) => logger.error({ err: error }, 'the replay does not go on')
-  const replay = new Replay({ recording, feed, pace, clock, report })
+  const replay = new Replay({ recording, feed, pace, clock, report, wait: (time, signal) => setTimeout(time, undefined, { signal }) })
   await replay.start()
   return replay
 }

@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import type { Replay as Progress, UpdateReplay } from '@codesdkd/protocol'
 import type { Clock } from './ports.ts'
 import type { RecordedEvent, Recording } from './recording.ts'
@@ -21,6 +20,8 @@ export interface ReplayOptions {
   readonly feed: Feed
   readonly pace: Pace
   readonly clock: Pick<Clock, 'monotonic'>
+  /** Milliseconds; rejects when aborted. */
+  readonly wait: (time: number, signal: AbortSignal) => Promise<unknown>
   /** Told why it does not go on by itself. */
   readonly report: (error: unknown) => void
 }
@@ -81,9 +82,10 @@ export class Replay implements AsyncDisposable {
     return this.progress
   }
 
-  /** The next events, as many as there are; resolves when they are in the log. */
+  /** The next events, as many as there are; resolves when they are in the log. Where it plays, time goes on from there. */
   async step(count = 1): Promise<Progress> {
-    await this.#forward(count)
+    this.#playing.abort()
+    await Promise.all([this.#forward(count), this.start()])
     return this.progress
   }
 
@@ -94,16 +96,15 @@ export class Replay implements AsyncDisposable {
   }
 
   async #play(speed: number, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options
+    const { clock, wait } = this.#options
     let due = clock.monotonic()
     while (this.#done < this.#events.length && !signal.aborted) {
-      const at = this.#done
-      due += this.#gap(at) / speed
-      const wait = due - clock.monotonic()
-      if (wait > 0) await setTimeout(Math.min(wait, LONGEST), undefined, { signal })
-      // Somebody has gone ahead meanwhile: time goes on from there.
-      if (this.#done !== at) due = clock.monotonic()
-      else await this.#forward(Number.isFinite(speed) ? 1 : SLICE)
+      due += this.#gap(this.#done) / speed
+      const time = due - clock.monotonic()
+      if (time > 0) await wait(Math.min(time, LONGEST), signal)
+      // It may have been held in the moment in which the time was over.
+      if (signal.aborted) return
+      await this.#forward(Number.isFinite(speed) ? 1 : SLICE)
     }
   }
 
