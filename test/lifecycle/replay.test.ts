@@ -56,6 +56,16 @@ describe('a replay of a real session', () => {
     files[name] = await unpackBundle(bytes)
   }
 
+  /** The same bundle with other events. */
+  async function rewrite(from: Files, events: readonly { readonly seq: number }[]): Promise<string> {
+    const range = { first_seq: events[0]?.seq, last_seq: events.at(-1)?.seq }
+    const manifest = { ...(JSON.parse(String(from.get('manifest.json'))) as object), events: range }
+    const told = new Map([...from, ['manifest.json', Buffer.from(JSON.stringify(manifest))] as const])
+    const file = join(bench.folder.path, 'rewritten.tar.gz')
+    writeFileSync(file, await packBundle(withFiles(told, { 'events.jsonl': events.map((event) => `${JSON.stringify(event)}\n`).join('') })))
+    return file
+  }
+
   async function replay(bundle: string, pace: Pace = { playing: true, speed: Infinity }) {
     const invocation = readInvocation(['serve', '--log-level', 'silent'], { HOME: bench.folder.path })
     if (invocation.command !== 'serve') throw new Error('the arguments do not serve')
@@ -212,14 +222,7 @@ describe('a replay of a real session', () => {
     const events = toEvents(files.open)
     const from = events.findLastIndex(({ type }) => type === 'task.started')
     const rest = events.slice(from)
-    const manifest = JSON.parse(String(files.open.get('manifest.json'))) as object
-    const text = rest.map((event) => `${JSON.stringify(event)}\n`).join('')
-    const told = new Map([
-      ...files.open,
-      ['manifest.json', Buffer.from(JSON.stringify({ ...manifest, events: { first_seq: from + 1, last_seq: events.length } }))] as const,
-    ])
-    const later = join(bench.folder.path, 'later.tar.gz')
-    writeFileSync(later, await packBundle(withFiles(told, { 'events.jsonl': text })))
+    const later = await rewrite(files.open, rest)
     await using shown = await replay(later)
     expect(await shown.client.events(id)).toEqual(rest)
     expect((await shown.client.get(`/sessions/${id}`)).body).toMatchObject({
@@ -235,17 +238,32 @@ describe('a replay of a real session', () => {
   test('events of a newer daemon are shown as they are', async () => {
     const events = toEvents(files.ended)
     const strange = { ...events.at(-1), seq: events.length + 1, type: 'moon.risen', payload: { full: true } }
-    const known = { ...events[0], more: { than: 'known' } }
-    const lines = [known, ...events.slice(1), strange].map((event) => `${JSON.stringify(event)}\n`).join('')
-    const manifest = JSON.parse(String(files.ended.get('manifest.json'))) as object
-    const told = new Map([
-      ...files.ended,
-      ['manifest.json', Buffer.from(JSON.stringify({ ...manifest, events: { first_seq: 1, last_seq: strange.seq } }))] as const,
-    ])
-    const newer = join(bench.folder.path, 'newer.tar.gz')
-    writeFileSync(newer, await packBundle(withFiles(told, { 'events.jsonl': lines })))
+    const known = events.map((event) => ({ ...event, more: { than: 'known' } }))
+    const newer = await rewrite(files.ended, [...known, strange])
     await using shown = await replay(newer)
-    expect(await shown.client.events(id)).toEqual([known, ...events.slice(1), strange])
+    expect(await shown.client.events(id)).toEqual([...known, strange])
+  })
+
+  test.each([
+    ['backwards', (events: readonly Event[]) => events.toReversed()],
+    ['twice', (events: readonly Event[]) => [...events, ...events]],
+    ['every other one', (events: readonly Event[]) => events.filter((_event, index) => index % 2 === 1)],
+    [
+      'without a task',
+      (events: readonly Event[]) => events.map(({ trace: { session_id }, ...event }) => ({ ...event, trace: { session_id } })),
+    ],
+  ])('events in an order that no agent has are shown all the same: %s', async (_name, reorder) => {
+    const events = reorder(toEvents(files.open)).map((event, index) => ({ ...event, seq: index + 1 }))
+    await using shown = await replay(await rewrite(files.open, events))
+    expect(await shown.client.events(id)).toEqual(events)
+    for (const of of [
+      `/sessions/${id}`,
+      `/sessions/${id}/transcript`,
+      `/sessions/${id}/tasks`,
+      '/approvals',
+      `/sessions/${id}/support-bundle`,
+    ])
+      expect((await fetch(shown.url + of)).status, of).toBe(200)
   })
 
   test('elsewhere there is no replay', async () => {
