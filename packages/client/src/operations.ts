@@ -16,10 +16,12 @@ import type {
   MeasuredCapabilities,
   MintedToken,
   QuestionList,
+  Replay,
   RuntimeList,
   Session,
   SessionList,
   SessionPhase,
+  StepReplay,
   StopResponse,
   StopTask,
   Task,
@@ -27,6 +29,7 @@ import type {
   TaskStarted,
   ToolResultResponse,
   TranscriptPage,
+  UpdateReplay,
   UpdateSession,
   UploadArtifact,
   Verification,
@@ -111,6 +114,12 @@ export function toOperations(transport: Transport) {
       post<Handoff>(at`/sessions/${sessionId}/handoff`, body, options, again),
     forkSession: (sessionId: string, body: ForkSession = {}, options: CallOptions & KeyOption = {}) =>
       keyed<Session>(at`/sessions/${sessionId}/fork`, body, options),
+
+    getReplay: (sessionId: string, options: CallOptions = {}) => get<Replay>(at`/sessions/${sessionId}/replay`, options),
+    updateReplay: (sessionId: string, body: UpdateReplay, { signal }: CallOptions = {}) =>
+      transport.json<Replay>('PATCH', at`/sessions/${sessionId}/replay`, { body, idempotent: true, ...toSignal(signal) }),
+    stepReplay: (sessionId: string, body: StepReplay = {}, options: CallOptions = {}) =>
+      post<Replay>(at`/sessions/${sessionId}/replay/step`, body, options, onlyOnce),
 
     /** One page; `follow` is the stream. */
     readEvents: (sessionId: string, query: EventsQuery = {}, options: CallOptions = {}) =>

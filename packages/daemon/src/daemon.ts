@@ -21,6 +21,7 @@ import { toLimits } from './configuration/limits.ts'
 import { createNamespaces, toWhose } from './namespaces.ts'
 import { startOffline } from './offline.ts'
 import { startRestCollector } from './rest-collector.ts'
+import { startReplay, type ReplayPlan } from './start-replay.ts'
 import { startRetention } from './retention.ts'
 import { createRuntimeDirectory } from './runtime-directory.ts'
 import { runtimeAliases } from './configuration/runtime-names.ts'
@@ -30,6 +31,9 @@ import { toConfinement, toPresence, toSandboxInfo } from './sandbox-status.ts'
 import { createOwnSecrets } from './own-secrets.ts'
 import { createSessions } from './session-registry.ts'
 import { createSessionSecrets } from './session-secrets.ts'
+import type { Replay } from './core/replay.ts'
+import { toReplayedSessions } from './core/replayed-sessions.ts'
+import { replayRuntimes } from './runtimes/replay/replay.ts'
 import { allRuntimes, selectRuntimes } from './installed/supported-runtimes.ts'
 import { noteDaemon } from './storage/daemon-note.ts'
 import { openStorage } from './storage/storage.ts'
@@ -50,12 +54,16 @@ export interface Daemon extends AsyncDisposable {
   readonly url: string
   /** The bearer token, when it was made here and the host has to be told; else null. */
   readonly madeToken: string | null
+  /** What it replays; null where it does other work. */
+  readonly replay: Replay | null
   readonly logger: Logger
 }
 
 export interface DaemonParts {
   readonly clock?: Clock
   readonly environment?: NodeJS.ProcessEnv
+  /** Left out: it runs agents. */
+  readonly replay?: ReplayPlan
 }
 
 /** 128 random bits: ids of sessions and artifacts cannot be guessed. */
@@ -64,7 +72,7 @@ const newId = () => randomBytes(16).toString('hex')
 /** Builds everything, in the order in which it must stand; what was built is undone when a later step fails. Rejects with `StartFailure`. */
 export async function createDaemon(
   config: Config,
-  { clock = createSystemClock(), environment = process.env }: DaemonParts = {},
+  { clock = createSystemClock(), environment = process.env, replay: plan }: DaemonParts = {},
 ): Promise<Daemon> {
   const begun = clock.monotonic()
   const startup: Record<string, number> = {}
@@ -72,7 +80,7 @@ export async function createDaemon(
     startup[name] = Math.round(clock.monotonic() - begun)
   }
   // Before anything is touched: a name that is wrong is told whatever else is wrong too.
-  const wanted = selectRuntimes(config)
+  const wanted = plan === undefined ? selectRuntimes(config) : replayRuntimes
   await using stack = new AsyncDisposableStack()
   const madeToken = config.auth === 'token' && config.token === null ? makeToken() : null
   const token = config.token ?? madeToken
@@ -177,6 +185,7 @@ export async function createDaemon(
     }),
   )
   const recovered = await sessions.recover()
+  const replay = plan === undefined ? null : stack.use(await startReplay(plan, { storage, sessions, clock, logger }))
   lap('recovery_ms')
 
   const directory = createRuntimeDirectory({
@@ -227,7 +236,7 @@ export async function createDaemon(
           sandbox,
           issues,
         },
-        sessions,
+        sessions: replay === null ? sessions : toReplayedSessions(sessions, replay),
         runtimes: directory,
         bundles: createSupportBundles({
           log,
@@ -266,7 +275,7 @@ export async function createDaemon(
   const parts = stack.move()
   let ended: Promise<void> | null = null
   // Whoever asks again, after an error in the middle of a shutdown say, waits for the same end.
-  return { url: server.url, madeToken, logger, [Symbol.asyncDispose]: () => (ended ??= parts.disposeAsync()) }
+  return { url: server.url, madeToken, replay, logger, [Symbol.asyncDispose]: () => (ended ??= parts.disposeAsync()) }
 }
 
 async function listen<T>(open: () => Promise<T>): Promise<T> {

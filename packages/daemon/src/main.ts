@@ -32,7 +32,7 @@ export async function main(argv: readonly string[]): Promise<never> {
       case 'version':
         return await print(`${version}\n`)
       case 'serve':
-        return await serve(invocation.config)
+        return await serve(invocation.config, createDaemon)
       case 'agents': {
         const { runAgents } = await import('./agents/run-agents.ts')
         const { exitCode, stdout } = await runAgents(invocation.request, invocation.config)
@@ -45,6 +45,10 @@ export async function main(argv: readonly string[]): Promise<never> {
         await print(stdout, false)
         return process.exit(exitCode)
       }
+      case 'replay': {
+        const { openReplay } = await import('./open-replay.ts')
+        return await serve(invocation.config, (config) => openReplay(invocation.request, config))
+      }
       default:
         return invocation satisfies never
     }
@@ -56,18 +60,21 @@ export async function main(argv: readonly string[]): Promise<never> {
 /** False where a daemon is to be started, which need not read what it takes to talk to one. */
 function isForPeople([first = 'serve', ...more]: readonly string[]): boolean {
   if (first.startsWith('-')) return ['--help', '-h'].includes(first) && more.length === 0
-  return !['serve', 'agents', 'keys'].includes(first)
+  return !['serve', 'agents', 'keys', 'replay'].includes(first)
 }
 
-async function serve(config: Config): Promise<never> {
+type Served = Daemon & { readonly about?: Readonly<Record<string, string>> }
+
+async function serve(config: Config, open: (config: Config) => Promise<Served>): Promise<never> {
   keepYoungSpace()
   const end = Promise.withResolvers<string>()
   takeSignals(end.resolve)
   using _watch = watchParent(config.parentWatch, end.resolve)
-  const daemon = await createDaemon(config)
+  const daemon = await open(config)
   process.on('uncaughtException', (error) => void fall(daemon, error))
   process.on('unhandledRejection', (error) => daemon.logger.error({ err: error }, 'a promise was rejected and nobody minded'))
-  await print(`${JSON.stringify({ url: daemon.url, ...(daemon.madeToken === null ? {} : { token: daemon.madeToken }) })}\n`, false)
+  const { url, madeToken, about } = daemon
+  await print(`${JSON.stringify({ url, ...(madeToken === null ? {} : { token: madeToken }), ...about })}\n`, false)
   const why = await end.promise
   daemon.logger.info({ why }, 'shutting down')
   return close(daemon, 0)

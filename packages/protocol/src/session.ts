@@ -117,6 +117,7 @@ export const session = z
     metadata: z.record(z.string(), z.string()),
     archived: z.boolean(),
     forked_from: forkOrigin.nullable(),
+    read_only: z.literal(true).optional().describe('it is a replay: nothing can be asked of it; absent where it is none'),
   })
   .meta({ id: 'Session' })
 export type Session = z.infer<typeof session>

@@ -25,5 +25,6 @@ export const otherCommands: Readonly<Record<string, string>> = {
   serve: 'run the daemon; "codesdkd serve --help" has its options',
   agents: 'install, log in, verify and examine agents: list, doctor, install, login, verify',
   keys: 'keys of providers that no agent ever holds: list, set, remove',
+  replay: 'show what happened in a support bundle, read-only: "codesdkd serve --help" has its options',
   completion: 'print the completion of a shell: bash, zsh, fish',
 }

@@ -76,8 +76,8 @@ export function readInvocation(argv: readonly string[], env: NodeJS.ProcessEnv, 
   const { values, positionals } = parseFlags(argv)
   if (values['help'] === true) return { command: 'help' }
   if (values['version'] === true) return { command: 'version' }
-  const { config, recover, help: _help, version: _version, json, namespace, variable, endpoint, ...flags } = values
-  const order = toOrder(positionals, { json, namespace, variable, endpoint })
+  const { config, recover, help: _help, version: _version, json, namespace, variable, endpoint, speed, step, ...flags } = values
+  const order = toOrder(positionals, { json, namespace, variable, endpoint, speed, step })
   const explicit = typeof config === 'string' ? config : env['CODESDKD_CONFIG'] || undefined
   const usual = join(baseDirectory(env, 'XDG_CONFIG_HOME', '.config'), 'codesdkd', 'config.json')
   const path = explicit ?? usual
@@ -115,6 +115,8 @@ function parseFlags(argv: readonly string[]): { readonly values: Record<string, 
         namespace: { type: 'string' },
         variable: { type: 'string' },
         endpoint: { type: 'string' },
+        speed: { type: 'string' },
+        step: { type: 'boolean' },
         help: { type: 'boolean' },
         version: { type: 'boolean' },
       },

@@ -128,6 +128,7 @@ export const usage = `usage: codesdkd [serve] [options]
        codesdkd keys list [--json] [options]
        codesdkd keys set <name> [--namespace <name>] [--variable <NAME>] [--endpoint <base URL>] [options]
        codesdkd keys remove <name> [--namespace <name>] [--variable <NAME>] [options]
+       codesdkd replay <bundle.tar.gz> [--speed <n>|max] [--step] [options]
 
 One local HTTP daemon for coding agents. Prints {"url":"http://127.0.0.1:12345"} when it is ready; logs go to stderr.
 

@@ -1,12 +1,14 @@
 import { toAgentsRequest, type AgentsRequest } from './agents-request.ts'
 import { StartFailure } from '../core/start-failure.ts'
 import { toKeysRequest, type KeysRequest } from './keys-request.ts'
+import { toReplayRequest, type ReplayRequest } from './replay-request.ts'
 
 /** What is to be done. */
 export type Order =
   | { readonly command: 'serve' }
   | { readonly command: 'agents'; readonly request: AgentsRequest }
   | { readonly command: 'keys'; readonly request: KeysRequest }
+  | { readonly command: 'replay'; readonly request: ReplayRequest }
 
 /** Reads the words of the command line; `flags` are those that only some commands have, undefined where they were not given. Throws `StartFailure`. */
 export function toOrder([command = 'serve', ...words]: readonly string[], flags: Readonly<Record<string, unknown>>): Order {
@@ -21,6 +23,8 @@ export function toOrder([command = 'serve', ...words]: readonly string[], flags:
       return { command, request: toAgentsRequest(words, given) }
     case 'keys':
       return { command, request: toKeysRequest(words, given) }
+    case 'replay':
+      return { command, request: toReplayRequest(words, given) }
     default:
       return fail(`unknown command ${JSON.stringify(command)}`)
   }

@@ -10,6 +10,7 @@ import {
   type TaskState,
 } from '@codesdkd/protocol'
 import type { Clock, Durability, EventLog, Masker, PendingEvent, SessionRecord, SessionSnapshot, TaskRecord } from './ports.ts'
+import type { RecordedEvent } from './recording.ts'
 import { toEvent } from './stored-event.ts'
 import { toHeldMessage, type HeldMessage } from './held-messages.ts'
 import { addToTranscript, emptyTaskTranscript, toMessages, type TaskTranscript } from './transcript.ts'
@@ -35,6 +36,11 @@ export interface CommitOptions {
   readonly update?: { readonly record: SessionRecord; readonly row: SessionRecord }
   /** Hash of the request that made the task of these events. */
   readonly bodyHash?: string
+}
+
+interface Stamped {
+  readonly event: Event
+  readonly pending: PendingEvent
 }
 
 /** Events that wait for one commit, and how things stand after them. */
@@ -144,19 +150,34 @@ export class Journal {
    * Numbers, folds and queues the events in one atomic change; each draft is asked for when those before it are folded. Resolves when they
    * are committed; rejects only when the log is closed.
    */
-  commit(drafts: Iterable<Draft>, { durability, requestId, session, update, bodyHash }: CommitOptions): Promise<void> {
-    const record = update?.record ?? this.#record
-    this.#record = record
-    const events: Event[] = []
-    const pending: PendingEvent[] = []
+  commit(drafts: Iterable<Draft>, options: CommitOptions): Promise<void> {
+    this.#record = options.update?.record ?? this.#record
+    const stamped: Stamped[] = []
+    for (const draft of drafts) stamped.push(this.#stamp(draft, options.requestId))
+    return this.#append(stamped, options)
+  }
+
+  /** Takes over events of a recording, which follow on its own, as they are; else as `commit` does. The settings become those that they tell. */
+  adopt(recorded: readonly RecordedEvent[]): Promise<void> {
+    const { sessionId } = this.record
+    const stamped = recorded.map(({ event, json }) => {
+      this.#fold(event)
+      return { event, pending: { sessionId, seq: event.seq, type: event.type, json } }
+    })
+    this.#runtimeSessionId = this.#state.runtime_session_id
+    const { permission_mode: permissionMode, model, title, metadata, archived } = this.#state
+    const record = { ...this.#record, permissionMode, model, title, metadata, archived }
+    const changed = recorded.some(({ event }) => event.type.startsWith('session.'))
+    if (changed) this.#record = record
+    return this.#append(stamped, { durability: 'lazy', bodyHash: '', ...(changed ? { update: { record, row: record } } : {}) })
+  }
+
+  #append(stamped: readonly Stamped[], { durability, session, update, bodyHash }: CommitOptions): Promise<void> {
+    const record = this.#record
+    const events = stamped.map(({ event }) => event)
+    const pending = stamped.map((one) => one.pending)
     const touched = new Set<string>()
-    for (const draft of drafts) {
-      const stamped = this.#stamp(draft, requestId)
-      events.push(stamped.event)
-      pending.push(stamped.pending)
-      const { type, trace } = stamped.event
-      if (changesRow(type) && trace.task_id !== undefined) touched.add(trace.task_id)
-    }
+    for (const { type, trace } of events) if (changesRow(type) && trace.task_id !== undefined) touched.add(trace.task_id)
     if (events.length === 0) return this.#flushed
     if (bodyHash !== undefined) for (const taskId of touched) this.#bodyHashes.set(taskId, bodyHash)
     const appended = this.#options.log.append({
@@ -193,7 +214,7 @@ export class Journal {
     return task === undefined ? undefined : toTask(this.record.sessionId, task)
   }
 
-  #stamp(draft: Draft, requestId: string | undefined): { event: Event; pending: PendingEvent } {
+  #stamp(draft: Draft, requestId: string | undefined): Stamped {
     const time = this.#options.clock.now()
     const { type, task_id, request_id = requestId, payload } = typeof draft === 'function' ? draft(this.#state, time) : draft
     const seq = this.#state.last_seq + 1

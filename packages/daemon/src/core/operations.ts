@@ -11,13 +11,16 @@ import type {
   Health,
   MeasuredCapabilities,
   OpenQuestion,
+  Replay,
   RuntimeSummary,
   Session,
   SessionPhase,
+  StepReplay,
   StopResponse,
   StopTask,
   Task,
   TaskStarted,
+  UpdateReplay,
   UpdateSession,
   UploadArtifact,
   ToolOutputRequest,
@@ -102,6 +105,12 @@ export interface SessionOperations {
     request: AnswerRequest,
     options: { requestId: string; actor?: string | null },
   ): Promise<void>
+  /** How far the replay of the session has come. Throws `replay_not_found`. */
+  replay(sessionId: string): Replay
+  /** Changes its pace. */
+  updateReplay(sessionId: string, request: UpdateReplay): Promise<Replay>
+  /** Lets the next events of a replay happen now. */
+  stepReplay(sessionId: string, request: StepReplay): Promise<Replay>
   /** The host's result of a call that it runs; exactly one. */
   giveResult(sessionId: string, toolCallId: string, request: ToolResultRequest): Promise<void>
   /** What such a call writes while it runs. */

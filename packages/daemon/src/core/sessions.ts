@@ -9,6 +9,7 @@ import {
   type HandOffSession,
   type Handoff,
   type OpenQuestion,
+  type Replay,
   type Session as SessionResource,
   type StopResponse,
   type StopTask,
@@ -28,6 +29,7 @@ import { findPastDecision } from './past-decision.ts'
 import { Forks } from './forks.ts'
 import { createHandoffs, type HandOff, type HandoffsOptions } from './handoffs.ts'
 import { createOneByOne } from './one-by-one.ts'
+import type { RecordedEvent } from './recording.ts'
 import type { AgentEnv, Masker, Runtime, SecretStore, SessionRecord, SessionSnapshot } from './ports.ts'
 import { checkRepeated } from './question.ts'
 import { Removals, type RemovalsOptions } from './removals.ts'
@@ -57,11 +59,19 @@ export interface SessionsOptions extends SessionWorld {
   readonly notRemoved: RemovalsOptions['notRemoved']
 }
 
+/** The way of recorded events into a session. */
+export interface Feed extends Disposable {
+  /** Resolves after the commit. */
+  append(events: readonly RecordedEvent[]): Promise<void>
+}
+
 /** All sessions of the data directory. Those with something open, or with a live agent, are in memory; the others are rows. */
 export class Sessions implements SessionOperations, AsyncDisposable {
   readonly #options: SessionsOptions
   readonly #world: LoadedSessionWorld
   readonly #loaded = new Map<string, Session>()
+  /** Those whose events come from elsewhere: they stay in memory. */
+  readonly #fed = new Set<Session>()
   /** Creations under way, by idempotency key: a second one waits for the first. */
   readonly #creating = createOneByOne()
   readonly #handoffs: HandOff
@@ -272,6 +282,32 @@ export class Sessions implements SessionOperations, AsyncDisposable {
     checkRepeated(findPastAnswer(this.#options.log, sessionId, questionId), request, this.#options.hash.contentHash)
   }
 
+  replay(sessionId: string): Replay {
+    this.get(sessionId)
+    throw new Problem('replay_not_found', 'The session is none that is replayed.')
+  }
+
+  async updateReplay(sessionId: string): Promise<Replay> {
+    return this.replay(sessionId)
+  }
+
+  async stepReplay(sessionId: string): Promise<Replay> {
+    return this.replay(sessionId)
+  }
+
+  /** Lets a session take over events of a recording, after its own, until this is disposed. Nothing else may write in it. */
+  feed(sessionId: string): Feed {
+    const session = this.#load(sessionId)
+    this.#fed.add(session)
+    return {
+      append: (events) => session.journal.adopt(events),
+      [Symbol.dispose]: () => {
+        this.#fed.delete(session)
+        this.#unload(session)
+      },
+    }
+  }
+
   async giveResult(sessionId: string, toolCallId: string, request: ToolResultRequest): Promise<void> {
     await acknowledge(this.#hosted(sessionId).give(toolCallId, request))
   }
@@ -414,6 +450,6 @@ export class Sessions implements SessionOperations, AsyncDisposable {
   }
 
   #unload(session: Session): void {
-    if (session.dormant) this.#loaded.delete(session.record.sessionId)
+    if (session.dormant && !this.#fed.has(session)) this.#loaded.delete(session.record.sessionId)
   }
 }

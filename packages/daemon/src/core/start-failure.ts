@@ -6,6 +6,8 @@ export const startFailures = {
   listen_failed: 69,
   /** No agent may run without a sandbox, and there is none. */
   sandbox_unavailable: 69,
+  /** The file is no support bundle, is damaged, or was made by a newer daemon. */
+  invalid_bundle: 65,
   /** The database is damaged, cut short or gone. It is never replaced by an empty one. */
   database_corrupt: 65,
   /** The data directory belongs to someone else, can be written by others, or cannot be written at all. */

@@ -193,8 +193,8 @@ export interface ArtifactMeta {
 
 /** Content-addressed files beside the log. Synchronous writes: an artifact is on disk before an event names it. */
 export interface ArtifactStore {
-  /** Stores bytes and returns the new artifact. Throws `Problem('payload_too_large')` above the limit. */
-  put(sessionId: string, content: Uint8Array | string, about: { contentType: string; name?: string }): ArtifactMeta
+  /** Stores bytes and returns the new artifact, under a new id where none is given. Throws `Problem('payload_too_large')` above the limit. */
+  put(sessionId: string, content: Uint8Array | string, about: { contentType: string; name?: string; artifactId?: string }): ArtifactMeta
   meta(artifactId: string): ArtifactMeta | null
   list(sessionId: string): readonly ArtifactMeta[]
   /** Gives another session artifacts of this one, under the ids that `toId` makes; both keep them until each is deleted. Returns those it has, by their ids here. May be done twice. */

@@ -6,7 +6,14 @@ import type { OwnContext } from './own-context.ts'
 import { paging } from './query.ts'
 import { route } from './route.ts'
 
-const errors = ['session_not_found', 'tool_call_not_pending', 'attempt_mismatch', 'input_hash_mismatch', 'already_decided'] as const
+const errors = [
+  'session_not_found',
+  'session_read_only',
+  'tool_call_not_pending',
+  'attempt_mismatch',
+  'input_hash_mismatch',
+  'already_decided',
+] as const
 
 export const approvalRoutes = [
   route({

@@ -32,7 +32,7 @@ export const artifactRoutes: readonly Route[] = [
     description:
       'A block `{"type":"artifact_ref","artifact_id":…}` in `messages` hands it to the agent: images (PNG, JPEG, GIF, WebP) as images, text as text. It is deleted with ' +
       'its session, named by a task or not.',
-    errors: ['session_not_found', 'session_archived', 'session_busy', 'shutting_down'],
+    errors: ['session_not_found', 'session_archived', 'session_busy', 'session_read_only', 'shutting_down'],
     startsWork: true,
     body: uploadArtifact,
     bodyLimit: 'taskBodyBytes',

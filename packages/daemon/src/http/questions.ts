@@ -27,7 +27,7 @@ export const questionRoutes = [
     verb: 'questions:answer',
     summary: 'Answer a question of the agent, or decline to',
     description: 'Where the outcome is `accept`, `content` must fit the `schema` of the event `question.asked`.',
-    errors: ['session_not_found', 'question_not_pending', 'invalid_answer', 'already_answered'],
+    errors: ['session_not_found', 'session_read_only', 'question_not_pending', 'invalid_answer', 'already_answered'],
     body: answerRequest,
     returns: answerResponse,
     async handle({ params, body, exchange, context }) {

@@ -5,6 +5,7 @@ import { artifactRoutes } from './artifacts.ts'
 import { documentRoutes } from './documents.ts'
 import { eventRoutes } from './events.ts'
 import { inspectorRoutes } from './inspector.ts'
+import { replayRoutes } from './replays.ts'
 import type { Route } from './route.ts'
 import { runtimeRoutes } from './runtimes.ts'
 import { sessionRoutes } from './sessions.ts'
@@ -19,6 +20,7 @@ export const routes: readonly Route[] = [
   ...runtimeRoutes,
   ...sessionRoutes,
   ...successionRoutes,
+  ...replayRoutes,
   ...eventRoutes,
   ...taskRoutes,
   ...transcriptRoutes,

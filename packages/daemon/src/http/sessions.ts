@@ -45,6 +45,7 @@ export const sessionRoutes = [
     description: 'Starts no agent; the first task does.',
     requestHeaders: { 'Idempotency-Key': 'The same request with the same key can be sent again safely: it makes one session.' },
     errors: [
+      'session_read_only',
       'unknown_runtime',
       'invalid_env',
       'cwd_not_allowed',
@@ -90,7 +91,7 @@ export const sessionRoutes = [
     description:
       'A JSON merge patch: what is left out stays, null takes away. What has changed is an event, `session.updated`. `permission_mode` and `model` count from the next ' +
       'task that starts. With `archived: true` the session takes no tasks until `archived: false`; while a task is open it is 409. All else is fixed.',
-    errors: ['session_not_found', 'session_busy', 'permission_mode_not_allowed', 'shutting_down'],
+    errors: ['session_not_found', 'session_busy', 'session_read_only', 'permission_mode_not_allowed', 'shutting_down'],
     startsWork: true,
     body: updateSession,
     returns: session,
@@ -108,7 +109,7 @@ export const sessionRoutes = [
     description:
       'Its events, tasks, artifacts, variables, and the directories of its agent; the workspace is left as it is. While a task is open it is 409, unless `stop=true` ends ' +
       'what is open first. Event streams of the session end. With the answer it is gone from the disk; 503 `storage_unavailable` says what is left.',
-    errors: ['session_not_found', 'session_busy', 'shutting_down'],
+    errors: ['session_not_found', 'session_busy', 'session_read_only', 'shutting_down'],
     startsWork: true,
     query: z.object({ stop: z.enum(['true', 'false']).default('false').describe('`true`: stop open tasks, and wait for their end') }),
     success: { status: 204, description: 'The session is deleted', content: {} },

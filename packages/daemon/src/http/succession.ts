@@ -20,6 +20,7 @@ export const successionRoutes = [
       'session_not_found',
       'session_busy',
       'session_archived',
+      'session_read_only',
       'unknown_runtime',
       'agent_not_installed',
       'invalid_env',
@@ -49,7 +50,7 @@ export const successionRoutes = [
       'Its log holds copies of the events up to `after_seq`, with their numbers, and is its own: deleting either session changes nothing in the other. Tasks that were open there ' +
       'are stopped in it (`forked`). Its settings are those of the session now. The workspace is the same, and is not copied. It takes time in proportion to the log.',
     requestHeaders: { 'Idempotency-Key': 'The same request with the same key can be sent again safely: it makes one session.' },
-    errors: ['session_not_found', 'namespace_not_allowed', 'idempotency_key_reused', 'shutting_down'],
+    errors: ['session_not_found', 'session_read_only', 'namespace_not_allowed', 'idempotency_key_reused', 'shutting_down'],
     startsWork: true,
     body: forkSession,
     status: 201,

@@ -18,6 +18,7 @@ export const taskRoutes = [
     errors: [
       'session_not_found',
       'session_archived',
+      'session_read_only',
       'session_busy',
       'steer_unsupported',
       'task_exists',
@@ -78,7 +79,7 @@ export const taskRoutes = [
     description:
       'Idempotent. A queued task ends at once; a running one is interrupted, and ends with `task.stopped` at the latest 15 s later. The body may be left out. ' +
       '`scope: "tree"` ends the agent with all that it has started, before the task ends. An answer to a named scope waits for the end up to 8 s and says which processes were alive, and which are.',
-    errors: ['session_not_found', 'task_not_found'],
+    errors: ['session_not_found', 'session_read_only', 'task_not_found'],
     body: stopTask,
     returns: stopResponse,
     handle: async ({ params, body, exchange, context }) => ({

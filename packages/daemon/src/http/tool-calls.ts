@@ -1,7 +1,7 @@
 import { toolOutputRequest, toolResultRequest, toolResultResponse } from '@codesdkd/protocol'
 import { route } from './route.ts'
 
-const errors = ['session_not_found', 'tool_call_not_running', 'attempt_mismatch', 'input_hash_mismatch'] as const
+const errors = ['session_not_found', 'session_read_only', 'tool_call_not_running', 'attempt_mismatch', 'input_hash_mismatch'] as const
 
 /** What a host says of tools that it runs itself. */
 export const toolCallRoutes = [

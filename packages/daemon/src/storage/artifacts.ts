@@ -74,7 +74,7 @@ export class FileArtifactStore implements ArtifactStore {
   }
 
   /** Also throws `Problem('storage_unavailable')`; then nothing can be found under an id. */
-  put(sessionId: string, content: Uint8Array | string, about: { contentType: string; name?: string }): ArtifactMeta {
+  put(sessionId: string, content: Uint8Array | string, about: { contentType: string; name?: string; artifactId?: string }): ArtifactMeta {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content
     const size = bytes.byteLength
     if (size > this.#maxSize) {
@@ -84,7 +84,7 @@ export class FileArtifactStore implements ArtifactStore {
     }
     const sha256 = hash('sha256', bytes)
     const meta: ArtifactMeta = {
-      artifactId: this.#newId(),
+      artifactId: about.artifactId ?? this.#newId(),
       sessionId,
       contentType: about.contentType,
       name: about.name ?? null,

@@ -208,6 +208,18 @@ function scriptedSessions(calls: Calls): SessionOperations {
       if (toolCallId !== 'c1') throw new Problem('tool_call_not_pending', 'There is no such call.')
       return { decision: request.decision }
     },
+    replay(sessionId) {
+      known(sessionId)
+      throw new Problem('replay_not_found', 'It is none.')
+    },
+    async updateReplay(sessionId) {
+      known(sessionId)
+      throw new Problem('replay_not_found', 'It is none.')
+    },
+    async stepReplay(sessionId) {
+      known(sessionId)
+      throw new Problem('replay_not_found', 'It is none.')
+    },
     approvals: () => ({ items: [], next_after: null }),
     async answer(sessionId, questionId, request, options) {
       known(sessionId)
