@@ -9,6 +9,7 @@ import { openNginx } from '../harness/nginx.ts'
 import { toNginxServer } from '../harness/proxy-examples.ts'
 import { findPort } from '../harness/port.ts'
 import { writeStory } from '../harness/story.ts'
+import { host } from '../lifecycle/testing/host.ts'
 import { openInspector } from './testing/open-inspector.ts'
 
 let browser: Browser
@@ -187,6 +188,33 @@ test('a log of 100,000 events: whole, with a page that holds some hundred elemen
   await page.getByText('1 found').waitFor()
   await page.getByRole('link', { name: 'Timeline', exact: true }).click()
   await page.getByText('Task completed').waitFor()
+  expect(inspector.complaints).toEqual([])
+})
+
+test('a support bundle is played again, event by event and then to the end, and cannot be changed', { timeout: 90_000 }, async () => {
+  await using stage = await createStage([touches('first')])
+  const bundle = join(stage.folder.path, 'bundle.tar.gz')
+  await using daemon = await stage.start(quiet)
+  const { session_id } = await daemon.client.createSession(stage.session())
+  await daemon.client.finish(await daemon.client.startTask(session_id, 'touch'))
+  const answer = await fetch(`${daemon.client.url}/sessions/${session_id}/support-bundle`)
+  await writeFile(bundle, new Uint8Array(await answer.arrayBuffer()))
+  const events = await daemon.client.events(session_id)
+
+  await using shown = host(['replay', bundle, '--step'], { env: { XDG_CONFIG_HOME: '/nonexistent' } })
+  const { url } = JSON.parse(await shown.ready) as { url: string }
+  await using inspector = await openInspector(browser, url, { hash: `#/sessions/${session_id}` })
+  const { page } = inspector
+  const bar = page.getByRole('group', { name: 'Replay' })
+  await bar.getByText(`event 1 of ${events.length}`).waitFor()
+  await bar.getByRole('button', { name: 'Next event' }).click()
+  await bar.getByText(`event 2 of ${events.length}`).waitFor()
+  await page.locator('.progress').getByText('2 events').waitFor()
+  await bar.getByRole('button', { name: 'To the end' }).click()
+  await page.getByText('Task completed').waitFor()
+  await bar.getByText(`event ${events.length} of ${events.length}`).waitFor()
+  await inspector.shoot('replay')
+  for (const name of ['Send', 'Delete', 'Stop', 'Approve']) expect(await page.getByRole('button', { name }).count(), name).toBe(0)
   expect(inspector.complaints).toEqual([])
 })
 

@@ -61,6 +61,11 @@ export async function refreshSession(sessionId: string): Promise<void> {
   sessions.value = new Map(sessions.value).set(sessionId, session)
 }
 
+/** Whether it is a replay: what waits in it waits for nobody. */
+export function isReadOnly(sessionId: string): boolean {
+  return sessions.value.get(sessionId)?.read_only === true
+}
+
 export function forgetSession(sessionId: string): void {
   const next = new Map(sessions.value)
   next.delete(sessionId)

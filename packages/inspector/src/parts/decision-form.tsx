@@ -2,6 +2,7 @@ import type { CallIdentity, Remember, ToolCall } from '@codesdkd/protocol'
 import { useSignal } from '@preact/signals'
 import { useId } from 'preact/hooks'
 import { client } from '../model/client.ts'
+import { isReadOnly } from '../model/daemon-store.ts'
 import { ProblemText } from './problem-text.tsx'
 import { useAction } from './use-action.ts'
 
@@ -23,6 +24,7 @@ export function DecisionForm({ sessionId, identity, call }: DecisionFormProps) {
   const approve = () => run(() => client.approveToolCall(sessionId, tool_call_id, body()))
   const deny = () =>
     run(() => client.denyToolCall(sessionId, tool_call_id, { ...body(), ...(reason.value === '' ? {} : { reason: reason.value }) }))
+  if (isReadOnly(sessionId)) return null
   return (
     <form
       class="decision"

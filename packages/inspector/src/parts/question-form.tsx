@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals'
 import { useId } from 'preact/hooks'
 import { client } from '../model/client.ts'
+import { isReadOnly } from '../model/daemon-store.ts'
 import { toContent, toFields, type FormField } from '../model/form-fields.ts'
 import { ProblemText } from './problem-text.tsx'
 import { useAction } from './use-action.ts'
@@ -24,6 +25,7 @@ export function QuestionForm({ sessionId, questionId, schema }: QuestionFormProp
       const content = fields === null ? (JSON.parse(json.value) as Record<string, unknown>) : toContent(fields, said.value)
       return client.answerQuestion(sessionId, questionId, { outcome: 'accept', content })
     })
+  if (isReadOnly(sessionId)) return null
   return (
     <form
       class="question"

@@ -9,6 +9,7 @@ import { Composer } from '../parts/composer.tsx'
 import { ConnectionBanner } from '../parts/connection-banner.tsx'
 import { ItemView } from '../parts/item-view.tsx'
 import { ProblemText } from '../parts/problem-text.tsx'
+import { ReplayBar } from '../parts/replay-bar.tsx'
 import { PhaseBadge } from '../parts/session-line.tsx'
 import { useAction } from '../parts/use-action.ts'
 import { VirtualList } from '../parts/virtual-list.tsx'
@@ -60,7 +61,7 @@ function TimelinePart({ log }: { readonly log: SessionLog }) {
   void log.version.value
   const { items, running } = log.timeline()
   const session = sessions.value.get(log.sessionId)
-  const takesTasks = session !== undefined && session.phase !== 'closed' && !session.archived
+  const takesTasks = session !== undefined && session.phase !== 'closed' && !session.archived && session.read_only !== true
   return (
     <>
       <VirtualList items={items} keyOf={(item) => item.key} estimate={90} label="Timeline" follow>
@@ -89,6 +90,7 @@ function Head({ log }: { readonly log: SessionLog }) {
   const { sessionId } = log
   const session = sessions.value.get(sessionId)
   const { running, usage } = log.timeline()
+  const readOnly = session?.read_only === true
   const archive = () =>
     run(async () => {
       await client.updateSession(sessionId, { archived: session?.archived !== true })
@@ -117,7 +119,7 @@ function Head({ log }: { readonly log: SessionLog }) {
         )}
       </div>
       <div class="row">
-        {running !== null && (
+        {running !== null && !readOnly && (
           <button type="button" class="deny" disabled={busy.value} onClick={() => run(() => client.stopTask(sessionId, running.taskId))}>
             Stop
           </button>
@@ -129,14 +131,19 @@ function Head({ log }: { readonly log: SessionLog }) {
         >
           Support bundle
         </button>
-        <button type="button" disabled={busy.value || running !== null} onClick={archive}>
-          {session?.archived === true ? 'Take back' : 'Archive'}
-        </button>
-        <button type="button" disabled={busy.value} onClick={remove}>
-          Delete
-        </button>
+        {!readOnly && (
+          <>
+            <button type="button" disabled={busy.value || running !== null} onClick={archive}>
+              {session?.archived === true ? 'Take back' : 'Archive'}
+            </button>
+            <button type="button" disabled={busy.value} onClick={remove}>
+              Delete
+            </button>
+          </>
+        )}
       </div>
       <ProblemText text={error} />
+      {readOnly && <ReplayBar sessionId={sessionId} shown={log.events().length} />}
     </header>
   )
 }
