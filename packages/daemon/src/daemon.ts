@@ -40,6 +40,7 @@ import { openStorage } from './storage/storage.ts'
 import { createSupportBundles } from './bundle/support-bundle.ts'
 import { createLog } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
+import { openTracing } from './telemetry/tracing.ts'
 import { openToolRegistry } from './tool-registry.ts'
 import { openTokensFile } from './configuration/tokens-file.ts'
 import { makeToken } from './configuration/token.ts'
@@ -90,6 +91,7 @@ export async function createDaemon(
   const logger = createLog({ level: config.logLevel, masker: ownSecrets })
 
   const metrics = stack.use(createMetrics({ enabled: config.metrics, version, runtimes: [...allRuntimes(config).keys()] }))
+  const tracing = stack.use(await openTracing({ environment, version, logger }))
   const storage = stack.use(
     openStorage({
       path: config.dataDir,
@@ -179,6 +181,7 @@ export async function createDaemon(
       schemas,
       places: { roots, checkRoot: createRootCheck(roots), personal, wall: presence },
       metrics,
+      tracing,
       logger,
       clock,
       newId,
@@ -252,6 +255,7 @@ export async function createDaemon(
         artifacts,
         tokens,
         metrics,
+        tracing,
         agents: processes.known,
         newId,
         logger,

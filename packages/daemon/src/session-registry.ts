@@ -22,6 +22,7 @@ import type { OwnSecrets } from './own-secrets.ts'
 import type { SessionSecrets } from './session-secrets.ts'
 import type { Storage } from './storage/storage.ts'
 import type { Metrics } from './telemetry/metrics.ts'
+import type { Tracing } from './telemetry/tracing.ts'
 import type { OwnTools } from './tools/own-tools.ts'
 import type { SchemaCheck } from './tools/schema-check.ts'
 
@@ -43,6 +44,7 @@ export interface SessionParts {
     readonly wall: WallPresence
   }
   readonly metrics: Metrics
+  readonly tracing: Tracing
   readonly logger: Logger
   readonly clock: Clock
   readonly newId: NewId
@@ -62,6 +64,7 @@ export function createSessions(config: Config, parts: SessionParts): Sessions {
     schemas,
     places,
     metrics,
+    tracing,
     logger,
     clock,
     newId,
@@ -100,7 +103,10 @@ export function createSessions(config: Config, parts: SessionParts): Sessions {
     checkSchema: schemas.check,
     implicitSources: ({ runtime, cwd, trustWorkspace }) => findSources(cwd, runtimes.get(runtime)?.implicitSources ?? [], trustWorkspace),
     watchConfiguration: (record) => watchConfiguration([record.cwd, ...record.sandbox.writableRoots]),
-    observer: (event) => metrics.observe(event),
+    observer(event) {
+      metrics.observe(event)
+      tracing.observe(event)
+    },
     report: (error, about) => logger.error({ err: error, ...about }, 'a task could not be run'),
     rules: {
       defaultRuntime: config.defaultRuntime,

@@ -18,6 +18,8 @@ export interface HttpContext {
   readonly artifacts: OwnArtifacts
   readonly tokens: Tokens
   readonly metrics: HttpMetrics
+  /** Told of requests that are a part of somebody's trace. */
+  readonly tracing: { arrived(requestId: string, traceparent: string | undefined): void }
   /** The agents this daemon started: none of their processes may use the API. */
   readonly agents: () => readonly AgentProcess[]
   readonly newId: NewId

@@ -32,6 +32,7 @@ export const taskRoutes = [
       'shutting_down',
     ],
     startsWork: true,
+    requestHeaders: { Traceparent: 'Of a trace by W3C Trace Context that this task is to be a part of; what is none is ignored' },
     body: createTask,
     bodyLimit: 'taskBodyBytes',
     status: 202,
@@ -39,6 +40,7 @@ export const taskRoutes = [
     responseHeaders: { 'Idempotent-Replay': '`true` when this task was accepted before' },
     async handle({ params, body, exchange, context }) {
       checkTask(body)
+      context.tracing.arrived(exchange.id, exchange.headers['traceparent']?.toString())
       const { started, replayed } = await context.sessions.submit(params.session_id, body, { requestId: exchange.id })
       return { value: started, headers: replayed ? { 'idempotent-replay': 'true' } : {} }
     },

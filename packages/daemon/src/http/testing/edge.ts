@@ -58,6 +58,7 @@ export async function openEdge(change: (context: HttpContext) => Partial<HttpCon
     bundles: noBundles,
     log,
     artifacts: noArtifacts,
+    tracing: { arrived: () => undefined },
     metrics: {
       enabled: false,
       contentType: 'text/plain',
