@@ -45,7 +45,25 @@ async function pack(name: string): Promise<void> {
   for await (const file of glob(join(folder, '{bin,src}/**/*.{js,d.ts}'))) await writeFile(file, toJavaScript(await readFile(file, 'utf8')))
   // The daemon is a program: nobody imports it.
   if (name === 'daemon') for await (const file of glob(join(folder, 'src/**/*.d.ts'))) await rm(file)
-  run('npm', 'pack', folder, '--pack-destination', target, '--loglevel', 'error')
+  const told = execFileSync('npm', ['pack', folder, '--pack-destination', target, '--loglevel', 'error', '--json'], { cwd: root })
+  for (const { filename, size, unpackedSize } of toReports(JSON.parse(told.toString())))
+    console.log(`${filename} ${toKilobytes(size)} kB packed, ${toKilobytes(unpackedSize)} kB unpacked`)
+}
+
+interface PackReport {
+  readonly filename: string
+  /** Bytes. */
+  readonly size: number
+  readonly unpackedSize: number
+}
+
+/** npm tells of its packages as a list, and in newer versions by their names. */
+function toReports(told: readonly PackReport[] | Readonly<Record<string, PackReport>>): readonly PackReport[] {
+  return Object.values(told)
+}
+
+function toKilobytes(bytes: number): string {
+  return (bytes / 1024).toFixed(0)
 }
 
 /** What npm is told of a package; `private` keeps the sources themselves from being published, and what builds them is of no use to others. */

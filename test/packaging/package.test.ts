@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { version } from '../../packages/daemon/src/version.ts'
 import { createFolder } from '../harness/workspace.ts'
-import { root, run } from './testing/host.ts'
+import { root, run } from '../lifecycle/testing/host.ts'
 
 /** What the packages are installed as. */
 const places = {
