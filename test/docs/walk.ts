@@ -1,0 +1,175 @@
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createClient, type Client } from '@codesdkd/client'
+import { executable } from '../harness/daemon.ts'
+import { createFolder, type TestFolder } from '../harness/workspace.ts'
+import { run } from '../lifecycle/testing/host.ts'
+import { root, type Block } from './page.ts'
+
+type Env = Record<string, string | undefined>
+
+const scripts = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }).scripts
+const serves = /^(?:npx )?codesdkd(?: serve)?(?: +--(?!version)| *(?:#|$))/
+/** The doctor of a machine where nobody is logged in finds something. */
+const exitCodes: readonly (readonly [RegExp, number])[] = [[/codesdkd agents doctor/, 1]]
+
+/** A reader at a terminal who goes through one page: a home and a daemon of their own, variables that stay. */
+export class Walk implements AsyncDisposable {
+  readonly #stack: AsyncDisposableStack
+  readonly #folder: TestFolder
+  readonly #env: Env
+  #daemon: ChildProcess | null = null
+
+  private constructor(stack: AsyncDisposableStack, folder: TestFolder, env: Env) {
+    this.#stack = stack
+    this.#folder = folder
+    this.#env = env
+    stack.defer(() => this.#end())
+  }
+
+  static async open(): Promise<Walk> {
+    await using stack = new AsyncDisposableStack()
+    const folder = stack.use(await createFolder())
+    const bin = join(folder.path, 'bin')
+    await mkdir(bin)
+    await writeProgram(join(bin, 'codesdkd'), `exec '${process.execPath}' '${executable}' "$@"`)
+    await writeProgram(join(bin, 'npx'), 'exec "$@"')
+    await writeProgram(join(bin, 'curl'), 'exec /usr/bin/curl --silent --show-error --fail-with-body "$@"')
+    const home = { HOME: folder.path, XDG_STATE_HOME: undefined, XDG_CONFIG_HOME: undefined, XDG_CACHE_HOME: undefined }
+    return new Walk(stack.move(), folder, { ...process.env, ...home, PATH: `${bin}:${process.env['PATH'] ?? ''}` })
+  }
+
+  /** Does what a block says, line by line; a block of TypeScript as a whole. Rejects with what failed. */
+  async take({ language, text, place }: Block): Promise<void> {
+    if (language === 'ts') return this.#program(text, place)
+    for (const line of text.replaceAll('\\\n', ' ').split('\n')) if (/^[^#\s]/.test(line)) await this.#line(line, place)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync()
+  }
+
+  async #line(line: string, place: string): Promise<void> {
+    if (serves.test(line)) return this.#serve(line)
+    if (/^(npm|npx vitest) /.test(line)) return checkCommand(line)
+    const name = /^([A-Z]+)=(?!\$)/.exec(line)?.[1]
+    if (name !== undefined) return void (this.#env[name] = await this.#valueOf(name))
+    if (line.includes('$URL')) await this.#begin()
+    const hash = line.includes('sha256:…') ? await this.#hash() : ''
+    const command = line.replaceAll('sha256:…', hash).replaceAll('/tmp/try', `${this.#folder.path}/try`)
+    const ended = await run('bash', ['-c', `cd "$HOME"; ${command}`], { env: this.#env, limitMs: 90_000 })
+    const expected = exitCodes.find(([pattern]) => pattern.test(line))?.[1] ?? 0
+    if (ended.code !== expected) throw new Error(`${place}: ${line}\nended with ${String(ended.code)}: ${ended.stdout}${ended.stderr}`)
+  }
+
+  /** A page that starts no daemon is read where one runs already, with a session that has a past. */
+  async #begin(): Promise<void> {
+    if (this.#env['URL'] !== undefined) return
+    await this.#serve('codesdkd --offline')
+    const client = this.#client()
+    const { session_id } = await client.createSession({ runtime: 'codex', cwd: this.#folder.workspace, permission_mode: 'ask' })
+    const { task_id } = await client.runTask({ sessionId: session_id, messages: 'Hello' })
+    Object.assign(this.#env, { SESSION: session_id, TASK: task_id })
+  }
+
+  async #program(text: string, place: string): Promise<void> {
+    await this.#begin()
+    const entries = [
+      ['@codesdkd/client/node', 'client/src/node/index.ts'],
+      ['@codesdkd/client', 'client/src/index.ts'],
+      ['@codesdkd/protocol', 'protocol/src/index.ts'],
+    ] as const
+    const given = { url: this.#env['URL'], id: this.#env['SESSION'], task: this.#env['TASK'], folder: this.#folder.workspace }
+    const entry = (path: string) => pathToFileURL(join(root, 'packages', path)).href
+    const source = [
+      `import { evolveTranscript, toHistory } from '@codesdkd/protocol'`,
+      ...Object.entries(given).map(([name, value]) => `const ${name} = ${JSON.stringify(value)}`),
+      // What is shown is shown once: a page that follows a stream would never end.
+      `const show = (value) => { console.log(JSON.stringify(value)); process.exit(0) }`,
+      // Something has to happen while the page looks on.
+      'const body = JSON.stringify({ messages: [{ role: "user", content: "Hello" }] })',
+      'const begin = () => void fetch(`${url}/sessions/${id}/tasks`, { method: "POST", body })',
+      'class EventSource extends globalThis.EventSource { constructor(address) { super(address); this.onopen = begin } }',
+      ...(text.includes('let transcript') ? [] : ['const transcript = await (await fetch(`${url}/sessions/${id}/transcript`)).json()']),
+      text,
+    ].join('\n')
+    const file = join(this.#folder.path, 'block.ts')
+    await writeFile(
+      file,
+      entries.reduce((code, [name, path]) => code.replaceAll(`'${name}'`, `'${entry(path)}'`), source),
+    )
+    const ended = await run(process.execPath, ['--experimental-eventsource', '--disable-warning=ExperimentalWarning', file], {
+      env: this.#env,
+    })
+    if (ended.code !== 0) throw new Error(`${place}: ended with ${String(ended.code)}: ${ended.stdout}${ended.stderr}`)
+  }
+
+  async #serve(line: string): Promise<void> {
+    await this.#end()
+    const command = `exec ${line.replace(/^npx /, '')}`
+    const child = spawn('bash', ['-c', command], { cwd: this.#folder.path, env: this.#env, stdio: ['ignore', 'pipe', 'inherit'] })
+    this.#daemon = child
+    const ready = once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>
+    const ended = once(child, 'exit').then(() => Promise.reject(new Error(`${line}: ended without a ready line`)))
+    ended.catch(() => undefined)
+    const [text] = await Promise.race([ready, ended])
+    this.#env['URL'] = (JSON.parse(text) as { url: string }).url
+  }
+
+  async #end(): Promise<void> {
+    const child = this.#daemon
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill('SIGTERM')
+    await exited
+  }
+
+  #client(): Client {
+    return createClient({ url: String(this.#env['URL']) })
+  }
+
+  /** What a reader copies from an answer into a variable. */
+  async #valueOf(name: string): Promise<string> {
+    if (name === 'URL') return String(this.#env['URL'])
+    if (name === 'SESSION') return (await this.#list<{ session_id: string }>('sessions'))[0]?.session_id ?? ''
+    if (name === 'CALL') return (await this.#waiting()).tool_call_id
+    throw new Error(`nobody knows what a reader gives for ${name}`)
+  }
+
+  async #hash(): Promise<string> {
+    return (await this.#waiting()).input_hash
+  }
+
+  /** The call that waits: each event of the session is a reason to look. */
+  async #waiting(): Promise<{ readonly tool_call_id: string; readonly input_hash: string }> {
+    for await (const _event of this.#client().follow(String(this.#env['SESSION']), { after: 0 })) {
+      const [first] = await this.#list<{ tool_call_id: string; input_hash: string }>('approvals')
+      if (first !== undefined) return first
+    }
+    throw new Error('the stream ended, and no call waits')
+  }
+
+  async #list<T>(what: 'sessions' | 'approvals'): Promise<readonly T[]> {
+    const body = (await (await fetch(`${String(this.#env['URL'])}/${what}`)).json()) as Record<string, readonly T[]>
+    return body[what] ?? []
+  }
+}
+
+async function writeProgram(file: string, command: string): Promise<void> {
+  await writeFile(file, `#!/bin/sh\n${command}\n`)
+  await chmod(file, 0o755)
+}
+
+/** What takes minutes has tests of its own; here it must exist. */
+function checkCommand(line: string): void {
+  for (const [, name = ''] of line.matchAll(/npm (?:run )?([\w:-]+)/g)) {
+    if (name !== 'ci' && !Object.hasOwn(scripts, name)) throw new Error(`${line}: there is no script ${name}`)
+  }
+  const paths = line.startsWith('npx vitest run') ? line.split('#')[0]?.trim().split(' ').slice(3) : []
+  for (const path of paths ?? []) if (!existsSync(join(root, path))) throw new Error(`${line}: there is no ${path}`)
+}
