@@ -39,7 +39,7 @@ export class Walk implements AsyncDisposable {
     await mkdir(bin)
     await writeProgram(join(bin, 'codesdkd'), `exec '${process.execPath}' '${executable}' "$@"`)
     await writeProgram(join(bin, 'npx'), 'exec "$@"')
-    await writeProgram(join(bin, 'curl'), 'exec /usr/bin/curl --silent --show-error --fail-with-body "$@"')
+    await writeProgram(join(bin, 'curl'), 'PATH="${PATH#*:}" exec curl --silent --show-error --fail-with-body "$@"')
     const home = { HOME: folder.path, XDG_STATE_HOME: undefined, XDG_CONFIG_HOME: undefined, XDG_CACHE_HOME: undefined }
     return new Walk(stack.move(), folder, { ...process.env, ...home, PATH: `${bin}:${process.env['PATH'] ?? ''}` })
   }
