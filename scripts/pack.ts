@@ -17,7 +17,7 @@ const further: Readonly<Record<string, readonly string[]>> = {
   client: ['README.md'],
   inspector: ['dist'],
   'offline-model': ['README.md', 'scenarios'],
-  daemon: ['bin', 'native', 'src/http/docs.html'],
+  daemon: ['bin', 'native', 'src/http/docs.html', 'src/http/examples.json'],
 }
 
 const run = (command: string, ...args: readonly string[]) => execFileSync(command, [...args], { cwd: root, stdio: 'inherit' })

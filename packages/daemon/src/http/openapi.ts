@@ -2,48 +2,77 @@ import * as z from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject, type ZodOpenApiResponseObject } from 'zod-openapi'
 import { eventSchema, eventTypes, problemBody, problems } from '@codesdkd/protocol'
 import { toCamelCase } from './casing.ts'
+import type { Examples } from './examples.ts'
 import { errorsByStatus, type Route } from './route.ts'
 
 export interface DocumentOptions {
   readonly version: string
   readonly basePath: string
+  /** What was once sent and answered; without them the document has none. */
+  readonly examples?: Examples
 }
 
-/** The OpenAPI document of the routes. Every event type is a component of it, although no answer refers to them one by one. */
-export function toOpenApi(routes: readonly Route[], options: DocumentOptions): ReturnType<typeof createDocument> {
+type Document = ReturnType<typeof createDocument>
+
+/** The OpenAPI document of the routes. Every event type is a component of it. */
+export function toOpenApi(routes: readonly Route[], options: DocumentOptions): Document {
   const paths: ZodOpenApiPathsObject = {}
-  for (const one of routes) paths[one.path] = { ...paths[one.path], [one.method.toLowerCase()]: toOperation(one) }
-  return createDocument(
-    {
-      openapi: '3.1.0',
-      info: {
-        title: 'CodeSDK Daemon API',
-        version: options.version,
-        description: 'One local HTTP daemon for every coding agent: sessions, tasks, durable events, approvals.',
-        license: { name: 'MIT', identifier: 'MIT' },
-      },
-      servers: [{ url: options.basePath === '' ? '/' : options.basePath }],
-      security: [{ bearer: [] }, {}],
-      paths,
-      components: {
-        schemas: Object.fromEntries(eventTypes.map((type) => [toEventName(type), eventSchema(type)])),
-        securitySchemes: {
-          bearer: {
-            type: 'http',
-            scheme: 'bearer',
-            description:
-              'In mode `--auth token`, and wherever a token of `POST /tokens` is used. `x-codesdkd-verb` is what it has to allow.',
+  for (const one of routes)
+    paths[one.path] = { ...paths[one.path], [one.method.toLowerCase()]: toOperation(one, options.examples?.[one.operationId]) }
+  return withEveryEvent(
+    createDocument(
+      {
+        openapi: '3.1.0',
+        info: {
+          title: 'CodeSDK Daemon API',
+          version: options.version,
+          description: 'One local HTTP daemon for every coding agent: sessions, tasks, durable events, approvals.',
+          license: { name: 'MIT', identifier: 'MIT' },
+        },
+        tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
+        servers: [{ url: options.basePath === '' ? '/' : options.basePath }],
+        security: [{ bearer: [] }, {}],
+        paths,
+        components: {
+          schemas: Object.fromEntries(eventTypes.map((type) => [toEventName(type), eventSchema(type)])),
+          securitySchemes: {
+            bearer: {
+              type: 'http',
+              scheme: 'bearer',
+              description:
+                'In mode `--auth token`, and wherever a token of `POST /tokens` is used. `x-codesdkd-verb` is what it has to allow.',
+            },
           },
         },
       },
-    },
-    {
-      // A newer daemon may answer more: a client that validates must not be told otherwise.
-      override: ({ jsonSchema }) => {
-        if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+      {
+        // A newer daemon may answer more: a client that validates must not be told otherwise.
+        override: ({ jsonSchema }) => {
+          if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+        },
       },
-    },
+    ),
   )
+}
+
+/** An event is one of those that are known, or one of a newer daemon. */
+function withEveryEvent(document: Document): Document {
+  const { Event: other, ...schemas } = document.components?.schemas ?? {}
+  if (other === undefined) return document
+  const names = [...eventTypes.map(toEventName), 'Event.other']
+  const Event = { description: 'One event of the log.', anyOf: names.map((name) => ({ $ref: `#/components/schemas/${name}` })) }
+  return { ...document, components: { ...document.components, schemas: { ...schemas, 'Event.other': other, Event } } }
+}
+
+const tags: Readonly<Record<Route['tag'], string>> = {
+  runtimes: 'The agents of this machine: what they can, whether they are installed and logged in',
+  sessions: 'Conversations with an agent in a folder',
+  events: 'The durable log of a session, and of all of them: by pages and as a stream',
+  tasks: 'What an agent is asked to do',
+  approvals: 'What waits for a person: tool calls and questions',
+  tools: 'Calls of tools that the host runs itself',
+  artifacts: 'Files beside the log, and support bundles',
+  daemon: 'The daemon about itself, and its tokens',
 }
 
 /** `task.started` -> `Event.task.started`. */
@@ -51,7 +80,7 @@ function toEventName(type: string): string {
   return `Event.${type}`
 }
 
-function toOperation(one: Route): ZodOpenApiOperationObject {
+function toOperation(one: Route, example: Examples[string] | undefined): ZodOpenApiOperationObject {
   return {
     operationId: one.operationId,
     tags: [one.tag],
@@ -65,8 +94,13 @@ function toOperation(one: Route): ZodOpenApiOperationObject {
     },
     ...(one.body === undefined
       ? {}
-      : { requestBody: { required: isRequired(one.body), content: { 'application/json': { schema: withCamelCase(one.body) } } } }),
-    responses: { [one.success.status]: toSuccess(one), ...toConditional(one), ...toFailures(one) },
+      : {
+          requestBody: {
+            required: isRequired(one.body),
+            content: { 'application/json': { schema: withCamelCase(one.body), ...toExample(example?.request) } },
+          },
+        }),
+    responses: { [one.success.status]: toSuccess(one, example?.answer), ...toConditional(one), ...toFailures(one) },
   }
 }
 
@@ -106,10 +140,19 @@ function twin(schema: z.core.$ZodType, name: string): z.ZodType {
   return (schema instanceof z.ZodType ? schema : z.unknown()).optional().meta({ description: `Another spelling of \`${name}\`.` })
 }
 
-function toSuccess({ success }: Route): ZodOpenApiResponseObject {
+function toExample(value: unknown): { readonly example?: unknown } {
+  return value === undefined ? {} : { example: value }
+}
+
+function toSuccess({ success }: Route, answer: unknown): ZodOpenApiResponseObject {
   return {
     description: success.description,
-    content: Object.fromEntries(Object.entries(success.content).map(([type, schema]) => [type, schema === null ? {} : { schema }])),
+    content: Object.fromEntries(
+      Object.entries(success.content).map(([type, schema]) => [
+        type,
+        schema === null ? {} : { schema, ...(type === 'application/json' ? toExample(answer) : {}) },
+      ]),
+    ),
     ...(success.headers === undefined
       ? {}
       : {
