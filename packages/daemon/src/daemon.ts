@@ -40,7 +40,7 @@ import { openStorage } from './storage/storage.ts'
 import { createSupportBundles } from './bundle/support-bundle.ts'
 import { createLog } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
-import { openTracing } from './telemetry/tracing.ts'
+import { openTracing, toTracingSecrets } from './telemetry/tracing.ts'
 import { openToolRegistry } from './tool-registry.ts'
 import { openTokensFile } from './configuration/tokens-file.ts'
 import { makeToken } from './configuration/token.ts'
@@ -124,6 +124,7 @@ export async function createDaemon(
     ...(token === null ? [] : [token]),
     ...credentials.filter((value) => value !== ''),
     ...toolSecrets(config.tools, config.mcpServers),
+    ...toTracingSecrets(environment),
   ])
     ownSecrets.add(secret)
   const executables = createAgentExecutables({

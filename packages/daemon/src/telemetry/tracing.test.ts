@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { isWanted } from './tracing.ts'
+import { isWanted, toTracingSecrets } from './tracing.ts'
 
 test.each([
   [{}, false],
@@ -22,4 +22,11 @@ test('without them no part of the SDK is loaded', () => {
     await openTracing({ environment: {}, version: '0', logger: null })
     console.log(Object.keys(createRequire(import.meta.url).cache).filter((name) => name.includes('opentelemetry')).length)`
   expect(execFileSync(process.execPath, ['--input-type=module', '-e', source]).toString()).toBe('0\n')
+})
+
+test('headers for the collector are secrets', () => {
+  expect(
+    toTracingSecrets({ OTEL_EXPORTER_OTLP_HEADERS: 'api-key=first=1, x=second', OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'y=third' }),
+  ).toEqual(['first=1', 'second', 'third'])
+  expect(toTracingSecrets({})).toEqual([])
 })

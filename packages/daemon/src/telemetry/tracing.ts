@@ -31,3 +31,9 @@ export function isWanted(environment: TracingOptions['environment']): boolean {
   if (exporters !== '') return exporters.split(',').some((name) => name.trim() === 'otlp')
   return ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'].some((name) => (environment[name] ?? '') !== '')
 }
+
+/** What the variables bring along for the collector: of no use to anybody else. */
+export function toTracingSecrets(environment: TracingOptions['environment']): readonly string[] {
+  const headers = ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS'].flatMap((name) => environment[name]?.split(',') ?? [])
+  return headers.map((header) => header.slice(header.indexOf('=') + 1).trim()).filter((value) => value !== '')
+}
