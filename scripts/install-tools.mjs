@@ -11,6 +11,7 @@ const tools = {
   curl: 'curl',
   'firefox-esr': 'firefox-esr',
   git: 'git',
+  mypy: 'mypy',
   nginx: 'nginx-light',
   python3: 'python3',
   rg: 'ripgrep',
