@@ -99,12 +99,15 @@ test('what waits in any session is decided by the keyboard alone, with a reason 
   const denied = await Promise.any([one, other].map(({ session_id }) => daemon.client.event(session_id, 'tool.call.denied')))
   expect(denied.payload).toMatchObject({ decided_by: 'user', reason: 'Not this one.' })
 
+  // The next call of that session comes behind the one that waits still: the first entry is the other session's.
   const left = denied.trace.session_id === one.session_id ? other : one
-  const chosen = page.locator('.chosen').getByRole('link', { name: left.title ?? '' })
-  for (let tries = 0; (await chosen.count()) === 0 && tries < 5; tries += 1) {
-    await page.evaluate('document.activeElement.blur()')
-    await page.keyboard.press('j')
-  }
+  await page.locator(`[data-key*="${denied.payload.tool_call_id}"]`).waitFor({ state: 'detached' })
+  await page.evaluate('document.activeElement.blur()')
+  for (let step = 0; step < 2; step += 1) await page.keyboard.press('k')
+  await page
+    .locator('.chosen')
+    .getByRole('link', { name: left.title ?? '' })
+    .waitFor()
   await page.keyboard.press('a')
   const approved = await daemon.client.event(left.session_id, 'tool.call.approved')
   expect(approved.payload.decided_by).toBe('user')
