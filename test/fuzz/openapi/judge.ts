@@ -35,10 +35,11 @@ function unsafeHeaders({ status, headers }: FuzzAnswer, reached: Operation | und
     'x-content-type-options': /^nosniff$/,
     'cross-origin-resource-policy': /^same-origin$/,
     'content-security-policy':
-      reached?.operationId === 'getDocs' && status === 200
+      status === 200 && (reached?.operationId === 'getDocs' || reached?.operationId === 'getInspector')
         ? /^default-src 'none'/
         : /^default-src 'none'; frame-ancestors 'none'; sandbox$/,
-    'cache-control': /^no-store/,
+    // Its name changes with its content.
+    'cache-control': reached?.operationId === 'getInspectorFile' && status === 200 ? /immutable$/ : /^no-store/,
     'referrer-policy': /^no-referrer$/,
     vary: /Origin/,
     'x-request-id': /^\S+$/,

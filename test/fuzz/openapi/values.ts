@@ -28,6 +28,7 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   approval_timeout_ms: fc.integer({ min: 1, max: 5_000 }),
   timeout_ms: fc.integer({ min: 1, max: 20_000 }),
   env: fc.constantFrom({}, { A: 'b' }, { PATH: 'x' }, { LD_PRELOAD: 'x' }),
+  file: fc.constantFrom('licenses.md', 'licenses.md', 'index.html', '../package.json'),
   data: fc.base64String({ minLength: 4, maxLength: 400 }),
   content_type: fc.constantFrom('text/plain', 'image/png', 'text/html', 'application/json', 'application/x; a=b'),
 } // prettier-ignore

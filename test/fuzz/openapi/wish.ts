@@ -84,6 +84,7 @@ const headers: fc.Arbitrary<readonly [string, unknown]> = fc.oneof(
     'if-none-match': ['*', '"x"', 'W/"x", {etag}', '{etag}', 'x'],
     'last-event-id': ['0', '1', '5', '-1', 'x', '99999999', '{cursor}', 'another.1', '{cursor}0', '9007199254740993'],
     'idempotency-key': ['one', 'two', '', 'x'.repeat(300), '\u00ff'],
+    traceparent: ['00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', '00-0-0-0', 'x', ''],
     authorization: ['Bearer x', 'Basic eDp5', 'Bearer'],
     expect: ['100-continue', 'the-unexpected'],
     host: ['evil.example', '', '127.0.0.1', 'localhost'],
