@@ -92,7 +92,7 @@ describe('what an agent writes', () => {
 describe('an event stream', () => {
   /** A log that is what it is. */
   const toSource = (events: readonly StoredEvent[]): Followable => ({
-    session: 's',
+    frames: null,
     read(after, limit) {
       const page = events.filter(({ seq }) => seq > after).slice(0, limit)
       return { events: page, end: page.at(-1)?.seq ?? null }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { migrations } from '../../../packages/daemon/src/storage/schema.ts'
-import { fromStretch, type Stretch } from '../../../packages/daemon/src/storage/stretch.ts'
+import { fromStretch, type StoredStretch } from '../../../packages/daemon/src/storage/stretch.ts'
 import { until } from '../../lifecycle/testing/processes.ts'
 import type { Fault } from '../fault.ts'
 import { launch, Refused } from '../launch.ts'
@@ -146,7 +146,7 @@ const older: Fault = {
 /** Takes away what later versions have added; what the rows say stays. */
 function makeOldest(file: string): void {
   const database = new DatabaseSync(file)
-  giveEachItsRow(database)
+  giveEachItsOwnRow(database)
   database.exec('ALTER TABLE event DROP COLUMN count')
   database.exec('DROP TABLE removal; DROP INDEX artifact_by_content; ALTER TABLE session DROP COLUMN archived')
   assert.deepEqual(shapeOf(database), shapeOfOldest(), 'a later version has added more: take that away, too')
@@ -154,17 +154,15 @@ function makeOldest(file: string): void {
   database.close()
 }
 
-function giveEachItsRow(database: DatabaseSync): void {
-  const shared = database
-    .prepare('SELECT cursor, session_no, seq, count, type AS types, body FROM event WHERE count > 1')
-    .all() as unknown[]
+function giveEachItsOwnRow(database: DatabaseSync): void {
+  const rows = database.prepare('SELECT cursor, session_no, seq, count, type AS types, body FROM event').all() as unknown[]
   const remove = database.prepare('DELETE FROM event WHERE cursor = ?')
   const insert = database.prepare('INSERT INTO event (cursor, session_no, seq, type, body) VALUES (?, ?, ?, ?, ?)')
-  for (const one of shared) {
-    const row = one as Stretch & { readonly cursor: number; readonly session_no: number }
+  for (const one of rows) {
+    const row = one as Omit<StoredStretch, 'frames' | 'sessionId'> & { readonly session_no: number; readonly body: string }
     remove.run(row.cursor)
-    for (const [index, { type, json }] of fromStretch(row).entries())
-      insert.run(row.cursor + index, row.session_no, row.seq + index, type, json)
+    for (const { cursor, seq, type, json } of fromStretch({ ...row, sessionId: '' }, row.body, 0))
+      insert.run(cursor, row.session_no, seq, type, json)
   }
 }
 

@@ -10,6 +10,9 @@ export const PREVIEW_LIMIT = 8 * 1024
 /** No payload is larger than this; what is goes to an artifact. Characters. */
 export const PAYLOAD_LIMIT = 256 * 1024
 
+/** A part of a stream of text that is cut into several is not larger than this. Characters. */
+const PIECE_LIMIT = PAYLOAD_LIMIT / 2
+
 /** Stores text of one session, masked, and names the artifact; null when it is not stored. Throws what the store throws. */
 export type StoreText = (text: string, about: { contentType: string; name: string }) => string | null
 
@@ -28,6 +31,7 @@ export function bound(observation: Exclude<Observation, Asked>, store: StoreText
     case 'call.unasked':
       return [{ ...observation, call: boundCall(observation.call, store) }]
     case 'call.output':
+      if (observation.delta.length <= PIECE_LIMIT) return [observation]
       return pieces(observation.delta).map((delta) => ({ ...observation, delta }))
     case 'event':
       return boundEvent(observation.event, store).map((event) => ({ kind: 'event', event }))
@@ -76,6 +80,7 @@ type Passed = Extract<PreparedObservation, { kind: 'event' }>['event']
 function boundEvent(event: Passed, store: StoreText): readonly Passed[] {
   switch (event.type) {
     case 'model.output.delta':
+      if (event.payload.delta.length <= PIECE_LIMIT) return [event]
       return pieces(event.payload.delta).map((delta) => ({ ...event, payload: { ...event.payload, delta } }))
     case 'model.output.completed':
       return [{ ...event, payload: { ...event.payload, content: event.payload.content.map((block) => boundBlock(block, store)) } }]
@@ -114,11 +119,10 @@ function boundNotice(event: Extract<NewEvent, { type: 'runtime.notice' }>, store
 
 /** Cuts between UTF-16 units, never inside a surrogate pair. */
 function pieces(text: string): readonly string[] {
-  const size = PAYLOAD_LIMIT / 2
-  if (text.length <= size) return [text]
+  if (text.length <= PIECE_LIMIT) return [text]
   const parts: string[] = []
   for (let from = 0; from < text.length;) {
-    let to = Math.min(from + size, text.length)
+    let to = Math.min(from + PIECE_LIMIT, text.length)
     if (to < text.length && isHighSurrogate(text.charCodeAt(to - 1))) to -= 1
     parts.push(text.slice(from, to))
     from = to

@@ -13,6 +13,12 @@ interface Held {
   readonly show: (text: string) => Observation
 }
 
+/** An observation of a part of a stream. */
+interface Part extends Pick<Held, 'show'> {
+  readonly observation: Observation
+  readonly delta: string
+}
+
 /**
  * Holds back the end of a stream of deltas for as long as it may be the beginning of a secret, so that no secret is cut
  * in two and seen by nobody who looks for it. The deltas still concatenate to the text of their block.
@@ -22,9 +28,11 @@ export function createDeltaGuard(heldBack: (text: string) => number): DeltaGuard
   const blocks = new Map<string, Held>()
   const outputs = new Map<string, Held>()
 
-  function push(streams: Map<string, Held>, key: string, delta: string, show: Held['show']): readonly Observation[] {
-    const text = (streams.get(key)?.text ?? '') + delta
+  function push(streams: Map<string, Held>, key: string, { observation, delta, show }: Part): readonly Observation[] {
+    const before = streams.get(key)?.text ?? ''
+    const text = before + delta
     const held = heldBack(text)
+    if (held === 0 && before === '') return [observation]
     if (held === 0) streams.delete(key)
     else streams.set(key, { text: text.slice(text.length - held), show })
     return held === text.length ? [] : [show(text.slice(0, text.length - held))]
@@ -40,10 +48,11 @@ export function createDeltaGuard(heldBack: (text: string) => number): DeltaGuard
     const { event } = observation
     switch (event.type) {
       case 'model.output.delta':
-        return push(blocks, event.payload.block_id, event.payload.delta, (delta) => ({
-          kind: 'event',
-          event: { ...event, payload: { ...event.payload, delta } },
-        }))
+        return push(blocks, event.payload.block_id, {
+          observation,
+          delta: event.payload.delta,
+          show: (delta) => ({ kind: 'event', event: { ...event, payload: { ...event.payload, delta } } }),
+        })
       case 'model.output.discarded':
         blocks.delete(event.payload.block_id)
         return [observation]
@@ -60,7 +69,7 @@ export function createDeltaGuard(heldBack: (text: string) => number): DeltaGuard
         case 'event':
           return passEvent(observation)
         case 'call.output':
-          return push(outputs, observation.id, observation.delta, (delta) => ({ ...observation, delta }))
+          return push(outputs, observation.id, { observation, delta: observation.delta, show: (delta) => ({ ...observation, delta }) })
         case 'call.completed':
           // The whole output follows and replaces what was streamed.
           outputs.delete(observation.id)

@@ -10,6 +10,7 @@ import {
   type TaskState,
 } from '@codesdkd/protocol'
 import type { Clock, Durability, EventLog, Masker, PendingEvent, SessionRecord, SessionSnapshot, TaskRecord } from './ports.ts'
+import { Envelope } from './envelope.ts'
 import type { RecordedEvent } from './recording.ts'
 import { toEvent } from './stored-event.ts'
 import { toHeldMessage, type HeldMessage } from './held-messages.ts'
@@ -57,6 +58,7 @@ interface Queued {
  */
 export class Journal {
   readonly #options: JournalOptions
+  readonly #envelope: Envelope
   readonly #bodyHashes = new Map<string, string>()
   #record: SessionRecord
   #shownRecord: SessionRecord
@@ -73,6 +75,7 @@ export class Journal {
     this.#record = record
     this.#shownRecord = record
     this.#options = options
+    this.#envelope = new Envelope(record.sessionId)
     this.#model = record.model
     this.#transcript = [...(snapshot?.transcript ?? [])]
     this.#runtimeSessionId = snapshot?.runtimeSessionId ?? null
@@ -216,31 +219,18 @@ export class Journal {
 
   #stamp(draft: Draft, requestId: string | undefined): Stamped {
     const time = this.#options.clock.now()
-    const { type, task_id, request_id = requestId, payload } = typeof draft === 'function' ? draft(this.#state, time) : draft
+    const made = typeof draft === 'function' ? draft(this.#state, time) : draft
     const seq = this.#state.last_seq + 1
     // A task keeps the model with which it began, whatever is chosen meanwhile.
-    if (type === 'task.started' || type === 'session.handed_off') this.#model = this.#record.model
-    const { sessionId } = this.record
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a draft pairs its type with its payload; taking it apart loses that
-    const event = {
-      schema_version: 1,
-      seq,
-      time,
-      type,
-      trace: { session_id: sessionId, ...(task_id === undefined ? {} : { task_id }), ...(request_id === undefined ? {} : { request_id }) },
-      runtime: {
-        name: this.record.runtime,
-        ...(this.#model === null ? {} : { model: this.#model }),
-        ...(this.#runtimeSessionId === null ? {} : { runtime_session_id: this.#runtimeSessionId }),
-      },
-      payload,
-    } as Event
-    const plain = JSON.stringify(event)
+    if (made.type === 'task.started' || made.type === 'session.handed_off') this.#model = this.#record.model
+    const { sessionId, runtime: name } = this.record
+    const runtime = { name, model: this.#model, sessionId: this.#runtimeSessionId }
+    const { value: event, json: plain } = this.#envelope.wrap(made, { seq, time, requestId, runtime })
     const json = this.#options.masker.mask(plain)
     // What is folded is what is stored: a masked event is read back from its bytes.
     const stored = json === plain ? event : toEvent({ json })
     this.#fold(stored)
-    return { event: stored, pending: { sessionId, seq, type, json } }
+    return { event: stored, pending: { sessionId, seq, type: event.type, json } }
   }
 
   #fold(event: Event): void {

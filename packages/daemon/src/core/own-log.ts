@@ -11,7 +11,7 @@ export interface Stretch {
 /** What can be read of the log by somebody. */
 export interface OwnLog extends Pick<
   EventLog,
-  'logId' | 'writable' | 'read' | 'lastSeq' | 'lastCursor' | 'watch' | 'watchAll' | 'sessionsWithOpenTasks' | 'stats'
+  'logId' | 'writable' | 'read' | 'frames' | 'lastSeq' | 'lastCursor' | 'watch' | 'watchAll' | 'sessionsWithOpenTasks' | 'stats'
 > {
   readAll(after: number, limit: number, weight?: number): Stretch
 }
@@ -26,6 +26,7 @@ export function toOwnLog(log: EventLog, sees: Sees): OwnLog {
       return log.writable
     },
     read: (sessionId, after, limit, weight) => (sees(sessionId) ? log.read(sessionId, after, limit, weight) : []),
+    frames: (sessionId, after, weight) => (sees(sessionId) ? log.frames(sessionId, after, weight) : null),
     lastSeq: (sessionId) => (sees(sessionId) ? log.lastSeq(sessionId) : 0),
     lastCursor: () => log.lastCursor(),
     watch: (sessionId, listener) => log.watch(sessionId, listener),

@@ -11,6 +11,13 @@ export interface StoredEvent {
   readonly json: string
 }
 
+/** Events of a session as whoever follows it is sent them. */
+export interface Frames {
+  readonly bytes: Buffer
+  /** seq of the last event in them. */
+  readonly position: number
+}
+
 /** What `append` is given: numbered by the session, not yet committed. */
 export type PendingEvent = Omit<StoredEvent, 'cursor'>
 
@@ -135,6 +142,8 @@ export interface EventLog extends Disposable {
   append(change: Append): Promise<void>
   /** Committed events of a session with seq > after, oldest first; at most `limit` events and about `weight` bytes (1 MB), but at least one. */
   read(sessionId: string, after: number, limit: number, weight?: number): readonly StoredEvent[]
+  /** The same as they are sent, or null where there is none: about `weight` bytes, but at least one event. */
+  frames(sessionId: string, after: number, weight: number): Frames | null
   /** Committed events of all sessions with cursor > after. */
   readAll(after: number, limit: number, weight?: number): readonly StoredEvent[]
   /** seq of the last committed event; 0 for an unknown session. */

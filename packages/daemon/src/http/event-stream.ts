@@ -1,13 +1,14 @@
 import { addAbortListener } from 'node:events'
 import type { OwnLog, Stretch } from '../core/own-log.ts'
-import type { StoredEvent } from '../core/ports.ts'
+import { toFrame } from '../core/frame.ts'
+import type { Frames, StoredEvent } from '../core/ports.ts'
 import { everyType, type EventFilter } from './event-filter.ts'
-import type { Frames, RecentFrames } from './recent-frames.ts'
+import type { RecentFrames } from './recent-frames.ts'
 
 /** A stretch of the log that can be followed: one session, or all of them. */
 export interface Followable {
-  /** The session whose events all who follow it see alike; null where each sees what is theirs. */
-  readonly session: string | null
+  /** What is sent of it where nothing is filtered, the same to all who follow it; null where each sees what is theirs. */
+  readonly frames: ((recent: RecentFrames, after: number, weight: number) => Frames | null) | null
   read(after: number, limit: number, weight?: number): Stretch
   /** Tells that there is more to read, or nothing more to come. */
   watch(listener: () => void): Disposable
@@ -80,14 +81,12 @@ export async function* eventStream(source: Followable, options: FollowOptions): 
 
 /** The next frames, and the position behind them; null at the end of the log. The events themselves are not kept while a client takes its time. */
 function readFrames(source: Followable, after: number, { filter, recent }: FollowOptions): Frames | null {
-  const make = () => {
-    const { events, end } = source.read(after, PAGE, PAGE_WEIGHT)
-    if (end === null) return null
-    let frames = ''
-    for (const event of events) if (filter(event.type)) frames += toFrame(source, event)
-    return { bytes: Buffer.from(frames), position: end }
-  }
-  return source.session === null || filter !== everyType ? make() : recent.read(source.session, after, make)
+  if (source.frames !== null && filter === everyType) return source.frames(recent, after, PAGE_WEIGHT)
+  const { events, end } = source.read(after, PAGE, PAGE_WEIGHT)
+  if (end === null) return null
+  let frames = ''
+  for (const event of events) if (filter(event.type)) frames += toFrame(source.frameId(event), event.json)
+  return { bytes: Buffer.from(frames), position: end }
 }
 
 /** A time without events. One timer serves a stream for as long as it lives, since a busy one waits some hundred times a second. */
@@ -119,18 +118,13 @@ function createQuiet(milliseconds: number): Quiet {
   }
 }
 
-/** An event is unnamed, so that `EventSource.onmessage` sees it; its JSON is one line by contract of the log. */
-function toFrame(source: Followable, event: StoredEvent): string {
-  return `id: ${source.frameId(event)}\ndata: ${event.json}\n\n`
-}
-
 function control(name: 'ready' | 'resync' | 'caught_up', source: Followable, members: Readonly<Record<string, unknown>> = {}): string {
   return `event: ${name}\ndata: ${JSON.stringify({ ...source.control(source.tip()), ...members })}\n\n`
 }
 
 export function followSession(log: OwnLog, sessionId: string): Followable {
   return {
-    session: sessionId,
+    frames: (recent, after, weight) => recent.read(sessionId, after, () => log.frames(sessionId, after, weight)),
     read(after, limit, weight) {
       const events = log.read(sessionId, after, limit, weight)
       return { events, end: events.at(-1)?.seq ?? null }
@@ -146,7 +140,7 @@ export function followSession(log: OwnLog, sessionId: string): Followable {
 
 export function followAll(log: OwnLog): Followable {
   return {
-    session: null,
+    frames: null,
     read: (after, limit, weight) => log.readAll(after, limit, weight),
     watch: (listener) => log.watchAll(listener),
     tip: () => log.lastCursor(),

@@ -1,10 +1,4 @@
-/** What a stretch of the log looks like on the wire. */
-export interface Frames {
-  /** Of at least one event that was looked at; empty where the filter let none through. */
-  readonly bytes: Buffer
-  /** Of the last event that was looked at. */
-  readonly position: number
-}
+import type { Frames } from '../core/ports.ts'
 
 interface Made extends Frames {
   readonly session: string
@@ -15,7 +9,7 @@ interface Made extends Frames {
 const KEPT = 16
 
 /**
- * The frames that were made last. Who follows a session at its tip wants what the one woken before has just read: it is made once and
+ * The frames that were read last. Who follows a session wants what the one woken before has just read: it is read once and
  * the same bytes are written to all. What was committed does not change, so that nothing here can be out of date.
  */
 export class RecentFrames {

@@ -2,7 +2,7 @@ import type { Append, PendingEvent, SessionRecord, TaskRecord } from '../core/po
 import type { Committable } from './group-commit.ts'
 
 /** Text beyond which nothing is joined: where little room is left on the disk, little may still fit. */
-const JOINED_LIMIT = 32 * 1024
+const JOINED_LIMIT = 128 * 1024
 
 /** An `Append` as it will be stored. Whatever its rows are made of may change afterwards. */
 export interface Change extends Committable {

@@ -5,6 +5,7 @@ import type {
   Append,
   Durability,
   EventLog,
+  Frames,
   NewId,
   SessionFilter,
   SessionAge,
@@ -29,6 +30,7 @@ import { RemovalRows } from './removal-rows.ts'
 import { SessionCopies } from './session-copies.ts'
 import { SessionRows } from './session-rows.ts'
 import { isOutOfRoom } from './sqlite-error.ts'
+import { fromStretch, toFrames, type StoredStretch } from './stretch.ts'
 import { Tail } from './tail.ts'
 import { TaskRows } from './task-rows.ts'
 
@@ -60,7 +62,7 @@ export class SqliteEventLog implements EventLog {
   readonly #mark: HighWaterMark
   readonly #ballast: Ballast
   readonly #live = new LiveSessions()
-  readonly #tail = new Tail({ position: (event) => event.cursor })
+  readonly #tail = new Tail({ position: ({ cursor }) => cursor })
   readonly #followers = new Listeners<string>()
   readonly #allFollowers = new Listeners<null>()
   readonly #onFailure: (failure: Error | null) => void
@@ -130,12 +132,27 @@ export class SqliteEventLog implements EventLog {
     const recent = this.#live.get(sessionId)?.tail.after(after)
     return recent == null
       ? this.#reading(() => this.#rows.events.ofSession(sessionId, after, limit, weight))
-      : toPage([recent], limit, weight)
+      : toPage(
+          eventsOf(recent, ({ seq }) => after + 1 - seq),
+          limit,
+          weight,
+        )
+  }
+
+  frames(sessionId: string, after: number, weight: number): Frames | null {
+    const recent = this.#live.get(sessionId)?.tail.after(after)
+    return recent == null ? this.#reading(() => this.#rows.events.frames(sessionId, after, weight)) : toFrames(recent, after, weight)
   }
 
   readAll(after: number, limit: number, weight?: number): readonly StoredEvent[] {
     const recent = this.#tail.after(after)
-    return recent === null ? this.#reading(() => this.#rows.events.all(after, limit, weight)) : toPage([recent], limit, weight)
+    return recent === null
+      ? this.#reading(() => this.#rows.events.all(after, limit, weight))
+      : toPage(
+          eventsOf(recent, ({ cursor }) => after + 1 - cursor),
+          limit,
+          weight,
+        )
   }
 
   lastSeq(sessionId: string): number {
@@ -206,7 +223,7 @@ export class SqliteEventLog implements EventLog {
       publish: (events, snapshot) => {
         const about = { sessionNo, sessionId, row, snapshot: JSON.stringify(snapshot) }
         const stored = this.#apart(() => this.#copies.publish(about, events, this.#lastCursor))
-        this.#publish({ sessionId, sessionNo, events: stored })
+        this.#publish({ sessionId, sessionNo, stretches: stored })
         this.#mark.note(this.#lastCursor)
         this.#allFollowers.tell(null)
       },
@@ -317,20 +334,20 @@ export class SqliteEventLog implements EventLog {
   }
 
   /** From here on the events can be seen. */
-  #publish({ sessionId, sessionNo, events }: Written): void {
+  #publish({ sessionId, sessionNo, stretches }: Written): void {
     const live = this.#live.get(sessionId)
     if (live !== undefined) {
       live.no = sessionNo
       live.open = null
     }
-    for (const event of events) {
-      this.#lastCursor = event.cursor
-      this.#tail.push(event)
+    for (const stretch of stretches) {
+      this.#lastCursor = stretch.cursor + stretch.count - 1
+      this.#tail.push(stretch)
       if (live === undefined) continue
-      live.committed = event.seq
-      live.tail.push(event)
+      live.committed = stretch.seq + stretch.count - 1
+      live.tail.push(stretch)
     }
-    if (events.length > 0) this.#followers.tell(sessionId)
+    if (stretches.length > 0) this.#followers.tell(sessionId)
   }
 
   #fail(error: unknown): void {
@@ -363,4 +380,9 @@ export class SqliteEventLog implements EventLog {
       this.#mark.write(this.#lastCursor)
     } catch {}
   }
+}
+
+/** The events of stretches in memory; of each from the index on that `skipped` names. */
+function* eventsOf(stretches: Iterable<StoredStretch>, skipped: (stretch: StoredStretch) => number): Generator<readonly StoredEvent[]> {
+  for (const stretch of stretches) yield fromStretch(stretch, stretch.frames.toString(), skipped(stretch))
 }

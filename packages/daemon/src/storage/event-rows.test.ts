@@ -1,11 +1,13 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { toFrame } from '../core/frame.ts'
 import type { PendingEvent, StoredEvent } from '../core/ports.ts'
 import { EventRows } from './event-rows.ts'
 import { migrations } from './schema.ts'
 import { SessionRows } from './session-rows.ts'
 import { openDatabase } from './sqlite.ts'
+import { fromStretch, type StoredStretch } from './stretch.ts'
 import { temporaryDirectory } from './testing/samples.ts'
 
 /** Session rows 1 and 2, called as their numbers. */
@@ -35,11 +37,24 @@ function toPending(
   }))
 }
 
+const toEvents = (stretches: readonly StoredStretch[]) => stretches.flatMap((one) => fromStretch(one, one.frames.toString(), 0))
+
 /** Stores the changes, and tells what is to be found of them. */
 function store(rows: EventRows, changes: readonly { readonly session: number; readonly events: readonly PendingEvent[] }[]): StoredEvent[] {
   const all: StoredEvent[] = []
-  for (const { session, events } of changes) all.push(...rows.insert(String(session), session, all.length + 1, events))
+  for (const { session, events } of changes) all.push(...toEvents(rows.insert(String(session), session, all.length + 1, events)))
   return all
+}
+
+/** All frames after a seq, read in pieces. */
+function framesOf(rows: EventRows, session: number, after: number, weight: number): string {
+  let text = ''
+  for (let position = after; ;) {
+    const frames = rows.frames(String(session), position, weight)
+    if (frames === null) return text
+    text += frames.bytes.toString()
+    position = frames.position
+  }
 }
 
 test('however events are written together, each is found in its place', () => {
@@ -63,6 +78,12 @@ test('however events are written together, each is found in its place', () => {
       for (const no of [1, 2]) {
         const own = all.filter(({ sessionId }) => sessionId === String(no))
         expect(table.rows.ofSession(String(no), after, limit, Infinity)).toEqual(own.slice(after, after + limit))
+        expect(framesOf(table.rows, no, after, limit * 100)).toBe(
+          own
+            .slice(after)
+            .map(({ seq, json }) => toFrame(seq, json))
+            .join(''),
+        )
         expect(table.rows.lastSeq(no)).toBe(own.length)
         expect(table.rows.lastOf(String(no), types.slice(1))).toBe(own.findLast(({ type }) => type !== types[0])?.seq ?? 0)
       }
@@ -80,8 +101,8 @@ test('what a commit of unknown fate has stored is found again, whatever has come
   fc.assert(
     fc.property(fc.array(made, { minLength: 1, maxLength: 30 }), fc.array(made, { maxLength: 30 }), (first, more) => {
       using table = openRows(directory.path)
-      const before = table.rows.insert('1', 1, 1, toPending(1, 1, first))
-      const after = table.rows.insert('1', 1, 1, toPending(1, 1, [...first, ...more]))
+      const before = toEvents(table.rows.insert('1', 1, 1, toPending(1, 1, first)))
+      const after = toEvents(table.rows.insert('1', 1, 1, toPending(1, 1, [...first, ...more])))
       expect(after.slice(0, before.length)).toEqual(before)
       expect(table.rows.ofSession('1', 0, 100, Infinity)).toEqual(after)
       expect(after.length).toBe(first.length + more.length)
@@ -119,7 +140,7 @@ test('a session is erased in slices that are bounded by rows and by bytes', () =
   expect([table.rows.erase(2, { rows: 2, bytes: Infinity }) < 40, table.rows.erase(2, { rows: 256, bytes: 0 }) > 0]).toEqual([true, true])
 })
 
-test('what a daemon stored that knew no shared rows is found as before', () => {
+test('what an earlier daemon stored is found as before', () => {
   using directory = temporaryDirectory()
   const path = join(directory.path, 'earlier.db')
   const earlier = openDatabase(path, { migrations: migrations.slice(0, 2), expected: false })
@@ -128,10 +149,20 @@ test('what a daemon stored that knew no shared rows is found as before', () => {
     INSERT INTO event (cursor, session_no, seq, type, body) VALUES (1, 1, 1, 'session.created', '{"seq":1}'), (2, 1, 2, 'task.completed', '{"seq":2}');
   `)
   earlier.close()
+  const later = openDatabase(path, { migrations: migrations.slice(0, 3), expected: true })
+  later.exec(`
+    INSERT INTO event (cursor, session_no, seq, count, type, body)
+    VALUES (3, 1, 3, 2, 'usage.reported*1,task.completed*1', '{"seq":3}' || char(10) || '{"seq":4,"time":"now"}')
+  `)
+  later.close()
   using database = openDatabase(path, { migrations, expected: true })
-  const rows = new EventRows(database)
-  expect(rows.ofSession('1', 1, 10)).toEqual([{ cursor: 2, sessionId: '1', seq: 2, type: 'task.completed', json: '{"seq":2}' }])
-  expect([rows.lastCursor(), rows.lastSeq(1), rows.lastOf('1', ['session.created'])]).toEqual([2, 2, 1])
+  const [rows, sessions] = [new EventRows(database), new SessionRows(database)]
+  expect(sessions.ages({ limit: 5 }).map(({ lastTime }) => lastTime)).toEqual(['now'])
+  const last = { cursor: 4, sessionId: '1', seq: 4, type: 'task.completed', json: '{"seq":4,"time":"now"}' }
+  expect(rows.ofSession('1', 1, 10).map(({ json }) => json)).toEqual(['{"seq":2}', '{"seq":3}', last.json])
+  expect(rows.ofSession('1', 3, 10)).toEqual([last])
+  expect(framesOf(rows, 1, 0, 1)).toBe([1, 2, 3].map((seq) => toFrame(seq, `{"seq":${seq}}`)).join('') + toFrame(4, last.json))
+  expect([rows.lastCursor(), rows.lastSeq(1), rows.lastOf('1', ['session.created'])]).toEqual([4, 4, 1])
 })
 
 test('the time of a session is that of its last event, wherever that lies', () => {

@@ -1,21 +1,21 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { PendingEvent, StoredEvent } from '../core/ports.ts'
+import type { Frames, PendingEvent, StoredEvent } from '../core/ports.ts'
 import { toPage } from './page.ts'
-import { findLastOf, fromStretch, toStretches, type Stretch } from './stretch.ts'
+import { findLastOf, fromStretch, toFrames, toStretch, toStretches, type StoredStretch, type Stretch } from './stretch.ts'
 
-interface Row extends Stretch {
-  /** Of the first event. */
-  readonly cursor: number
-  readonly session_id: string
+interface Row extends Omit<StoredStretch, 'frames'> {
+  readonly body: string
 }
 
-const columns = 'cursor, seq, count, type AS types, body'
+const OPENING_BRACE = 0x7b
+const columns = 'cursor, seq, count, type AS types'
 
 /** The table of events. Nobody else knows how they lie there: one to a row, or, where many were written together, many. */
 export class EventRows {
   readonly #insert: StatementSync
   readonly #from: StatementSync
   readonly #ofSession: StatementSync
+  readonly #framesOfSession: StatementSync
   readonly #all: StatementSync
   readonly #lastSeq: StatementSync
   readonly #lastCursor: StatementSync
@@ -25,18 +25,20 @@ export class EventRows {
 
   constructor(database: DatabaseSync) {
     this.#insert = database.prepare(
-      'INSERT INTO event (cursor, session_no, seq, count, type, body) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (session_no, seq) DO NOTHING',
+      'INSERT INTO event (cursor, session_no, seq, count, type, body) VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT)) ON CONFLICT (session_no, seq) DO NOTHING',
     )
-    this.#from = database.prepare(`SELECT ${columns} FROM event WHERE session_no = ? AND seq >= ? ORDER BY seq`)
+    this.#from = database.prepare(`SELECT ? AS sessionId, ${columns}, body FROM event WHERE session_no = ? AND seq >= ? ORDER BY seq`)
     // The row in which the wanted event lies may begin before it; where events were erased, that row may have nothing of what is wanted.
-    this.#ofSession = database.prepare(`
+    const ofSession = (body: string) => `
       WITH own AS (SELECT session_no, session_id FROM session WHERE session_id = :id)
-      SELECT session_id, ${columns} FROM event JOIN own USING (session_no)
+      SELECT session_id AS sessionId, ${columns}, ${body} FROM event JOIN own USING (session_no)
       WHERE seq >= coalesce((SELECT max(seq) FROM event WHERE session_no = (SELECT session_no FROM own) AND seq <= :after + 1), 0)
-      ORDER BY seq LIMIT :limit + 1
-    `)
+      ORDER BY seq
+    `
+    this.#ofSession = database.prepare(`${ofSession('body')} LIMIT :limit + 1`)
+    this.#framesOfSession = database.prepare(ofSession('CAST(body AS BLOB) AS frames'))
     this.#all = database.prepare(`
-      SELECT session_id, ${columns} FROM event JOIN session USING (session_no)
+      SELECT session_id AS sessionId, ${columns}, body FROM event JOIN session USING (session_no)
       WHERE cursor >= coalesce((SELECT max(cursor) FROM event WHERE cursor <= :after + 1), 0) ORDER BY cursor LIMIT :limit + 1
     `)
     this.#lastSeq = database.prepare('SELECT seq + count - 1 AS last FROM event WHERE session_no = ? ORDER BY seq DESC LIMIT 1')
@@ -59,14 +61,15 @@ export class EventRows {
    * Stores events in order of their seq, from this cursor on, and returns them as they are stored: under older cursors where a commit that
    * seemed to fail had stored the very same. Throws when other events have their place.
    */
-  insert(sessionId: string, sessionNo: number, cursor: number, events: readonly PendingEvent[]): readonly StoredEvent[] {
-    const stored: StoredEvent[] = []
-    for (const { seq, count, types, body } of toStretches(events)) {
-      const at = cursor + stored.length
-      const own = events.slice(stored.length, stored.length + count)
-      if (this.#insert.run(at, sessionNo, seq, count, types, body).changes === 0)
-        stored.push(...this.#insertRest(sessionId, sessionNo, at, own))
-      else for (const [index, event] of own.entries()) stored.push({ ...event, cursor: at + index, sessionId })
+  insert(sessionId: string, sessionNo: number, cursor: number, events: readonly PendingEvent[]): readonly StoredStretch[] {
+    const stored: StoredStretch[] = []
+    let index = 0
+    for (const { seq, count, types, frames } of toStretches(events)) {
+      const at = cursor + index
+      if (this.#insert.run(at, sessionNo, seq, count, types, frames).changes === 0)
+        stored.push(...this.#insertRest(sessionId, sessionNo, at, events.slice(index, index + count)))
+      else stored.push({ sessionId, cursor: at, seq, count, types, frames })
+      index += count
     }
     return stored
   }
@@ -78,6 +81,11 @@ export class EventRows {
       limit,
       weight,
     )
+  }
+
+  /** As `ofSession`, but as they are sent. */
+  frames(sessionId: string, after: number, weight: number): Frames | null {
+    return toFrames(this.#framesOfSession.iterate({ id: sessionId, after }).map(toStored), after, weight)
   }
 
   all(after: number, limit: number, weight?: number): readonly StoredEvent[] {
@@ -123,8 +131,8 @@ export class EventRows {
   }
 
   /** Of events that follow on each other the first are there already, not necessarily in one row. */
-  #insertRest(sessionId: string, sessionNo: number, cursor: number, events: readonly PendingEvent[]): readonly StoredEvent[] {
-    const rows = this.#from.iterate(sessionNo, events[0]?.seq ?? 0).map((row) => ({ ...row, session_id: sessionId }))
+  #insertRest(sessionId: string, sessionNo: number, cursor: number, events: readonly PendingEvent[]): readonly StoredStretch[] {
+    const rows = this.#from.iterate(sessionId, sessionNo, events[0]?.seq ?? 0)
     const stored = toPage(
       toEvents(rows, () => 0),
       events.length,
@@ -133,7 +141,8 @@ export class EventRows {
     for (const [index, { seq, json }] of stored.entries())
       if (events[index]?.seq !== seq || events[index]?.json !== json)
         throw new Error(`seq ${seq} of session row ${sessionNo} is taken by another event`)
-    return [...stored, ...this.insert(sessionId, sessionNo, cursor + stored.length, events.slice(stored.length))]
+    const found = stored.map((event) => ({ ...toStretch([event]), cursor: event.cursor, sessionId }))
+    return [...found, ...this.insert(sessionId, sessionNo, cursor + stored.length, events.slice(stored.length))]
   }
 }
 
@@ -141,14 +150,13 @@ export class EventRows {
 function* toEvents(rows: Iterable<unknown>, skipped: (row: Row) => number): Generator<readonly StoredEvent[]> {
   for (const one of rows) {
     const row = one as Row
-    const { cursor, seq, session_id: sessionId } = row
-    const from = Math.max(0, skipped(row))
-    yield fromStretch(row, from).map(({ type, json }, index) => ({
-      cursor: cursor + from + index,
-      sessionId,
-      seq: seq + from + index,
-      type,
-      json,
-    }))
+    yield fromStretch(row, row.body, skipped(row))
   }
+}
+
+function toStored(row: unknown): Stretch {
+  const { frames, ...rest } = row as Omit<StoredStretch, 'frames'> & { readonly frames: Uint8Array }
+  const bytes = Buffer.from(frames.buffer, frames.byteOffset, frames.byteLength)
+  // A row of an earlier daemon: JSON texts alone.
+  return bytes[0] === OPENING_BRACE ? toStretch(fromStretch(rest, bytes.toString(), 0)) : { ...rest, frames: bytes }
 }

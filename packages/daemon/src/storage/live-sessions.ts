@@ -52,5 +52,5 @@ export class LiveSessions {
 
 export function toLiveSession(row: { readonly no: number; readonly lastSeq: number } | null): LiveSession {
   const last = row?.lastSeq ?? 0
-  return { no: row?.no ?? null, queued: last, committed: last, pending: 0, open: null, tail: new Tail({ position: (event) => event.seq }) }
+  return { no: row?.no ?? null, queued: last, committed: last, pending: 0, open: null, tail: new Tail({ position: ({ seq }) => seq }) }
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { toFrame } from '../core/frame.ts'
 import { toChange } from './change.ts'
 import { EventRows } from './event-rows.ts'
 import { LogWriter } from './log-writer.ts'
@@ -36,7 +37,9 @@ test('a commit of unknown fate can be run again, alone or with what has come sin
   expect(tables.everything()).toEqual(before)
   const more = tables.writer.write([...changes, toChange(sampleAppend('s', 5))], { durability: 'lazy', lastCursor: 0 })
   expect(more.slice(0, 3)).toEqual(written)
-  expect(more[3]?.events).toEqual([{ ...sampleEvent('s', 5), cursor: 6 }])
+  const { seq, type, json } = sampleEvent('s', 5)
+  const frames = Buffer.from(toFrame(seq, json))
+  expect(more[3]?.stretches).toEqual([{ sessionId: 's', cursor: 6, seq, count: 1, types: type, frames }])
 })
 
 test('another event under a number that is taken is refused, with all that was to be committed beside it', () => {

@@ -1,9 +1,10 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { Durability, StoredEvent } from '../core/ports.ts'
+import type { Durability } from '../core/ports.ts'
 import type { Change } from './change.ts'
 import type { EventRows } from './event-rows.ts'
 import type { SessionRows } from './session-rows.ts'
 import { transaction } from './sqlite.ts'
+import type { StoredStretch } from './stretch.ts'
 import type { TaskRows } from './task-rows.ts'
 
 export interface Rows {
@@ -24,7 +25,7 @@ export interface WriteOptions {
 export interface Written {
   readonly sessionId: string
   readonly sessionNo: number
-  readonly events: readonly StoredEvent[]
+  readonly stretches: readonly StoredStretch[]
 }
 
 /**
@@ -56,9 +57,9 @@ export class LogWriter {
       return changes.map((change) => {
         const sessionNo = this.#writeRows(change, known(change.sessionId) ?? numbers.get(change.sessionId))
         numbers.set(change.sessionId, sessionNo)
-        const events = this.#rows.events.insert(change.sessionId, sessionNo, cursor + 1, change.events)
-        cursor += events.length
-        return { sessionId: change.sessionId, sessionNo, events }
+        const stretches = this.#rows.events.insert(change.sessionId, sessionNo, cursor + 1, change.events)
+        cursor += change.events.length
+        return { sessionId: change.sessionId, sessionNo, stretches }
       })
     })
   }

@@ -78,4 +78,9 @@ export const migrations: readonly string[] = [
   -- order (type*count,type*count) and body one JSON text to a line.
   ALTER TABLE event ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
   `,
+  `
+  -- From here on body is what whoever follows the session is sent: a frame of its event stream for each event. It begins with \`id: \`, those
+  -- before with \`{\`; both are read. An earlier daemon knows only the latter, and is kept away by the number of this version.
+  SELECT 1;
+  `,
 ]

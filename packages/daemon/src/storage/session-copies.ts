@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { PendingEvent, StoredEvent } from '../core/ports.ts'
+import type { PendingEvent } from '../core/ports.ts'
 import type { SessionRow, TaskRow } from './change.ts'
 import type { Rows } from './log-writer.ts'
+import type { StoredStretch } from './stretch.ts'
 
 /**
  * Sessions that grow where nobody finds them: their rows are there, and in place of the session's own one stands one of a removal. So what
@@ -55,7 +56,7 @@ export class SessionCopies {
     { sessionNo, sessionId, row, snapshot }: { sessionNo: number; sessionId: string; row: SessionRow; snapshot: string },
     events: readonly PendingEvent[],
     lastCursor: number,
-  ): readonly StoredEvent[] {
+  ): readonly StoredStretch[] {
     this.#unmark.run(sessionNo)
     this.#rows.sessions.insertAt(sessionNo, sessionId, row)
     this.#rows.sessions.setSnapshot(sessionNo, snapshot)

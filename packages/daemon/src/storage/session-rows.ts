@@ -125,7 +125,10 @@ export class SessionRows {
 /** When the last event of a row was. */
 function toTime(body: string | null): string | null {
   if (body === null) return null
-  return (JSON.parse(body.slice(body.lastIndexOf('\n') + 1)) as { time: string }).time
+  // The last event is the last line of its frame; in a row of an earlier daemon, of the row.
+  const line = body.trimEnd()
+  const json = line.slice(line.indexOf('{', line.lastIndexOf('\n') + 1))
+  return (JSON.parse(json) as { time: string }).time
 }
 
 type Later = 'sandbox' | 'archived' | 'generation' | 'withheld' | 'forkedFrom'

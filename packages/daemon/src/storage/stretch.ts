@@ -1,4 +1,5 @@
-import type { PendingEvent } from '../core/ports.ts'
+import { toFrame } from '../core/frame.ts'
+import type { Frames, PendingEvent, StoredEvent } from '../core/ports.ts'
 
 /** Text from which on events that were written together share a row: few large rows cost half as much to write, but small ones would waste pages. */
 const SHARED_FROM = 16 * 1024
@@ -12,8 +13,14 @@ export interface Stretch {
   readonly count: number
   /** The type of the one event, or the types in their order: `type*count,type*count`. */
   readonly types: string
-  /** One JSON text to a line. */
-  readonly body: string
+  /** The events as whoever follows their session is sent them: what is written is serialised once, and what is read goes to the socket as it is. */
+  readonly frames: Buffer
+}
+
+export interface StoredStretch extends Stretch {
+  readonly sessionId: string
+  /** Of the first event. */
+  readonly cursor: number
 }
 
 /** Cuts events into rows, in their order. */
@@ -37,40 +44,70 @@ export function toStretches(events: readonly PendingEvent[]): readonly Stretch[]
   return stretches
 }
 
-/** The types and JSON texts of a row, from the event with this index on. */
+/** The events of a stretch, from the one with this index on. `text`: its frames, or, in a row of an earlier daemon, one JSON text to a line. */
 export function fromStretch(
-  { count, types, body }: Omit<Stretch, 'seq'>,
-  from = 0,
-): readonly { readonly type: string; readonly json: string }[] {
-  if (count === 1) return from === 0 ? [{ type: types, json: body }] : []
-  const lines = body.split('\n')
-  const found: { readonly type: string; readonly json: string }[] = []
-  let end = 0
-  for (const { type, times } of toRuns(types)) {
-    const begin = Math.max(end, from)
-    end += times
-    for (const json of lines.slice(begin, end)) found.push({ type, json })
+  { sessionId, cursor, seq, count, types }: Omit<StoredStretch, 'frames'>,
+  text: string,
+  from: number,
+): readonly StoredEvent[] {
+  const found: StoredEvent[] = []
+  if (from >= count) return found
+  const framed = !text.startsWith('{')
+  const parts = text.split(framed ? '\n\n' : '\n')
+  let index = 0
+  for (const { type, times } of toRuns(types, count)) {
+    for (const end = index + times; index < end; index++) {
+      if (index < from) continue
+      const part = parts[index] ?? ''
+      const json = framed ? part.slice(part.indexOf('{')) : part
+      found.push({ cursor: cursor + index, sessionId, seq: seq + index, type, json })
+    }
   }
   return found
 }
 
+/** The frames from the event with this index on. */
+export function framesFrom({ seq, count, frames }: Stretch, index: number): Buffer {
+  if (index <= 0) return frames
+  // No JSON has a line end in it, so that this cannot be found inside of one.
+  return frames.subarray(index >= count ? frames.length : frames.indexOf(`\n\nid: ${seq + index}\n`) + 2)
+}
+
+/** The frames after a seq, of stretches of one session in their order: about `weight` bytes, but at least one event; null where there is none. */
+export function toFrames(stretches: Iterable<Stretch>, after: number, weight: number): Frames | null {
+  const found: Buffer[] = []
+  let length = 0
+  let last = after
+  for (const stretch of stretches) {
+    const frames = framesFrom(stretch, after + 1 - stretch.seq)
+    if (frames.length === 0) continue
+    found.push(frames)
+    length += frames.length
+    last = stretch.seq + stretch.count - 1
+    if (length >= weight) break
+  }
+  const [first] = found
+  if (first === undefined) return null
+  return { bytes: found.length === 1 ? first : Buffer.concat(found, length), position: last }
+}
+
 /** Index of the last event of one of these types; -1 where there is none. */
 export function findLastOf({ count, types }: Pick<Stretch, 'count' | 'types'>, wanted: readonly string[]): number {
-  if (count === 1) return wanted.includes(types) ? 0 : -1
   let end = 0
   let last = -1
-  for (const { type, times } of toRuns(types)) {
+  for (const { type, times } of toRuns(types, count)) {
     end += times
     if (wanted.includes(type)) last = end - 1
   }
   return last
 }
 
-function toStretch(events: readonly PendingEvent[]): Stretch {
+export function toStretch(events: readonly PendingEvent[]): Stretch {
   const [first] = events
   if (first === undefined) throw new Error('a row without events')
-  if (events.length === 1) return { seq: first.seq, count: 1, types: first.type, body: first.json }
-  return { seq: first.seq, count: events.length, types: toTypes(events), body: events.map(({ json }) => json).join('\n') }
+  let text = ''
+  for (const { seq, json } of events) text += toFrame(seq, json)
+  return { seq: first.seq, count: events.length, types: events.length === 1 ? first.type : toTypes(events), frames: Buffer.from(text) }
 }
 
 function toTypes(events: readonly PendingEvent[]): string {
@@ -83,7 +120,8 @@ function toTypes(events: readonly PendingEvent[]): string {
   return runs.map(({ type, times }) => `${type}*${times}`).join(',')
 }
 
-function toRuns(types: string): readonly { readonly type: string; readonly times: number }[] {
+function toRuns(types: string, count: number): readonly { readonly type: string; readonly times: number }[] {
+  if (count === 1) return [{ type: types, times: 1 }]
   return types.split(',').map((run) => {
     const [type = '', times = '0'] = run.split('*')
     return { type, times: Number(times) }

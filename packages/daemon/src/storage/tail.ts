@@ -1,23 +1,23 @@
-import type { StoredEvent } from '../core/ports.ts'
-import { weigh } from './page.ts'
+import type { StoredStretch } from './stretch.ts'
 
 export interface TailOptions {
-  /** What numbers the events; it grows by one from event to event. */
-  readonly position: (event: StoredEvent) => number
+  /** What numbers the events; it grows by one from event to event. Of the first event of a stretch. */
+  readonly position: (stretch: StoredStretch) => number
   /** Default 2048. */
   readonly maxEvents?: number
-  /** Default 1 MiB. */
+  /** Bytes; default 1 MiB. */
   readonly maxLength?: number
 }
 
-/** The latest stretch of a log, in memory and bounded. */
+/** The end of a log, in memory and bounded. */
 export class Tail {
-  readonly #position: (event: StoredEvent) => number
+  readonly #position: (stretch: StoredStretch) => number
   readonly #maxEvents: number
   readonly #maxLength: number
   /** The places before `#first` are empty; they are taken away many at a time. */
-  #events: (StoredEvent | undefined)[] = []
+  #stretches: (StoredStretch | undefined)[] = []
   #first = 0
+  #events = 0
   #length = 0
 
   constructor({ position, maxEvents = 2048, maxLength = 1024 * 1024 }: TailOptions) {
@@ -26,46 +26,51 @@ export class Tail {
     this.#maxLength = maxLength
   }
 
-  /** Adds the next event and forgets what is beyond the bounds; the event itself always stays. */
-  push(event: StoredEvent): void {
-    const last = this.#events.at(-1)
-    if (last !== undefined && this.#position(event) !== this.#position(last) + 1) this.clear()
-    this.#events.push(event)
-    this.#length += weigh(event)
-    while (this.size > 1 && (this.size > this.#maxEvents || this.#length > this.#maxLength)) this.#forgetOldest()
+  /** Adds what comes next and forgets what is beyond the bounds; what was added last always stays. */
+  push(stretch: StoredStretch): void {
+    const last = this.#stretches.at(-1)
+    if (last !== undefined && this.#position(stretch) !== this.#position(last) + last.count) this.clear()
+    this.#stretches.push(stretch)
+    this.#events += stretch.count
+    this.#length += stretch.frames.length
+    while (this.#first < this.#stretches.length - 1 && (this.#events > this.#maxEvents || this.#length > this.#maxLength))
+      this.#forgetOldest()
   }
 
   clear(): void {
-    this.#events = []
+    this.#stretches = []
     this.#first = 0
+    this.#events = 0
     this.#length = 0
   }
 
-  get size(): number {
-    return this.#events.length - this.#first
-  }
-
-  /** The events after a position, oldest first; to be used at once. Null when some of them are not here (any more). */
-  after(position: number): Iterable<StoredEvent> | null {
-    const first = this.#events[this.#first]
+  /** What holds the events after a position, oldest first; to be used at once. The first may begin before. Null when some of them are not here (any more). */
+  after(position: number): Iterable<StoredStretch> | null {
+    const first = this.#stretches[this.#first]
     if (first === undefined || position + 1 < this.#position(first)) return null
-    return this.#from(this.#first + position + 1 - this.#position(first))
+    // Who reads here is mostly near the end.
+    let at = this.#stretches.length - 1
+    for (let one = this.#stretches[at]; one !== undefined && this.#position(one) > position + 1; one = this.#stretches[at]) at -= 1
+    return this.#from(at)
   }
 
-  *#from(index: number): Generator<StoredEvent> {
-    for (let at = index; at < this.#events.length; at++) {
-      const event = this.#events[at]
-      if (event !== undefined) yield event
+  *#from(index: number): Generator<StoredStretch> {
+    for (let at = index; at < this.#stretches.length; at++) {
+      const stretch = this.#stretches[at]
+      if (stretch !== undefined) yield stretch
     }
   }
 
   #forgetOldest(): void {
-    const oldest = this.#events[this.#first]
-    if (oldest !== undefined) this.#length -= weigh(oldest)
-    this.#events[this.#first] = undefined
+    const oldest = this.#stretches[this.#first]
+    if (oldest !== undefined) {
+      this.#events -= oldest.count
+      this.#length -= oldest.frames.length
+    }
+    this.#stretches[this.#first] = undefined
     this.#first += 1
-    if (this.#first * 2 > this.#events.length) {
-      this.#events = this.#events.slice(this.#first)
+    if (this.#first * 2 > this.#stretches.length) {
+      this.#stretches = this.#stretches.slice(this.#first)
       this.#first = 0
     }
   }
