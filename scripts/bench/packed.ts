@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { glob, mkdir, readdir, rename, symlink } from 'node:fs/promises'
+import { glob, mkdir, readFile, readdir, rename, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '../..')
@@ -15,8 +15,8 @@ export async function packDaemon(folder: string): Promise<string> {
   execFileSync(process.execPath, [join(root, 'scripts/pack.ts'), folder], { stdio: ['ignore', 'ignore', 'inherit'] })
   for await (const file of glob(join(folder, '*.tgz'))) {
     execFileSync('tar', ['-xzf', file, '-C', folder])
-    const name = /(?:codesdkd-)?(protocol|offline-model)-\d/.exec(file)?.[1]
-    await rename(join(folder, 'package'), join(modules, name === undefined ? 'codesdkd' : join(scope, name)))
+    const { name } = JSON.parse(await readFile(join(folder, 'package/package.json'), 'utf8')) as { readonly name: string }
+    await rename(join(folder, 'package'), join(modules, name))
   }
   for (const name of await readdir(join(root, 'node_modules')))
     if (!name.startsWith('.') && name !== scope && name !== 'codesdkd') await symlink(join(root, 'node_modules', name), join(modules, name))

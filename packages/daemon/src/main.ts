@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import { inspect } from 'node:util'
-import { setFlagsFromString } from 'node:v8'
 import { readInvocation, type Config } from './configuration/config.ts'
 import { StartFailure } from './core/start-failure.ts'
 import { createDaemon, type Daemon } from './daemon.ts'
@@ -9,6 +8,7 @@ import { usage } from './configuration/options.ts'
 import { watchParent } from './parent-watch.ts'
 import { takeEnvironmentToken } from './configuration/token.ts'
 import { version } from './version.ts'
+import { boundYoungSpace, keepObjectsYoung } from './young-space.ts'
 
 /** How long a shutdown may take before the process ends all the same. Milliseconds. */
 const SHUTDOWN_LIMIT = 10_000
@@ -66,7 +66,8 @@ function isForPeople([first = 'serve', ...more]: readonly string[]): boolean {
 type Served = Daemon & { readonly about?: Readonly<Record<string, string>> }
 
 async function serve(config: Config, open: (config: Config) => Promise<Served>): Promise<never> {
-  keepYoungSpace()
+  keepObjectsYoung()
+  boundYoungSpace()
   const end = Promise.withResolvers<string>()
   takeSignals(end.resolve)
   using _watch = watchParent(config.parentWatch, end.resolve)
@@ -78,14 +79,6 @@ async function serve(config: Config, open: (config: Config) => Promise<Served>):
   const why = await end.promise
   daemon.logger.info({ why }, 'shutting down')
   return close(daemon, 0)
-}
-
-/**
- * Keeps the space of young objects as large as it has become by now. It would grow to 128 MB under a flood, which costs memory and makes
- * pauses long: everything that the daemon passes on is gone soon or kept for good.
- */
-function keepYoungSpace(): void {
-  setFlagsFromString('--semi-space-growth-factor=1')
 }
 
 /** The first one asks for the end. Whoever asks again does not want to wait; a terminal that closes is not impatient. */

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { boundYoungSpace } from './young-space.ts'
 
 /** Milliseconds after the start: what it took is not needed any more. */
 const FIRST = 1_000
@@ -44,4 +45,5 @@ export function collectGarbage(): void {
   const collector: unknown = runInNewContext('globalThis.gc')
   setFlagsFromString('--no-expose-gc')
   if (typeof collector === 'function') collector({ type: 'major', flavor: 'last-resort' })
+  boundYoungSpace()
 }

@@ -10,9 +10,8 @@ import type {
   StoredEvent,
   TaskRecord,
 } from './ports.ts'
-import { toHeldMessage, type HeldMessage } from './held-messages.ts'
+import { HeldTranscript } from './held-transcript.ts'
 import { toEvent } from './stored-event.ts'
-import { addToTranscript, emptyTaskTranscript, toMessages, type TaskTranscript } from './transcript.ts'
 
 /** Events that are copied in one turn of the event loop. */
 const SLICE = 500
@@ -62,14 +61,12 @@ const folded: ReadonlySet<string> = new Set(['task.queued', 'task.started', 'tas
 
 /** What of a log matters to whoever goes on with it. */
 class ForkFold {
-  readonly #hash: (value: unknown) => string
   /** Tasks without an end, and where they begin. */
   readonly open = new Map<string, { readonly firstSeq: number; started: string | null }>()
-  readonly #transcript: HeldMessage[] = []
-  #turn: TaskTranscript = emptyTaskTranscript
+  readonly #transcript: HeldTranscript
 
   constructor(hash: (value: unknown) => string) {
-    this.#hash = hash
+    this.#transcript = new HeldTranscript(hash)
   }
 
   add(row: PendingEvent): void {
@@ -82,20 +79,17 @@ class ForkFold {
     if (event.type === 'task.queued') this.open.set(taskId, { firstSeq: event.seq, started: null })
     if (event.type === 'task.started') {
       this.open.set(taskId, { firstSeq: task?.firstSeq ?? event.seq, started: event.time })
-      this.#turn = emptyTaskTranscript
     }
-    this.#turn = addToTranscript(this.#turn, event)
+    this.#transcript.add(event)
     if (!isTerminal(event.type)) return
     this.open.delete(taskId)
-    if (task === undefined || task.started === null) return
-    this.#transcript.push(...toMessages(this.#turn).map((message) => toHeldMessage(message, this.#hash)))
-    this.#turn = emptyTaskTranscript
+    if (task !== undefined && task.started !== null) this.#transcript.end()
   }
 
   /** As a session would have it that goes on after this event. */
   snapshot(seq: number): SessionSnapshot {
     const open = [...this.open.values()].map(({ firstSeq }) => firstSeq - 1)
-    return { seq: Math.min(seq, ...open), runtimeSessionId: null, transcript: this.#transcript }
+    return { seq: Math.min(seq, ...open), runtimeSessionId: null, transcript: [...this.#transcript.messages] }
   }
 }
 

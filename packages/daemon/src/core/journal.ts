@@ -13,8 +13,8 @@ import type { Clock, Durability, EventLog, Masker, PendingEvent, SessionRecord, 
 import { Envelope } from './envelope.ts'
 import type { RecordedEvent } from './recording.ts'
 import { toEvent } from './stored-event.ts'
-import { toHeldMessage, type HeldMessage } from './held-messages.ts'
-import { addToTranscript, emptyTaskTranscript, toMessages, type TaskTranscript } from './transcript.ts'
+import type { HeldMessage } from './held-messages.ts'
+import { HeldTranscript } from './held-transcript.ts'
 
 export interface JournalOptions {
   readonly log: EventLog
@@ -64,8 +64,7 @@ export class Journal {
   #shownRecord: SessionRecord
   #state: SessionState
   #shown: SessionState
-  #transcript: HeldMessage[]
-  #turn: TaskTranscript = emptyTaskTranscript
+  readonly #transcript: HeldTranscript
   #runtimeSessionId: string | null = null
   #model: string | null
   #flushed: Promise<void> = Promise.resolve()
@@ -77,7 +76,7 @@ export class Journal {
     this.#options = options
     this.#envelope = new Envelope(record.sessionId)
     this.#model = record.model
-    this.#transcript = [...(snapshot?.transcript ?? [])]
+    this.#transcript = new HeldTranscript(options.hash, snapshot?.transcript)
     this.#runtimeSessionId = snapshot?.runtimeSessionId ?? null
     const base = emptyState(record.sessionId)
     this.#state = {
@@ -116,7 +115,7 @@ export class Journal {
 
   /** What is remembered of the messages that the session holds. */
   get transcript(): readonly HeldMessage[] {
-    return this.#transcript
+    return this.#transcript.messages
   }
 
   get runtimeSessionId(): string | null {
@@ -235,12 +234,10 @@ export class Journal {
 
   #fold(event: Event): void {
     this.#state = evolve(this.#state, event)
-    this.#turn = addToTranscript(event.type === 'task.started' ? emptyTaskTranscript : this.#turn, event)
+    this.#transcript.add(event)
     if (!isTerminal(event.type)) return
     const task = this.#state.tasks.get(event.trace.task_id ?? '')
-    if (task === undefined || task.started_at === null) return
-    this.#transcript.push(...toMessages(this.#turn).map((message) => toHeldMessage(message, this.#options.hash)))
-    this.#turn = emptyTaskTranscript
+    if (task !== undefined && task.started_at !== null) this.#transcript.end()
   }
 
   /** After the commit: ended tasks live on in their rows alone. */
@@ -255,7 +252,7 @@ export class Journal {
   }
 
   #snapshot(): SessionSnapshot {
-    return { seq: this.#snapshotSeq(), runtimeSessionId: this.#runtimeSessionId, transcript: [...this.#transcript] }
+    return { seq: this.#snapshotSeq(), runtimeSessionId: this.#runtimeSessionId, transcript: [...this.#transcript.messages] }
   }
 
   /** Up to here nothing is open: the fold can begin after it. While a task is open, its events must be folded again. */

@@ -7,19 +7,23 @@ import { toText, type Event, type Message } from '@codesdkd/protocol'
 export interface TaskTranscript {
   readonly messages: readonly Message[]
   readonly answer: readonly string[]
+  /** Characters of the answer. */
+  readonly length: number
 }
 
-export const emptyTaskTranscript: TaskTranscript = { messages: [], answer: [] }
+export const emptyTaskTranscript: TaskTranscript = { messages: [], answer: [], length: 0 }
 
 export function addToTranscript(transcript: TaskTranscript, event: Event): TaskTranscript {
   switch (event.type) {
     case 'task.started':
       return { ...transcript, messages: event.payload.messages }
     case 'task.steered':
-      return { messages: [...toMessages(transcript), ...event.payload.messages], answer: [] }
+      return { messages: [...toMessages(transcript), ...event.payload.messages], answer: [], length: 0 }
     case 'model.output.completed': {
       const texts = event.payload.content.flatMap((block) => (block.type === 'text' || block.type === 'code' ? [toText([block])] : []))
-      return texts.length === 0 ? transcript : { ...transcript, answer: [...transcript.answer, ...texts] }
+      if (texts.length === 0) return transcript
+      const length = texts.reduce((sum, text) => sum + text.length, transcript.length)
+      return { ...transcript, answer: [...transcript.answer, ...texts], length }
     }
     default:
       return transcript
