@@ -10,6 +10,7 @@ const tools = {
   chromium: 'chromium',
   curl: 'curl',
   'firefox-esr': 'firefox-esr',
+  fish: 'fish',
   git: 'git',
   mypy: 'mypy',
   nginx: 'nginx-light',
@@ -18,6 +19,7 @@ const tools = {
   setpriv: 'util-linux',
   strace: 'strace',
   'systemd-analyze': 'systemd',
+  zsh: 'zsh',
 }
 
 const isThere = (program) => `${process.env.PATH}:/usr/sbin`.split(':').some((directory) => existsSync(`${directory}/${program}`))

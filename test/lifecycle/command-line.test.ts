@@ -26,6 +26,22 @@ const scenarios = [
     ],
   },
   { name: 'trick', prompt: { regex: '^trick$' }, legs: [{ text: 'a\u001b[2Jb\u202ec' }] },
+  {
+    name: 'ask',
+    prompt: { regex: '^ask me$' },
+    legs: [
+      {
+        tools: [
+          {
+            tool: 'question',
+            question: 'Which database?',
+            options: [{ label: 'SQLite', description: 'one file' }, { label: 'PostgreSQL' }],
+          },
+        ],
+      },
+      { text: 'You said: {{last_tool_output}}' },
+    ],
+  },
   { name: 'hang', prompt: { regex: '^hang$' }, legs: [{ text: 'hm', fault: { kind: 'hang' } }] },
   { name: 'fail', prompt: { regex: '^fail$' }, legs: [{ fault: { kind: 'status', status: 400, body: { error: { message: 'no' } } } }] },
 ]
@@ -118,6 +134,25 @@ describe.concurrent('codesdkd run', () => {
     expect(denied.stdout).toContain(`${escape}[32m`)
     expect(approved.stdout).not.toContain(`${escape}[32m`)
     expect(await folder.read('greet.js')).toContain('Hello,')
+  })
+
+  test('puts the questions of the agent as a form: takes a number, and no with a reason', { timeout: 120_000 }, async () => {
+    await using folder = await createFolder()
+    const args = ['run', 'ask me', '--data-dir', folder.dataDir, '--mode', 'ask', '--', ...play(folder)]
+    const yes = [
+      ['answer it? [y/n] ', 'y\r'],
+      ['> ', '2\r'],
+    ] as const
+    const answered = await atTerminal(folder, yes, args, { NO_COLOR: '1' })
+    expect(answered).toMatchObject({ code: 0 })
+    expect(answered.stdout).toMatch(/question {2}Which database\?/)
+    expect(answered.stdout).toMatch(/1 {2}SQLite {2}one file\r?\n[^]*2 {2}PostgreSQL/)
+    expect(answered.stdout).toMatch(/You said: [^]*PostgreSQL/)
+    const no = [
+      ['answer it? [y/n] ', 'n\r'],
+      ['why not?', 'ask my colleague\r'],
+    ] as const
+    expect((await atTerminal(folder, no, args)).stdout).toContain('You said: ')
   })
 
   test('stops the task with Ctrl-C, also while it asks', { timeout: 120_000 }, async () => {
@@ -299,5 +334,29 @@ describe.concurrent('the command line', () => {
     expect(await complete(['se'])).toMatchObject({ stdout: 'sessions serve\n', stderr: '' })
     expect(await complete(['run', '--mo'])).toMatchObject({ stdout: '--mode --model\n' })
     expect(readFileSync(executable, 'utf8')).toContain('main')
+  })
+
+  test('completes commands and flags in fish, and says what each command does', async () => {
+    const { stdout } = await run(process.execPath, [executable, 'completion', 'fish'])
+    const complete = (line: string) => run('fish', ['--no-config', '-c', `${stdout}\ncomplete -C ${JSON.stringify(line)}`])
+    expect(await complete('codesdkd ses')).toMatchObject({ stdout: 'sessions\tlist the sessions of the data directory\n', stderr: '' })
+    expect((await complete('codesdkd run --mo')).stdout).toMatch(/^--mode\n--model\n$/)
+  })
+
+  test('completes commands and flags in zsh, at a terminal', { timeout: 60_000 }, async () => {
+    await using folder = await createFolder()
+    const file = join(folder.path, 'completion')
+    writeFileSync(file, (await run(process.execPath, [executable, 'completion', 'zsh'])).stdout)
+    const answers = [
+      // The line editor is ready, whatever its prompt.
+      ['\u001b[?2004h', `autoload -U compinit && compinit -u -D && source ${file} && PS1='re''ady> '\r`],
+      ['ready> ', 'codesdkd ses\t'],
+      ['sessions', '\u0015codesdkd run --off\t'],
+      ['--offline', '\u0015exit\r'],
+    ]
+    const terminal = ['python3', join(import.meta.dirname, 'testing/terminal.py'), JSON.stringify(answers), 'zsh', '-f', '-i']
+    const ended = await run('env', terminal, { env: { ...nobody, TERM: 'dumb' }, limitMs: 50_000 })
+    expect(ended.stdout).toContain('sessions')
+    expect(ended.stdout).toContain('--offline')
   })
 })

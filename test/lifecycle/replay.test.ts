@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Event, Replay } from '@codesdkd/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createClient } from '@codesdkd/client'
 import { readBundle } from '../../packages/daemon/src/bundle/read-bundle.ts'
 import { packBundle, unpackBundle, withFiles, type Files } from '../../packages/daemon/src/bundle/testing/packing.ts'
 import { readInvocation } from '../../packages/daemon/src/configuration/config.ts'
@@ -225,6 +226,10 @@ describe('a replay of a real session', () => {
     const later = await rewrite(files.open, rest)
     await using shown = await replay(later)
     expect(await shown.client.events(id)).toEqual(rest)
+    // Nothing is lost: there is nothing before the first one.
+    const followed: unknown[] = []
+    for await (const event of createClient({ url: shown.client.url }).follow(id)) if (followed.push(event) === rest.length) break
+    expect(followed).toEqual(rest)
     expect((await shown.client.get(`/sessions/${id}`)).body).toMatchObject({
       phase: 'waiting_approval',
       title: null,

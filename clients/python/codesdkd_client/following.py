@@ -160,6 +160,9 @@ class Following:
                 self._resync("log_changed", control)
                 return False
             self._log_id = control["log_id"]
+            if self._session_id is not None and self._position is not None:
+                # There is nothing before the first event: a replayed bundle may have left out the oldest ones.
+                self._position = str(max(int(self._position), control.get("first_seq", 1) - 1))
             self._on_connection("replaying")
         elif name == "caught_up":
             # Everything until here was sent: what had nothing to tell, or was left out, need not be gone through again.

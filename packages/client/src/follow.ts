@@ -29,6 +29,8 @@ export async function* follow(
     path: `/sessions/${encodeURIComponent(sessionId)}/events`,
     query: { stream: 1 },
     start: String(after),
+    // There is nothing before the first event: a replayed bundle may have left out the oldest ones.
+    startOf: (control, position) => String(Math.max(Number(position), Number(control['first_seq'] ?? 1) - 1)),
     endOf: (control) => String(control['last_seq']),
     judge(event, position) {
       const last = Number(position)
@@ -48,6 +50,7 @@ export async function* followAll(
     path: '/events',
     query: after === 'latest' ? { after } : {},
     start: after === undefined || after === 'latest' ? null : after,
+    startOf: (_, position) => position,
     endOf: (control) => String(control['last_cursor']),
     judge: () => 'next',
   }

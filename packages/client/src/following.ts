@@ -50,6 +50,8 @@ export interface Place {
   readonly start: string | null
   /** The end of the log as a control frame tells it. */
   endOf(control: Readonly<Record<string, unknown>>): string
+  /** Where what is known ends, as far as there is anything after it. */
+  startOf(control: Readonly<Record<string, unknown>>, position: string | null): string | null
   /** Whether the event comes next: `seen` is dropped, `gap` gives the connection up. */
   judge(event: Event, position: string | null): 'next' | 'seen' | 'gap'
 }
@@ -146,6 +148,7 @@ function takeControl(
         return false
       }
       cursor.logId = logId
+      cursor.position = place.startOf(control, cursor.position)
       onConnection?.({ phase: 'replaying' })
       return true
     case 'caught_up':

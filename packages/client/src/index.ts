@@ -1,4 +1,5 @@
 export type { About, Issue, Status } from './about.ts'
+export { toFormContent, toFormFields, type FormField, type FormOption } from './answer-form.ts'
 export type { ApprovalHandler, Decision, QuestionHandler } from './answers.ts'
 export { ApiError, ConnectionError, isApiError } from './api-error.ts'
 export type { NewTask, NewToken, NewToolOutput, NewToolResult } from './bodies.ts'

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
@@ -19,6 +18,7 @@ import { loadKeys } from './keys/load-keys.ts'
 import { toolSecrets } from './configuration/configured-tools.ts'
 import { toLimits } from './configuration/limits.ts'
 import { createNamespaces, toWhose } from './namespaces.ts'
+import { newId } from './new-id.ts'
 import { startOffline } from './offline.ts'
 import { startRestCollector } from './rest-collector.ts'
 import { startReplay, type ReplayPlan } from './start-replay.ts'
@@ -66,9 +66,6 @@ export interface DaemonParts {
   /** Left out: it runs agents. */
   readonly replay?: ReplayPlan
 }
-
-/** 128 random bits: ids of sessions and artifacts cannot be guessed. */
-const newId = () => randomBytes(16).toString('hex')
 
 /** Builds everything, in the order in which it must stand; what was built is undone when a later step fails. Rejects with `StartFailure`. */
 export async function createDaemon(

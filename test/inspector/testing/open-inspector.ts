@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { expect } from 'vitest'
 
-/** The page in a window of its own, and what went wrong in it: nothing may. */
+/** A page of the daemon in a window of its own, and what went wrong in it: nothing may. */
 export interface Inspector extends AsyncDisposable {
   readonly page: Page
   /** Expects axe to find nothing wrong in what is shown now. With SCREENSHOTS in the environment, a picture of it goes into the documentation. */
@@ -16,7 +16,7 @@ export interface Inspector extends AsyncDisposable {
 export async function openInspector(
   browser: Browser,
   url: string,
-  { hash = '', ...options }: BrowserContextOptions & { readonly hash?: string } = {},
+  { path = '/inspector', hash = '', ...options }: BrowserContextOptions & { readonly path?: string; readonly hash?: string } = {},
 ): Promise<Inspector> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options })
   const page = await context.newPage()
@@ -29,7 +29,7 @@ export async function openInspector(
   page.on('request', (request) => {
     if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(new URL(url).origin)) complaints.push(`asks ${request.url()}`)
   })
-  await page.goto(`${url}/inspector${hash}`)
+  await page.goto(`${url}${path}${hash}`)
   return {
     page,
     complaints,

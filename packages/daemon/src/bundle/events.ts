@@ -4,7 +4,7 @@ import type { EventLog } from '../core/ports.ts'
 import { artifactRefs, bundleLimits, type BundleManifest } from './contents.ts'
 import { createToolTranscripts, type ToolTranscript } from './tool-transcript.ts'
 
-const PAGE = 50
+const PAGE = 200
 /** Ids that events name; more than these are not looked up. */
 const MAX_REFS = 10_000
 

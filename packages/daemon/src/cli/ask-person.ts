@@ -1,6 +1,7 @@
-import { createInterface } from 'node:readline/promises'
-import type { ApprovalHandler, Decision, QuestionHandler } from '@codesdkd/client'
-import type { Approval } from '@codesdkd/protocol'
+import { isApiError, type ApprovalHandler, type Client, type Decision, type QuestionHandler } from '@codesdkd/client'
+import type { AnswerRequest, Approval, OpenQuestion } from '@codesdkd/protocol'
+import { fillForm } from './answer-form.ts'
+import { askReason, askYesNo, prompting, type Ask } from './prompt.ts'
 import { toSafeLine, toSafeText } from './safe-text.ts'
 import type { Screen } from './screen.ts'
 
@@ -30,45 +31,62 @@ export interface Person {
   readonly onQuestion: QuestionHandler
 }
 
-/** Puts calls to whoever sits at the terminal, one at a time. Questions of agents are forms: they are declined, and shown where to answer them. */
-export function createPerson(screen: Screen, interrupt: () => void): Person {
+export interface PersonOptions {
+  readonly client: Pick<Client, 'answerQuestion'>
+  readonly screen: Screen
+  /** Ctrl-C. */
+  readonly interrupt: () => void
+}
+
+/** Puts calls and questions to whoever sits at the terminal, one at a time. */
+export function createPerson({ client, screen, interrupt }: PersonOptions): Person {
   let last: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(signal: AbortSignal, put: () => Promise<T | null>): Promise<T | null> => {
+    const mine = last.then(() => (signal.aborted ? null : put()))
+    last = mine.catch(() => undefined)
+    return mine
+  }
   return {
     onApproval(approval, signal) {
-      const mine = last.then(() => (signal.aborted ? null : askOne(screen, approval, signal, interrupt)))
-      last = mine.catch(() => undefined)
-      return mine
+      return inTurn(signal, () => {
+        screen.line(toCallText(approval, screen.style))
+        return prompting({ screen, signal, interrupt }, askForDecision)
+      })
     },
-    onQuestion: ({ question_id, session_id }) => {
-      screen.note(`  answer it in the inspector, or with POST /sessions/${session_id}/questions/${question_id}/answer`)
-      return null
+    onQuestion(question, signal) {
+      return inTurn(signal, () => {
+        screen.line(`${screen.style(['yellow', 'bold'], 'question')}  ${toSafeLine(question.title)}`)
+        return prompting({ screen, signal, interrupt }, (ask) => answer(question, ask))
+      })
     },
+  }
+
+  /** What the daemon refuses is asked again: somebody mistyped. */
+  async function answer({ session_id, question_id, schema }: OpenQuestion, ask: Ask): Promise<AnswerRequest | null> {
+    for (;;) {
+      const accepts = await askYesNo(ask, '  answer it?')
+      if (accepts === null) return null
+      if (!accepts) {
+        const reason = await askReason(ask)
+        return { outcome: 'decline', ...(reason === undefined ? {} : { reason }) }
+      }
+      const content = await fillForm(schema, ask, (line) => screen.note(line))
+      if (content === null) return null
+      try {
+        await client.answerQuestion(session_id, question_id, { outcome: 'accept', content })
+        return null
+      } catch (error) {
+        if (!isApiError(error, 'invalid_answer')) throw error
+        screen.note(`  ${toSafeLine(error.message)}`)
+      }
+    }
   }
 }
 
-async function askOne(screen: Screen, approval: Approval, signal: AbortSignal, interrupt: () => void): Promise<Decision> {
-  screen.line(toCallText(approval, screen.style))
-  const release = screen.hold()
-  const prompt = createInterface({ input: process.stdin, output: process.stderr, terminal: true })
-  // In raw mode Ctrl-C is a key.
-  prompt.on('SIGINT', interrupt)
-  const closed = new Promise<null>((resolve) => prompt.once('close', () => resolve(null)))
-  const question = async (text: string) => Promise.race([prompt.question(text, { signal }), closed])
-  try {
-    for (;;) {
-      const answer = (await question('  run it? [y/n] '))?.trim().toLowerCase() ?? null
-      if (answer === null) return null
-      if (answer === 'y' || answer === 'yes') return { decision: 'approve' }
-      if (answer !== 'n' && answer !== 'no') continue
-      const reason = (await question('  why not? (the agent hears it; Enter for nothing) '))?.trim() ?? ''
-      return reason === '' ? { decision: 'deny' } : { decision: 'deny', reason: reason.slice(0, 4_000) }
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error
-    screen.note('  it was decided elsewhere')
-    return null
-  } finally {
-    prompt.close()
-    release()
-  }
+async function askForDecision(ask: Ask): Promise<Decision | null> {
+  const runs = await askYesNo(ask, '  run it?')
+  if (runs === null) return null
+  if (runs) return { decision: 'approve' }
+  const reason = await askReason(ask)
+  return { decision: 'deny', ...(reason === undefined ? {} : { reason }) }
 }

@@ -63,7 +63,7 @@ function converse(
   const story = createStory(screen)
   const stop = new AbortController()
   const atTerminal = !json && process.stdin.isTTY && process.stderr.isTTY
-  const person = atTerminal ? createPerson(screen, () => process.kill(process.pid, 'SIGINT')) : null
+  const person = atTerminal ? createPerson({ client, screen, interrupt: () => process.kill(process.pid, 'SIGINT') }) : null
   signal.addEventListener('abort', () => (screen.note('stopping the task …'), stop.abort()), { once: true })
   return client.runTask({
     sessionId,

@@ -50,9 +50,9 @@ const REFUSAL_WAIT = 2_000
  * How many events of a session may wait for their commit before its agent has to wait too. Enough that what the agent
  * wrote at once is committed at once, few enough that a slow disk slows the agent and not the memory.
  */
-const UNCOMMITTED_LIMIT = 512
+const UNCOMMITTED_LIMIT = 192
 /** Observations of one change: where little room is left on the disk, little may still fit. */
-const TOGETHER_LIMIT = 256
+const TOGETHER_LIMIT = 96
 
 export interface TurnOptions {
   readonly journal: Journal

@@ -78,7 +78,7 @@ describe('one session', () => {
     expect(reader.controls).toEqual(['ready', 'caught_up'])
     expect(reader.messages[0]).toMatchObject({
       event: 'ready',
-      data: JSON.stringify({ session_id: 'a', last_seq: 2_500, log_id: log.logId }),
+      data: JSON.stringify({ session_id: 'a', first_seq: 1, last_seq: 2_500, log_id: log.logId }),
     })
     expect(reader.seqs).toEqual(upTo(2_500))
     expect(reader.messages[1]).toEqual({ id: '1', event: undefined, data: log.read('a', 0, 1)[0]?.json })
@@ -122,7 +122,13 @@ describe('one session', () => {
     const reader = new Reader(followSession(own(), 'r'), { after: 99, resync: 'cursor_ahead' })
     await reader.until(() => reader.controls.includes('caught_up'))
     expect(reader.controls).toEqual(['ready', 'resync', 'caught_up'])
-    expect(JSON.parse(reader.messages[1]?.data ?? '')).toEqual({ session_id: 'r', last_seq: 3, log_id: log.logId, reason: 'cursor_ahead' })
+    expect(JSON.parse(reader.messages[1]?.data ?? '')).toEqual({
+      session_id: 'r',
+      first_seq: 1,
+      last_seq: 3,
+      log_id: log.logId,
+      reason: 'cursor_ahead',
+    })
     const next = reader.until(() => reader.seqs.length > 0)
     await appendEvents(log, 'r', 1)
     await next

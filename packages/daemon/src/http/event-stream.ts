@@ -134,7 +134,8 @@ export function followSession(log: OwnLog, sessionId: string): Followable {
     frameId: (event) => String(event.seq),
     idle: () => !log.sessionsWithOpenTasks().includes(sessionId),
     gone: () => log.lastSeq(sessionId) === 0,
-    control: (tip) => ({ session_id: sessionId, last_seq: tip, log_id: log.logId }),
+    // A replayed bundle may have left out the oldest ones.
+    control: (tip) => ({ session_id: sessionId, first_seq: log.read(sessionId, 0, 1)[0]?.seq ?? 1, last_seq: tip, log_id: log.logId }),
   }
 }
 

@@ -33,7 +33,7 @@ export const eventRoutes: readonly Route[] = [
     summary: 'Events of a session: a page, or a stream',
     description:
       'As a page: `next_seq` is the value to pass as `after_seq` next; a page is cut at `limit` events or about 1 MB, and `has_more` says whether there is more. ' +
-      'As a stream (`Accept: text/event-stream` or `stream=1`): `event: ready` first, then `id: <seq>` and one unnamed `data:` line per event; `event: caught_up` when ' +
+      'As a stream (`Accept: text/event-stream` or `stream=1`): `event: ready` first, with the `first_seq` and `last_seq` of what there is, then `id: <seq>` and one unnamed `data:` line per event; `event: caught_up` when ' +
       'replay has reached the live tip; `event: resync` when the cursor is beyond the end of the log.',
     requestHeaders,
     errors: ['session_not_found', 'cursor_ahead', 'sse_limit'],

@@ -114,7 +114,9 @@ function toExchange(
 ): Exchange {
   const { principal } = about
   const gone = new AbortController()
-  outgoing.once('close', () => gone.abort())
+  outgoing.once('close', () => {
+    if (!outgoing.writableFinished) gone.abort()
+  })
   return {
     ...about,
     method: incoming.method ?? '',

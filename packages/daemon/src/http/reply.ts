@@ -41,10 +41,14 @@ export async function send(
     const { body } = reply
     const length = isChunk(body) ? { 'content-length': String(Buffer.byteLength(body)) } : {}
     outgoing.writeHead(reply.status, { ...securityHeaders, ...headers, ...length, ...reply.headers })
-    if (incoming.method !== 'HEAD' && body !== null) {
-      if (isChunk(body)) outgoing.write(body)
-      else await pump(body, outgoing)
+    const shown = incoming.method === 'HEAD' ? null : body
+    if (isChunk(shown) && incoming.complete) {
+      // Together with the headers: one write.
+      outgoing.end(shown)
+      return
     }
+    if (isChunk(shown)) outgoing.write(shown)
+    else if (shown !== null) await pump(shown, outgoing)
     if (!incoming.complete) await drain(incoming)
     outgoing.end()
   } finally {

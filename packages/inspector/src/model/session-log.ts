@@ -31,7 +31,6 @@ export function openSessionLog(sessionId: string): SessionLog {
 
   async function follow(): Promise<void> {
     const stream = client.follow(sessionId, {
-      after: await findStart(sessionId, ended.signal),
       signal: ended.signal,
       onConnection(now) {
         connection.value = now
@@ -73,10 +72,4 @@ export function openSessionLog(sessionId: string): SessionLog {
       cancelAnimationFrame(due)
     },
   }
-}
-
-/** The place before the first event: a replayed bundle may have left out the oldest ones. */
-async function findStart(sessionId: string, ended: AbortSignal): Promise<number> {
-  const { read_only } = await client.getSession(sessionId, { signal: ended })
-  return read_only === true ? (await client.getReplay(sessionId, { signal: ended })).first_seq - 1 : 0
 }

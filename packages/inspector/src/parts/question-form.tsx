@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals'
 import { useId } from 'preact/hooks'
 import { client } from '../model/client.ts'
 import { isReadOnly } from '../model/daemon-store.ts'
-import { toContent, toFields, type FormField } from '../model/form-fields.ts'
+import { toFormContent, toFormFields, type FormField } from '@codesdkd/client'
 import { ProblemText } from './problem-text.tsx'
 import { useAction } from './use-action.ts'
 
@@ -17,12 +17,12 @@ export function QuestionForm({ sessionId, questionId, schema }: QuestionFormProp
   const { run, busy, error } = useAction()
   const said = useSignal<ReadonlyMap<string, readonly string[]>>(new Map())
   const json = useSignal('{}')
-  const fields = toFields(schema)
+  const fields = toFormFields(schema)
   const say = (name: string, values: readonly string[]) => (said.value = new Map(said.value).set(name, values))
   const answer = () =>
     run(() => {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a person writes: the daemon judges it by the schema
-      const content = fields === null ? (JSON.parse(json.value) as Record<string, unknown>) : toContent(fields, said.value)
+      const content = fields === null ? (JSON.parse(json.value) as Record<string, unknown>) : toFormContent(fields, said.value)
       return client.answerQuestion(sessionId, questionId, { outcome: 'accept', content })
     })
   if (isReadOnly(sessionId)) return null

@@ -36,9 +36,9 @@ export type FindSecrets = (text: string) => Promise<readonly string[]>
 /** All layers, and then what `find` still finds. The values are searched together, which is why they come together. */
 export async function redactDeeply(values: readonly unknown[], redactor: Redactor, find: FindSecrets): Promise<readonly unknown[]> {
   const redacted = values.map((value) => redactor.value(value))
-  const texts: string[] = []
-  mapStrings(redacted, (text) => (texts.push(text), text))
-  const found = (await find(texts.join('\n')))
+  const texts = new Set<string>()
+  mapStrings(redacted, (text) => (texts.add(text), text))
+  const found = (await find([...texts].join('\n')))
     .flatMap((secret) => secret.split('\n'))
     .filter((secret) => secret.length > 5 && !holdsMark(secret))
   if (found.length === 0) return redacted
@@ -50,6 +50,9 @@ export async function redactDeeply(values: readonly unknown[], redactor: Redacto
 
 /** The layers see what the layers before left; a few rounds reach a text in which none of them finds any more. */
 const MAX_ROUNDS = 5
+/** Names and ids stand in every event: short texts in which nothing was found are remembered, and not searched again. */
+const CLEAN_COUNT = 4_096
+const CLEAN_LENGTH = 128
 
 export function createRedactor({ known, key, identity }: RedactorOptions): Redactor {
   const secrets = createKnownSecrets(known)
@@ -64,11 +67,17 @@ export function createRedactor({ known, key, identity }: RedactorOptions): Redac
     (text: string) => maskAssignments(text, mark),
     ...(identity === null ? [] : [createIdentityLayer(identity, mark)]),
   ]
+  const clean = new Set<string>()
   const text = (before: string) => {
+    if (clean.has(before)) return before
     let after = before
     for (let round = 0, last = ''; round < MAX_ROUNDS && after !== last; round++) {
       last = after
       after = layers.reduce((current, layer) => layer(current), after)
+    }
+    if (after === before && before.length <= CLEAN_LENGTH) {
+      if (clean.size === CLEAN_COUNT) clean.clear()
+      clean.add(before)
     }
     return after
   }

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { toContent, toFields } from './form-fields.ts'
+import { toFormContent, toFormFields } from './answer-form.ts'
 
 const object = (properties: object, required: readonly string[] = []) => ({ type: 'object', properties, required })
 
 test('choices, closed and open, one and many', () => {
-  const fields = toFields(
+  const fields = toFormFields(
     object(
       {
         closed: { type: 'string', oneOf: [{ const: 'a', description: 'first' }, { const: 'b' }] },
@@ -31,10 +31,10 @@ test('choices, closed and open, one and many', () => {
     ['yes', ['true']],
     ['size', ['3']],
   ])
-  expect(toContent(fields ?? [], said)).toEqual({ closed: 'a', many: ['p', 'q'], yes: true, size: 3 })
+  expect(toFormContent(fields ?? [], said)).toEqual({ closed: 'a', many: ['p', 'q'], yes: true, size: 3 })
 })
 
 test('a schema that no form can show is none', () => {
-  expect(toFields(object({ deep: { type: 'object' } }))).toBeNull()
-  expect(toFields('text')).toBeNull()
+  expect(toFormFields(object({ deep: { type: 'object' } }))).toBeNull()
+  expect(toFormFields('text')).toBeNull()
 })

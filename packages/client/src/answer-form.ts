@@ -15,7 +15,7 @@ export interface FormOption {
 }
 
 /** The fields of the schema of an answer; null where a form cannot show it, and JSON must be written. */
-export function toFields(schema: unknown): readonly FormField[] | null {
+export function toFormFields(schema: unknown): readonly FormField[] | null {
   if (!isObject(schema) || !isObject(schema['properties'])) return null
   const required = Array.isArray(schema['required']) ? schema['required'] : []
   const fields = Object.entries(schema['properties']).map(([name, property]) => toField(name, property, required.includes(name)))
@@ -23,7 +23,7 @@ export function toFields(schema: unknown): readonly FormField[] | null {
 }
 
 /** What was said in the form, as the content of an answer. Texts that were left empty are left out where they may be. */
-export function toContent(fields: readonly FormField[], said: ReadonlyMap<string, readonly string[]>): Record<string, unknown> {
+export function toFormContent(fields: readonly FormField[], said: ReadonlyMap<string, readonly string[]>): Record<string, unknown> {
   const content = fields.map((field) => [field.name, toValue(field, said.get(field.name) ?? [])] as const)
   return Object.fromEntries(content.filter(([, value]) => value !== undefined))
 }
