@@ -29,7 +29,7 @@ export default function configure(config) {
   config.setTemplateFormats(['md'])
   config.setUseGitIgnore(false)
   for (const ignored of ['dist/**', 'packages/*/dist/**', 'test/**', 'site/**', 'examples/**']) config.ignores.add(ignored)
-  for (const files of ['docs/images', 'examples', 'LICENSE']) config.addPassthroughCopy(files)
+  for (const files of ['docs/images', 'docs/performance', 'examples', 'LICENSE']) config.addPassthroughCopy(files)
   config.addGlobalData('layout', 'page.liquid')
   config.addGlobalData('navigation', navigation)
   config.addGlobalData('eleventyComputed', {

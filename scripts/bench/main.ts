@@ -1,7 +1,7 @@
 import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { insertFigures, publish } from './publish.ts'
+import { insertFigures, publish, withEarlier } from './publish.ts'
 import { toResults, toTable } from './report.ts'
 import { runScenario, type Measured } from './run.ts'
 import type { Scenario } from './scenario.ts'
@@ -20,7 +20,8 @@ npm run bench -- wall             what the wall and the gateway cost
 --scale <share>     of the events of a scenario (1); below 1 it is a trial, and no figure
 --walled            the stand-in agent runs behind the wall
 --out <folder>      writes results.json, figures.md and the plots there
---docs              writes them to docs/performance, and into docs/performance.md; asks for 5 runs at full scale
+--docs              writes them to docs/performance, and into docs/performance.md; asks for 5 runs at full scale.
+                    What was not measured now stays as it was
 --profile <folder>  leaves a CPU profile of each server there
 --list              only names the scenarios`
 
@@ -88,7 +89,9 @@ async function main(): Promise<number> {
   const published = { results, scenarios: chosen, measured, about: { runs, scale, walled, ...machine } }
   if (flags.out !== undefined) await publish(published, flags.out)
   if (flags.docs) {
-    await publish(published, join(docs, 'performance'))
+    const all = await withEarlier(measured, join(docs, 'performance'))
+    const known = scenarios.filter(({ id }) => all.some((one) => one.id === id))
+    await publish({ ...published, scenarios: known, measured: all, results: toResults(known, all) }, join(docs, 'performance'))
     await insertFigures(join(docs, 'performance.md'), join(docs, 'performance'), 'performance')
   }
   return failures.length > 0 || results.some(({ reached }) => reached === false) ? 1 : 0

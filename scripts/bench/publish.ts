@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toTable, type Result } from './report.ts'
 import type { Measured } from './run.ts'
@@ -48,11 +48,19 @@ function toGrowthPlots({ id, sides, growth = [] }: Scenario, measured: readonly 
 
 const [begin, end] = ['<!-- figures -->', '<!-- end of figures -->']
 
-/** Puts what `publish` has written beside a page into that page, between its marks. Throws when it has none. */
+/** What was measured now, and of all else what was published in a folder before. */
+export async function withEarlier(measured: readonly Measured[], folder: string): Promise<readonly Measured[]> {
+  const text = await readFile(join(folder, 'results.json'), 'utf8').catch(() => '{"measured":[]}')
+  const earlier = (JSON.parse(text) as Pick<Published, 'measured'>).measured
+  return [...measured, ...earlier.filter(({ id }) => measured.every((one) => one.id !== id))]
+}
+
+/** Moves the figures that `publish` has written beside a page into that page, between its marks. Throws when it has none. */
 export async function insertFigures(page: string, folder: string, link: string): Promise<void> {
   const text = await readFile(page, 'utf8')
   const [at, to] = [text.indexOf(begin), text.indexOf(end)]
   if (at === -1 || to < at) throw new Error(`${page} has no place for figures`)
   const figures = (await readFile(join(folder, 'figures.md'), 'utf8')).replaceAll('](', `](${link}/`)
   await writeFile(page, `${text.slice(0, at + begin.length)}\n\n${figures}\n${text.slice(to)}`)
+  await rm(join(folder, 'figures.md'))
 }
