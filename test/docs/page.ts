@@ -9,6 +9,8 @@ export interface Block {
   readonly language: string
   /** Why it is not run, as its fence says: `sh no-run: needs a login`. */
   readonly unrun: string | null
+  /** What is to be so before, as its fence says: `sh with: a question`. One of the settings of `walk.ts`. */
+  readonly setting: string | null
   readonly text: string
 }
 
@@ -28,8 +30,15 @@ export function readBlocks(page: string): readonly Block[] {
   return [...text.matchAll(/^```(.*)\n((?:(?!```).*\n)*)```$/gm)].map(({ 1: info = '', 2: body = '', index }) => {
     const [language = '', ...words] = info.trim().split(' ')
     const mark = words.join(' ')
-    if (mark !== '' && !/^no-run: \S/.test(mark)) throw new Error(`${page}: a block is marked with “${mark}”`)
+    const [, kind = null, said = null] = /^(no-run|with): (\S.*)$/.exec(mark) ?? []
+    if (mark !== '' && kind === null) throw new Error(`${page}: a block is marked with “${mark}”`)
     const line = text.slice(0, index).split('\n').length
-    return { place: `${page}:${line}`, language, unrun: mark === '' ? null : mark.slice('no-run: '.length), text: body }
+    return {
+      place: `${page}:${line}`,
+      language,
+      unrun: kind === 'no-run' ? said : null,
+      setting: kind === 'with' ? said : null,
+      text: body,
+    }
   })
 }

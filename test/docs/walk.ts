@@ -6,15 +6,18 @@ import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createClient, type Client } from '@codesdkd/client'
+import { isTerminal } from '@codesdkd/protocol'
+import { openProxy } from '../conformance/proxy.ts'
 import { executable } from '../harness/daemon.ts'
 import { createFolder, type TestFolder } from '../harness/workspace.ts'
 import { run } from '../lifecycle/testing/host.ts'
 import { root, type Block } from './page.ts'
+import { settings } from './settings.ts'
 
 type Env = Record<string, string | undefined>
 
 const scripts = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }).scripts
-const serves = /^(?:npx )?codesdkd(?: serve)?(?: +--(?!version)| *(?:#|$))/
+const serves = /^node examples\/control-hub|^(?:npx )?codesdkd(?: serve)?(?: +--(?!version)| *(?:#|$))/
 /** The doctor of a machine where nobody is logged in finds something. */
 const exitCodes: readonly (readonly [RegExp, number])[] = [[/codesdkd agents doctor/, 1]]
 
@@ -24,6 +27,7 @@ export class Walk implements AsyncDisposable {
   readonly #folder: TestFolder
   readonly #env: Env
   #daemon: ChildProcess | null = null
+  #shown = ''
 
   private constructor(stack: AsyncDisposableStack, folder: TestFolder, env: Env) {
     this.#stack = stack
@@ -48,7 +52,8 @@ export class Walk implements AsyncDisposable {
   }
 
   /** Does what a block says, line by line; a block of TypeScript as a whole. Rejects with what failed. */
-  async take({ language, text, place }: Block): Promise<void> {
+  async take({ language, text, place, setting }: Block): Promise<void> {
+    if (setting !== null) await this.#set(setting)
     if (language === 'ts') return this.#program(text, place)
     for (const line of text.replaceAll('\\\n', ' ').split('\n')) if (/^[^#\s]/.test(line)) await this.#line(line, place)
   }
@@ -60,13 +65,14 @@ export class Walk implements AsyncDisposable {
   async #line(line: string, place: string): Promise<void> {
     if (serves.test(line)) return this.#serve(line)
     if (/^(npm|npx vitest) /.test(line)) return checkCommand(line)
-    const name = /^([A-Z]+)=(?!\$)/.exec(line)?.[1]
+    const name = /^([A-Z_]+)=(?!\$)/.exec(line)?.[1]
     if (name !== undefined) return void (this.#env[name] = await this.#valueOf(name))
     if (line.includes('$URL')) await this.#begin()
     const hash = line.includes('sha256:…') ? await this.#hash() : ''
     const command = line.replaceAll('sha256:…', hash).replaceAll('/tmp/try', `${this.#folder.path}/try`)
     const ended = await run('bash', ['-c', `cd "$HOME"; ${command}`], { env: this.#env, limitMs: 90_000 })
     const expected = exitCodes.find(([pattern]) => pattern.test(line))?.[1] ?? 0
+    this.#shown = ended.stdout
     if (ended.code !== expected) throw new Error(`${place}: ${line}\nended with ${String(ended.code)}: ${ended.stdout}${ended.stderr}`)
   }
 
@@ -78,6 +84,32 @@ export class Walk implements AsyncDisposable {
     const { session_id } = await client.createSession({ runtime: 'codex', cwd: this.#folder.workspace, permission_mode: 'ask' })
     const { task_id } = await client.runTask({ sessionId: session_id, messages: 'Hello' })
     Object.assign(this.#env, { SESSION: session_id, TASK: task_id })
+  }
+
+  /** Somebody has done what the page does not tell again. */
+  async #set(name: string): Promise<void> {
+    const setting = settings[name]
+    if (setting === undefined) throw new Error(`there is no setting “${name}”`)
+    const { waits, runtime, args, legs } = setting
+    const file = join(this.#folder.path, 'scenarios.json')
+    await writeFile(file, JSON.stringify({ scenarios: [{ name: 'begin', prompt: 'begin', legs }] }))
+    // Where names of other hosts are not known, another asks for them.
+    Object.assign(this.#env, this.#stack.use(await openProxy()).env)
+    await this.#serve(['codesdkd --offline --offline-scenario', file, ...args].join(' '))
+    const client = this.#client()
+    const { session_id } = await client.createSession({ runtime, cwd: this.#folder.workspace, permission_mode: 'ask' })
+    this.#env['SESSION'] = session_id
+    if (!waits) return
+    await client.startTask(session_id, { messages: [{ role: 'user', content: 'begin' }] })
+    for await (const event of client.follow(session_id)) {
+      if (event.type === 'question.asked') return void (this.#env['QUESTION'] = event.payload.question_id)
+      if (isTerminal(event.type)) throw new Error(`“${name}”: the task has ended, and waited for nobody`)
+      if (event.type !== 'tool.call.policy_evaluated' || event.payload.result !== 'ask') continue
+      const { approvals } = await client.listApprovals()
+      const waiting = approvals.find(({ tool_call_id: id }) => id === event.payload.tool_call_id)
+      if (waiting?.kind === 'fetch') return void (this.#env['CALL'] = waiting.tool_call_id)
+      if (waiting !== undefined) await client.approveToolCall(session_id, waiting.tool_call_id, waiting)
+    }
   }
 
   async #program(text: string, place: string): Promise<void> {
@@ -114,14 +146,16 @@ export class Walk implements AsyncDisposable {
 
   async #serve(line: string): Promise<void> {
     await this.#end()
-    const command = `exec ${line.replace(/^npx /, '')}`
+    const command = `exec ${line.replace(/^npx /, '').replace(/^node examples/, `node ${root}/examples`)}`
     const child = spawn('bash', ['-c', command], { cwd: this.#folder.path, env: this.#env, stdio: ['ignore', 'pipe', 'inherit'] })
     this.#daemon = child
     const ready = once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>
     const ended = once(child, 'exit').then(() => Promise.reject(new Error(`${line}: ended without a ready line`)))
     ended.catch(() => undefined)
     const [text] = await Promise.race([ready, ended])
-    this.#env['URL'] = (JSON.parse(text) as { url: string }).url
+    if (!text.startsWith('{')) return
+    const { url, token } = JSON.parse(text) as { readonly url: string; readonly token?: string }
+    Object.assign(this.#env, { URL: url, TOKEN: token })
   }
 
   async #end(): Promise<void> {
@@ -133,13 +167,15 @@ export class Walk implements AsyncDisposable {
   }
 
   #client(): Client {
-    return createClient({ url: String(this.#env['URL']) })
+    const token = this.#env['TOKEN']
+    return createClient({ url: String(this.#env['URL']), ...(token === undefined ? {} : { token }) })
   }
 
   /** What a reader copies from an answer into a variable. */
   async #valueOf(name: string): Promise<string> {
     if (name === 'URL') return String(this.#env['URL'])
     if (name === 'SESSION') return (await this.#list<{ session_id: string }>('sessions'))[0]?.session_id ?? ''
+    if (name === 'TOKEN_ID') return (JSON.parse(this.#shown) as { token_id: string }).token_id
     if (name === 'CALL') return (await this.#waiting()).tool_call_id
     throw new Error(`nobody knows what a reader gives for ${name}`)
   }
