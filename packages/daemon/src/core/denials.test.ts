@@ -19,6 +19,8 @@ describe('a message of', () => {
     ['dash, relative', 'sh: 1: cannot create out: Read-only file system', 'out'],
     ['ash', "sh: can't create /etc/x: Read-only file system", '/etc/x'],
     ['zsh', 'zsh:1: read-only file system: /etc/x', '/etc/x'],
+    ['zsh, relative', 'zsh:1: read-only file system: .git/hooks/pre-commit', '.git/hooks/pre-commit'],
+    ['zsh in a script', '(eval):12: read-only file system: my file', 'my file'],
     ['touch', "touch: cannot touch '/etc/x': Read-only file system", '/etc/x'],
     ['touch in UTF-8', 'touch: cannot touch ‘/etc/x’: Read-only file system', '/etc/x'],
     ['mkdir', 'mkdir: cannot create directory ‘/usr/a: b’: Read-only file system', '/usr/a: b'],

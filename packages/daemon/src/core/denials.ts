@@ -19,8 +19,8 @@ export function findFileDenials(output: string): readonly ConfinementDenial[] {
     const end = found.index + words.length
     const lineEnd = walk(output, end, 1)
     const after = output.slice(end, lineEnd)
-    const target =
-      targetBehind(after) ?? (/^read/i.test(words) ? targetBefore(output.slice(walk(output, found.index, -1), found.index)) : null)
+    const before = output.slice(walk(output, found.index, -1), found.index)
+    const target = targetOfZsh(before, words, after) ?? targetBehind(after) ?? (/^read/i.test(words) ? targetBefore(before) : null)
     if (target !== null && isTarget(target)) targets.add(target)
     // What a line says once is enough: then no character is looked at more often than a few times.
     message.lastIndex = lineEnd
@@ -37,6 +37,12 @@ function walk(text: string, from: number, step: 1 | -1): number {
     at += step
   }
   return at
+}
+
+/** zsh alone has it behind its words without quotes, also where it is relative: `zsh:1: read-only file system: a`, `(eval):1: …`. */
+function targetOfZsh(before: string, words: string, after: string): string | null {
+  const speaks = words.startsWith('read') && /(?::\d+|\bzsh): $/.test(before)
+  return speaks ? (/^: (\S.*)$/.exec(after)?.[1] ?? null) : null
 }
 
 /**
