@@ -1,12 +1,13 @@
 /**
  * Makes the npm packages of this repository: `npm run pack -- <folder>`, default `dist`. Node takes no types off below
- * node_modules, so a package holds the sources without them; all else is where it is here. That of the daemon brings the
- * relay for this machine, and its source, of which npm makes one where that fits not.
+ * node_modules, so a package holds the sources without them; all else is where it is here. The daemon, which is a program and
+ * imported by nobody, is bundled. It brings the relay for this machine, and its source, of which npm makes one where that fits not.
  */
 import { execFileSync } from 'node:child_process'
 import { cp, glob, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { bundleDaemon } from './bundle.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const target = resolve(process.argv[2] ?? join(root, 'dist'))
@@ -39,16 +40,17 @@ async function pack(name: string): Promise<void> {
   for (const part of further[name] ?? []) await cp(join(source, part), join(folder, part), { recursive: true })
   await cp(join(root, 'LICENSE'), join(folder, 'LICENSE'))
   if (name === 'daemon') await cp(join(root, 'README.md'), join(folder, 'README.md'))
-  const manifest = await readFile(join(source, 'package.json'), 'utf8')
-  await writeFile(join(folder, 'package.json'), JSON.stringify(toPublished(toJavaScript(manifest), name), null, 2))
-  // What the compiler does not know for imports: names of files that are given to others.
-  for await (const file of glob(join(folder, '{bin,src}/**/*.{js,d.ts}'))) await writeFile(file, toJavaScript(await readFile(file, 'utf8')))
-  // The daemon is a program: nobody imports it.
-  if (name === 'daemon') for await (const file of glob(join(folder, 'src/**/*.d.ts'))) await rm(file)
+  const manifest = JSON.parse(toJavaScript(await readFile(join(source, 'package.json'), 'utf8'))) as Manifest
+  await writeFile(
+    join(folder, 'package.json'),
+    JSON.stringify(await (name === 'daemon' ? packDaemon : packModules)(manifest, source, folder), null, 2),
+  )
   const told = execFileSync('npm', ['pack', folder, '--pack-destination', target, '--loglevel', 'error', '--json'], { cwd: root })
   for (const { filename, size, unpackedSize } of toReports(JSON.parse(told.toString())))
     console.log(`${filename} ${toKilobytes(size)} kB packed, ${toKilobytes(unpackedSize)} kB unpacked`)
 }
+
+type Manifest = Readonly<Record<string, unknown>> & { readonly dependencies?: Readonly<Record<string, string>> }
 
 interface PackReport {
   readonly filename: string
@@ -66,8 +68,23 @@ function toKilobytes(bytes: number): string {
   return (bytes / 1024).toFixed(0)
 }
 
-/** What npm is told of a package; `private` keeps the sources themselves from being published, and what builds them is of no use to others. */
-function toPublished(manifest: string, name: string): object {
-  const { private: _, devDependencies: _building, ...rest } = JSON.parse(manifest) as Record<string, unknown>
-  return name === 'daemon' ? { ...rest, scripts: { install: 'node native/build-relay.mjs' } } : rest
+/** Resolves with what npm is told of a package of modules. */
+async function packModules(manifest: Manifest, _source: string, folder: string): Promise<Manifest> {
+  // What the compiler leaves alone: the modules that declarations name.
+  for await (const file of glob(join(folder, 'src/**/*.d.ts'))) await writeFile(file, toJavaScript(await readFile(file, 'utf8')))
+  return toPublished(manifest)
+}
+
+/** `private` keeps the sources themselves from being published, and what builds them is of no use to others. */
+function toPublished({ private: _, devDependencies: _building, ...rest }: Manifest): Manifest {
+  return rest
+}
+
+/** Puts the program where its executable finds it. Resolves with what npm is told of it. */
+async function packDaemon(manifest: Manifest, source: string, folder: string): Promise<Manifest> {
+  const needed = await bundleDaemon(join(source, 'src'), join(folder, 'src'))
+  const executable = join(folder, 'bin/codesdkd.js')
+  await writeFile(executable, (await readFile(executable, 'utf8')).replace('main.ts', 'main.cjs'))
+  const dependencies = Object.fromEntries(Object.entries(manifest.dependencies ?? {}).filter(([name]) => needed.includes(name)))
+  return { ...toPublished(manifest), dependencies, scripts: { install: 'node native/build-relay.mjs' } }
 }

@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url'
+import { createRequire } from 'node:module'
 import { StartFailure } from './core/start-failure.ts'
 
 /** The offline model on loopback; loaded only where it is asked for. Throws `StartFailure` for a scenario file that makes no sense. */
@@ -6,7 +6,7 @@ export async function startOffline(file: string | null): Promise<{ readonly url:
   const { readScenarioFile, ScenarioError, startOfflineModel } = await import('@codesdkd/offline-model')
   try {
     return await startOfflineModel(
-      await readScenarioFile(file ?? fileURLToPath(import.meta.resolve('@codesdkd/offline-model/scenarios/demo.json'))),
+      await readScenarioFile(file ?? createRequire(import.meta.url).resolve('@codesdkd/offline-model/scenarios/demo.json')),
     )
   } catch (error) {
     if (error instanceof ScenarioError) throw new StartFailure('invalid_config', error.message, { cause: error })

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Problem } from '@codesdkd/protocol'
 import { rawRoute, type Route } from './route.ts'
 
@@ -28,7 +28,7 @@ const types: Readonly<Record<string, string>> = {
   md: 'text/markdown; charset=utf-8',
 }
 
-const built = dirname(fileURLToPath(import.meta.resolve('@codesdkd/inspector/dist/index.html')))
+const built = dirname(createRequire(import.meta.url).resolve('@codesdkd/inspector/dist/index.html'))
 
 /** The page and its files. They hold nothing of the user's: all that they show they ask of the API, as any client does. */
 export const inspectorRoutes: readonly Route[] = [

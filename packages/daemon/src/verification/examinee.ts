@@ -69,7 +69,7 @@ export class Examinee implements AsyncDisposable {
   }
 }
 
-const serverFile = fileURLToPath(import.meta.resolve('./mcp-server.ts'))
+const serverFile = fileURLToPath(new URL('mcp-server.ts', import.meta.url))
 const server = { command: process.execPath, args: [serverFile] }
 
 /** What the trials' own MCP server reads. */
