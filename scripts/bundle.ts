@@ -25,7 +25,7 @@ export async function bundleDaemon(source: string, target: string): Promise<read
   // No ES modules: one that imports `node:http` has Node load all of `fetch` with it, which takes as long as Node itself.
   await bundle(
     { input: join(source, 'main.ts'), plugins: [keepPlaces(source)] },
-    { dir: target, format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: '[name]-[hash].cjs' },
+    { dir: target, comments: false, format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: '[name]-[hash].cjs' },
   )
   for (const file of apart)
     await bundle({ input: join(source, file) }, { file: join(target, file.replace(/ts$/, 'js')), format: 'es', codeSplitting: false })

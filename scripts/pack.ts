@@ -43,7 +43,7 @@ async function pack(name: string): Promise<void> {
   const manifest = JSON.parse(toJavaScript(await readFile(join(source, 'package.json'), 'utf8'))) as Manifest
   await writeFile(
     join(folder, 'package.json'),
-    JSON.stringify(await (name === 'daemon' ? packDaemon : packModules)(manifest, source, folder), null, 2),
+    JSON.stringify(await (name === 'daemon' ? packDaemon : packModules)(manifest, folder, source), null, 2),
   )
   const told = execFileSync('npm', ['pack', folder, '--pack-destination', target, '--loglevel', 'error', '--json'], { cwd: root })
   for (const { filename, size, unpackedSize } of toReports(JSON.parse(told.toString())))
@@ -69,19 +69,19 @@ function toKilobytes(bytes: number): string {
 }
 
 /** Resolves with what npm is told of a package of modules. */
-async function packModules(manifest: Manifest, _source: string, folder: string): Promise<Manifest> {
+async function packModules(manifest: Manifest, folder: string): Promise<Manifest> {
   // What the compiler leaves alone: the modules that declarations name.
   for await (const file of glob(join(folder, 'src/**/*.d.ts'))) await writeFile(file, toJavaScript(await readFile(file, 'utf8')))
   return toPublished(manifest)
 }
 
 /** `private` keeps the sources themselves from being published, and what builds them is of no use to others. */
-function toPublished({ private: _, devDependencies: _building, ...rest }: Manifest): Manifest {
+function toPublished({ private: _private, devDependencies: _building, ...rest }: Manifest): Manifest {
   return rest
 }
 
 /** Puts the program where its executable finds it. Resolves with what npm is told of it. */
-async function packDaemon(manifest: Manifest, source: string, folder: string): Promise<Manifest> {
+async function packDaemon(manifest: Manifest, folder: string, source: string): Promise<Manifest> {
   const needed = await bundleDaemon(join(source, 'src'), join(folder, 'src'))
   const executable = join(folder, 'bin/codesdkd.js')
   await writeFile(executable, (await readFile(executable, 'utf8')).replace('main.ts', 'main.cjs'))

@@ -9,7 +9,7 @@ import { createFolder, type TestFolder } from '../harness/workspace.ts'
 import { root, run } from '../lifecycle/testing/host.ts'
 
 /** Kilobytes that a packed package may have: one that brings along what it need not shows here. The daemon holds what it loads of others. */
-const packages = { codesdkd: 1600, 'codesdkd-protocol': 60, 'codesdkd-client': 60, 'codesdkd-inspector': 200, 'codesdkd-offline-model': 80 }
+const packages = { codesdkd: 1400, 'codesdkd-protocol': 60, 'codesdkd-client': 60, 'codesdkd-inspector': 200, 'codesdkd-offline-model': 80 }
 const names = Object.keys(packages)
 /** The next Node, beside the one that the tests run on. */
 const nextNode = '26.10.0'
@@ -39,6 +39,13 @@ test.each(Object.entries(packages))('%s: well formed, and at most %s kB', async 
   const { messages } = await publint({ pack: { tarball: new Uint8Array(bytes).buffer }, level: 'warning', strict: true })
   expect(messages).toEqual([])
   expect((await stat(tarball(name))).size / 1024).toBeLessThan(most)
+})
+
+test('the daemon brings the licenses of what is bundled with it', async () => {
+  const notices = await readFile(join(installed, 'node_modules/codesdkd/THIRD-PARTY.txt'), 'utf8')
+  for (const name of ['zod', 'pino', '@modelcontextprotocol/server', '@secretlint/core'])
+    expect(notices).toMatch(new RegExp(String.raw`^${name} \d\S* \((?:MIT|Apache-2\.0)\)$`, 'm'))
+  expect(notices).toContain('Permission is hereby granted')
 })
 
 test.each(['codesdkd-protocol', 'codesdkd-client', 'codesdkd-offline-model'])('%s: its types are those of its code', async (name) => {

@@ -7,11 +7,11 @@ import { clearLeftovers } from './clear-leftovers.ts'
 import type { Config } from './configuration/config.ts'
 import type { Clock } from './core/ports.ts'
 import { StartFailure } from './core/start-failure.ts'
-import { createEnclosures } from './enclosures.ts'
 import { defaultHttpLimits } from './http/context.ts'
 import { TokenRegistry } from './http/token-registry.ts'
 import { createHttpServer } from './http/server.ts'
 import { toIssues } from './issues.ts'
+import type { Enclosures } from './enclosures.ts'
 import { findWall } from './find-wall.ts'
 import { createKeyStore } from './keys/key-store.ts'
 import { loadKeys } from './keys/load-keys.ts'
@@ -20,6 +20,7 @@ import { toLimits } from './configuration/limits.ts'
 import { createNamespaces, toWhose } from './namespaces.ts'
 import { newId } from './new-id.ts'
 import { startOffline } from './offline.ts'
+import { startPreload } from './preload.ts'
 import { startRestCollector } from './rest-collector.ts'
 import { startReplay, type ReplayPlan } from './start-replay.ts'
 import { startRetention } from './retention.ts'
@@ -163,15 +164,18 @@ export async function createDaemon(
     const { createToolEndpoint } = await import('./tools/endpoint.ts')
     return createToolEndpoint({ version, task, report: (error) => logger.warn({ err: error }, 'a call of a tool was refused') })
   }
-  const enclosuresIn = (place: string) =>
-    createEnclosures({ directory: place, environment, wall, hidden: [dir.path, ...config.privateFiles], newId, toolEndpoint })
+  const enclosuresIn = async (place: string) => {
+    const { createEnclosures } = await import('./enclosures.ts')
+    return createEnclosures({ directory: place, environment, wall, hidden: [dir.path, ...config.privateFiles], newId, toolEndpoint })
+  }
+  let enclosures: Promise<Enclosures> | null = null
 
   const sessions = stack.use(
     createSessions(config, {
       storage,
       runtimes,
       namespaces,
-      enclosures: enclosuresIn(sockets),
+      enclosures: { open: async (...session) => await (await (enclosures ??= enclosuresIn(sockets))).open(...session) },
       secrets,
       ownSecrets,
       executables,
@@ -204,7 +208,7 @@ export async function createDaemon(
         clock,
         environment,
         executables,
-        enclosures: (place) => Promise.resolve(enclosuresIn(place)),
+        enclosures: enclosuresIn,
         walled: () => Promise.resolve(presence.available),
       }),
     ),
@@ -263,6 +267,7 @@ export async function createDaemon(
   lap('listening_ms')
   metrics.gauges(() => sessions.counts())
   stack.use(startRetention({ sessions, retainMs: config.retainMs, clock, logger }))
+  stack.use(startPreload())
   stack.use(startRestCollector({ position: () => log.lastCursor() }))
   stack.use(noteDaemon(dir, { url: server.url, pid: process.pid, log_id: log.logId }))
   state = 'ready'

@@ -2,7 +2,6 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
-import { packTar } from 'modern-tar/fs'
 import type { KnownSecrets } from '../core/redaction/known-secrets.ts'
 
 export interface ArchiveEntry {
@@ -13,6 +12,7 @@ export interface ArchiveEntry {
 
 /** Packs files into a new tar.gz (0600) whose bytes depend on names and contents only. Resolves to its size; rejects when aborted. */
 export async function writeArchive(path: string, entries: readonly ArchiveEntry[], signal: AbortSignal): Promise<number> {
+  const { packTar } = await import('modern-tar/fs')
   const sources = entries.map(({ name, path: source }) => ({
     type: 'file' as const,
     source,

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import * as z from 'zod'
 import { readExamples } from './examples.ts'
-import { toOpenApi } from './openapi.ts'
 import { json } from './reply.ts'
 import { rawRoute, type Route } from './route.ts'
 
@@ -32,8 +31,10 @@ export function documentRoutes(all: () => readonly Route[]): readonly Route[] {
       verb: 'daemon:read',
       summary: 'This API as an OpenAPI 3.1 document',
       success: { status: 200, description: 'The document', content: { 'application/json': z.looseObject({ openapi: z.string() }) } },
-      handle: ({ context: { daemon, access } }) =>
-        json(200, toOpenApi(all(), { version: daemon.version, basePath: access.basePath, examples: readExamples() })),
+      async handle({ context: { daemon, access } }) {
+        const { toOpenApi } = await import('./openapi.ts')
+        return json(200, toOpenApi(all(), { version: daemon.version, basePath: access.basePath, examples: readExamples() }))
+      },
     }),
     rawRoute({
       method: 'GET',
