@@ -32,7 +32,8 @@ export async function openDirectCodex({ executable, home, cwd, modelUrl }: Direc
   ]
   const child: ChildProcessWithoutNullStreams = spawn(executable, ['app-server', ...settings.flatMap((setting) => ['-c', setting])], {
     cwd,
-    env: { PATH: process.env['PATH'] ?? '', CODEX_HOME: home, HOME: home, BENCH_KEY: 'none' },
+    // As the daemon gives it: what this machine says of certificates, say, costs some milliseconds for each turn.
+    env: { ...process.env, CODEX_HOME: home, BENCH_KEY: 'none' },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   child.stderr.resume()

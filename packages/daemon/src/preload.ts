@@ -1,5 +1,5 @@
-/** Milliseconds after the start: whoever has waited for it comes first, and the rest collector after it. */
-const AFTER = 300
+/** Milliseconds after the start: whoever has waited for it is told first. */
+const AFTER = 20
 
 /**
  * Loads what the first session needs and the start does not: so the start is short, the first session too, and whoever puts a newer version in

@@ -15,19 +15,23 @@ export interface HandoverOptions {
   readonly outputSchema: { readonly schema: JsonSchema } | null
   readonly inputs: Pick<Inputs, 'contentHash'>
   readonly stored: PatientStore
-  readonly implicitSources: () => Promise<readonly FoundSource[]>
   /** True once in a session: to be told that nothing confines its commands. */
   readonly tellUnconfined: () => boolean
 }
 
+interface Given extends Briefing {
+  /** What the agent reads by itself. */
+  readonly sources: readonly FoundSource[]
+}
+
 /** What the log says of what the agent is given. */
-export async function toHandover({ messages, restored }: Briefing, options: HandoverOptions): Promise<readonly Draft[]> {
+export async function toHandover({ messages, restored, sources }: Given, options: HandoverOptions): Promise<readonly Draft[]> {
   const { taskId: task_id, permissionMode: permission_mode, runtimeConfig: runtime_config, definitions, outputSchema } = options
   const output_schema = outputSchema === null ? {} : { output_schema: outputSchema.schema }
   const input = { messages, tool_manifest: definitions, runtime_config, permission_mode, ...output_schema }
   const input_ref = await storeJson(options, 'model-input.json', input)
   const input_hash = options.inputs.contentHash(input)
-  const implicit_sources_ref = await storeSources(options)
+  const implicit_sources_ref = sources.length === 0 ? null : await storeJson(options, 'implicit-sources.json', { sources })
   const given: readonly Draft[] =
     input_ref === null
       ? []
@@ -37,11 +41,6 @@ export async function toHandover({ messages, restored }: Briefing, options: Hand
     ...given,
     ...toUnconfined(options),
   ]
-}
-
-async function storeSources(options: HandoverOptions): Promise<string | null> {
-  const sources = await options.implicitSources()
-  return sources.length === 0 ? null : await storeJson(options, 'implicit-sources.json', { sources })
 }
 
 function storeJson({ stored }: HandoverOptions, name: string, value: object): Promise<string | null> {

@@ -314,12 +314,17 @@ export class Turn implements TaskHost {
 
   async #outcome(): Promise<Outcome> {
     try {
-      await this.#options.checkCwd()
-      this.#findPlanted = await this.#options.watchConfiguration()
+      // All that is looked at on the disk is looked at together.
+      let sources: Promise<readonly FoundSource[]> | null = this.#options.implicitSources()
+      const [findPlanted] = await Promise.all([this.#options.watchConfiguration(), this.#options.checkCwd()])
+      this.#findPlanted = findPlanted
       const { agent, briefing } = await this.#prepare()
       let { restored } = briefing
       const run = async (messages: readonly Message[]) => {
-        await this.#record(await toHandover({ messages, restored }, this.#handover), 'lazy')
+        const found = await (sources ?? this.#options.implicitSources())
+        sources = null
+        // What the agent says to it comes after it in the log, whenever that is written.
+        void this.#record(await toHandover({ messages, restored, sources: found }, this.#handover), 'lazy')
         restored = null
         const spec = await this.#spec(messages)
         this.steering.begin(agent)
