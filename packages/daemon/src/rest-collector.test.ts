@@ -4,11 +4,12 @@ import { collectGarbage, startRestCollector } from './rest-collector.ts'
 
 afterEach(() => void vi.useRealTimers())
 
-test('memory is given back once after the start, and once after each time that something happened', () => {
+test('memory is given back once after the start, and once after each time that something was written or memory has grown', () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'] })
   let position = 7
+  let memory = 100
   let collected = 0
-  const collector = startRestCollector({ position: () => position, collect: () => (collected += 1) })
+  const collector = startRestCollector({ position: () => position, memory: () => memory, collect: () => (collected += 1) })
   const after = (milliseconds: number) => {
     vi.advanceTimersByTime(milliseconds)
     return collected
@@ -20,8 +21,14 @@ test('memory is given back once after the start, and once after each time that s
     position += 1
     expect(after(10_000)).toBe(2)
   }
+  expect(after(10_000)).toBe(3)
+  memory += 16 * 1024 ** 2
+  expect(after(60_000)).toBe(3)
+  memory += 1
+  expect([after(10_000), after(60_000)]).toEqual([4, 4])
   collector[Symbol.dispose]()
-  expect(after(60_000)).toBe(2)
+  position += 1
+  expect(after(60_000)).toBe(4)
 })
 
 test('what nobody holds is gone after it', async () => {

@@ -6,10 +6,14 @@ import { boundYoungSpace } from './young-space.ts'
 const FIRST = 1_000
 /** Milliseconds between two looks; nothing has happened from one to the next is rest. */
 const STEP = 10_000
+/** Bytes more than after the last time: somebody has read a long log, say, or a bundle was made. */
+const GROWN = 16 * 1024 ** 2
 
 export interface RestCollectorOptions {
-  /** Grows with everything that happens. */
+  /** Grows with everything that is written. */
   readonly position: () => number
+  /** Bytes that the process holds. */
+  readonly memory?: () => number
   readonly collect?: () => void
 }
 
@@ -17,14 +21,18 @@ export interface RestCollectorOptions {
  * Gives memory back when the daemon has come to rest, once until something happens again: an engine that has nothing to do sees no reason to,
  * and a daemon mostly waits. It takes some ten milliseconds.
  */
-export function startRestCollector({ position, collect = collectGarbage }: RestCollectorOptions): Disposable {
+export function startRestCollector({
+  position,
+  memory = process.memoryUsage.rss,
+  collect = collectGarbage,
+}: RestCollectorOptions): Disposable {
   let seen = position()
-  let collectedAt: number | null = null
+  let collected: { readonly at: number; readonly left: number } | null = null
   const look = () => {
     const now = position()
-    if (now === seen && now !== collectedAt) {
+    if (now === seen && (now !== collected?.at || memory() > collected.left + GROWN)) {
       collect()
-      collectedAt = now
+      collected = { at: now, left: memory() }
     }
     seen = now
   }
