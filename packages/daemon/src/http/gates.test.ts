@@ -2,7 +2,7 @@ import { Problem } from '@codesdkd/protocol'
 import { describe, expect, test } from 'vitest'
 import { owner } from '../core/rights.ts'
 import type { AccessRules } from './context.ts'
-import { identify, refuseOrigin, type RequestHead } from './gates.ts'
+import { identify, readHeaders, refuseOrigin, type RequestHead } from './gates.ts'
 
 const P = 12345
 const rules: AccessRules = {
@@ -27,13 +27,23 @@ function head(headers: readonly (readonly [string, string])[], rest: Partial<Req
     httpVersion: '1.1',
     method: 'GET',
     url: '/health',
-    rawHeaders: headers.flat(),
+    ...readHeaders(headers.flat()),
     local: { address: '127.0.0.1', port: P },
     ...rest,
   }
 }
 
 const own = ['Host', `127.0.0.1:${P}`] as const
+
+test('headers of any name are read, with all their values', () => {
+  const { headers, headerCount } = readHeaders(['Host', 'a', '__proto__', 'b', 'HOST', 'c', 'constructor', 'd'])
+  expect([...headers]).toEqual([
+    ['host', ['a', 'c']],
+    ['__proto__', ['b']],
+    ['constructor', ['d']],
+  ])
+  expect(headerCount).toBe(4)
+})
 
 describe('Host', () => {
   test.each([

@@ -7,7 +7,10 @@ export interface RequestHead {
   readonly httpVersion: string
   readonly method: string
   readonly url: string
-  readonly rawHeaders: readonly string[]
+  /** By their names in small letters; each with all its values. */
+  readonly headers: ReadonlyMap<string, readonly string[]>
+  /** Header lines. */
+  readonly headerCount: number
   /** The daemon's end of the connection; null on a Unix socket. */
   readonly local: { readonly address: string; readonly port: number } | null
 }
@@ -16,12 +19,24 @@ export const MAX_HEADERS = 100
 
 const loopbackNames = ['127.0.0.1', 'localhost', '[::1]']
 
+/** Headers as they came, names and values in turn. (`headersDistinct` of Node stumbles over one that is called `__proto__`.) */
+export function readHeaders(raw: readonly string[]): Pick<RequestHead, 'headers' | 'headerCount'> {
+  const headers = new Map<string, string[]>()
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const [name, value] = [raw[at]?.toLowerCase() ?? '', raw[at + 1] ?? '']
+    const values = headers.get(name)
+    if (values === undefined) headers.set(name, [value])
+    else values.push(value)
+  }
+  return { headers, headerCount: raw.length / 2 }
+}
+
 /**
  * Where does the request come from: Host, then Origin, then Sec-Fetch-Site, then Referer. Returns why it is refused, or null.
  * Every header is judged by all its values, so a second one cannot hide behind the first.
  */
 export function refuseOrigin(head: RequestHead, rules: AccessRules): Problem | null {
-  if (head.rawHeaders.length > MAX_HEADERS * 2)
+  if (head.headerCount > MAX_HEADERS)
     return new Problem('invalid_request', `At most ${MAX_HEADERS} headers are accepted.`, { members: { limit: MAX_HEADERS } })
   return refuseHost(head, rules) ?? refuseTarget(head) ?? refuseSite(head, rules)
 }
@@ -51,7 +66,10 @@ function refuseHost(head: RequestHead, rules: AccessRules): Problem | null {
   const [host] = values
   if (host === undefined) return new Problem('host_required', 'Send the Host header, once.')
   if (values.length > 1) return new Problem('invalid_request', 'The Host header must occur once.')
-  if (hostNames(head, rules).includes(host.toLowerCase())) return null
+  const name = host.toLowerCase()
+  // What nearly everybody says.
+  if (head.local !== null && name === `${head.local.address}:${head.local.port}`) return null
+  if (hostNames(head, rules).includes(name)) return null
   return new Problem('host_not_allowed', 'The Host header does not name this daemon; --allow-host admits others.')
 }
 
@@ -90,6 +108,6 @@ function originOf(url: string): string {
   return URL.canParse(url) ? new URL(url).origin : url
 }
 
-function headerValues(head: RequestHead, name: string): readonly string[] {
-  return head.rawHeaders.filter((_value, index) => index % 2 === 1 && head.rawHeaders[index - 1]?.toLowerCase() === name)
+function headerValues({ headers }: RequestHead, name: string): readonly string[] {
+  return headers.get(name) ?? []
 }

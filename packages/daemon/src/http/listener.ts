@@ -3,8 +3,8 @@ import { Problem } from '@codesdkd/protocol'
 import { readBody } from './body.ts'
 import type { HttpContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
-import { allowedOrigin, identify, refuseOrigin, type RequestHead } from './gates.ts'
-import { toOwnContext } from './own-context.ts'
+import { allowedOrigin, identify, readHeaders, refuseOrigin, type RequestHead } from './gates.ts'
+import { toOwnContext, type OwnContext } from './own-context.ts'
 import { createPeerCheck, type PeerCheck } from './peer.ts'
 import { owner, type Principal } from '../core/rights.ts'
 import { toProblemReply } from './problem-reply.ts'
@@ -23,6 +23,8 @@ interface Edge {
   readonly peer: PeerCheck
   readonly openStream: () => () => void
   readonly recent: RecentFrames
+  /** What of the context somebody sees. */
+  readonly own: (principal: Principal) => OwnContext
 }
 
 /** The request listener: gates, then route, then handler, then answer. It never throws. */
@@ -37,6 +39,7 @@ export function createListener(context: HttpContext, closing: AbortSignal) {
       'path' in context.listen ? async () => null : createPeerCheck({ sameUser, uid: process.getuid?.() ?? -1, agents: context.agents }),
     openStream: createStreamGauge(context),
     recent: new RecentFrames(),
+    own: remembered((principal) => toOwnContext(context, principal)),
   }
   return (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const id = context.newId()
@@ -44,6 +47,16 @@ export function createListener(context: HttpContext, closing: AbortSignal) {
       context.logger.error({ err: error, request_id: id }, 'an answer broke off')
       outgoing.destroy()
     })
+  }
+}
+
+/** What is made of a key, made once for as long as the key lives. */
+function remembered<K extends object, V>(make: (key: K) => V): (key: K) => V {
+  const known = new WeakMap<K, V>()
+  return (key) => {
+    const found = known.get(key) ?? make(key)
+    known.set(key, found)
+    return found
   }
 }
 
@@ -72,7 +85,7 @@ async function toReply(edge: Edge, id: string, head: RequestHead, incoming: Inco
   const open = !(match instanceof Problem) && match.route.open === true
   const principal = open ? owner : await toPrincipal(edge, head, incoming)
   if (match instanceof Problem) throw match
-  return run(match, toExchange(edge, { id, principal, query: query.join('?') }, incoming, outgoing), context)
+  return run(match, toExchange(edge, { id, principal, query: query.join('?') }, incoming, outgoing), edge)
 }
 
 /** Rejects with the `Problem` of who may not come in. */
@@ -84,11 +97,11 @@ async function toPrincipal({ context, peer }: Edge, head: RequestHead, incoming:
 }
 
 /** The one place where the rights of whoever asks meet the route: its verb here, its sessions in what it is given to work with. */
-async function run({ route, params }: Match, exchange: Exchange, context: HttpContext): Promise<Reply> {
+async function run({ route, params }: Match, exchange: Exchange, { context, own }: Edge): Promise<Reply> {
   const { principal } = exchange
   if (route.verb !== undefined && !principal.rights.verbs.has(route.verb)) throw verbNotAllowed(route.verb, principal)
   if (route.startsWork === true && context.daemon.state() === 'stopping') throw new Problem('shutting_down', 'The daemon is shutting down.')
-  return route.run(params, exchange, toOwnContext(context, principal))
+  return route.run(params, exchange, own(principal))
 }
 
 function admit(problem: Problem | null): void {
@@ -101,7 +114,7 @@ function toHead(incoming: IncomingMessage): RequestHead {
     httpVersion: incoming.httpVersion,
     method: incoming.method ?? '',
     url: incoming.url ?? '',
-    rawHeaders: incoming.rawHeaders,
+    ...readHeaders(incoming.rawHeaders),
     local: localAddress === undefined || localPort === undefined ? null : { address: localAddress, port: localPort },
   }
 }
@@ -113,21 +126,32 @@ function toExchange(
   outgoing: ServerResponse,
 ): Exchange {
   const { principal } = about
-  const gone = new AbortController()
-  outgoing.once('close', () => {
-    if (!outgoing.writableFinished) gone.abort()
-  })
+  let gone: AbortSignal | null = null
   return {
     ...about,
     method: incoming.method ?? '',
     headers: incoming.headers,
-    signal: gone.signal,
+    // Most handlers need none.
+    get signal() {
+      return (gone ??= whenGone(outgoing))
+    },
     // The owner's rights do not end.
     closing: principal.kind === 'owner' ? edge.closing : AbortSignal.any([edge.closing, principal.ended]),
     readBody: (limit) => readBody(incoming, outgoing, limit),
     openStream: edge.openStream,
     recent: edge.recent,
   }
+}
+
+/** Aborted when the client is gone before the answer is complete. */
+function whenGone(outgoing: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  const check = () => {
+    if (!outgoing.writableFinished) gone.abort()
+  }
+  if (outgoing.closed) check()
+  else outgoing.once('close', check)
+  return gone.signal
 }
 
 /** The path behind the prefix of a proxy that does not strip it. */

@@ -11,9 +11,10 @@ export type Router = (method: string, path: string) => Match | Problem
 /** Finds routes by path. Literal segments are compared as sent: `%73essions` is not `sessions`. */
 export function createRouter(routes: readonly Route[]): Router {
   const table = [...Map.groupBy(routes, (one) => one.path)].map(([path, group]) => ({ pattern: path.split('/'), group }))
+  const byLength = Map.groupBy(table, ({ pattern }) => pattern.length)
   return (method, path) => {
     const segments = path.split('/')
-    const found = table.find(({ pattern }) => fits(pattern, segments))
+    const found = byLength.get(segments.length)?.find(({ pattern }) => fits(pattern, segments))
     if (found === undefined) return new Problem('not_found', 'There is no such path.')
     const wanted = method === 'HEAD' ? 'GET' : method
     const one = found.group.find((candidate) => candidate.method === wanted)
@@ -23,11 +24,9 @@ export function createRouter(routes: readonly Route[]): Router {
   }
 }
 
+/** Of equal length. */
 function fits(pattern: readonly string[], segments: readonly string[]): boolean {
-  return (
-    pattern.length === segments.length &&
-    pattern.every((part, index) => (part.startsWith('{') ? segments[index] !== '' : part === segments[index]))
-  )
+  return pattern.every((part, index) => (part.startsWith('{') ? segments[index] !== '' : part === segments[index]))
 }
 
 function toMatch(route: Route, pattern: readonly string[], segments: readonly string[]): Match | Problem {
