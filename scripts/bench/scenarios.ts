@@ -1,6 +1,7 @@
 import type { Scenario } from './scenario.ts'
 import { codexScenarios } from './scenarios/codex.ts'
 import { growthScenarios } from './scenarios/growth.ts'
+import { peerScenarios } from './scenarios/peer.ts'
 import { replayScenarios } from './scenarios/replay.ts'
 import { requestScenarios } from './scenarios/requests.ts'
 import { roomScenarios } from './scenarios/room.ts'
@@ -15,5 +16,6 @@ export const scenarios: readonly Scenario[] = [
   ...startScenarios,
   ...roomScenarios,
   ...codexScenarios,
+  ...peerScenarios,
   ...growthScenarios,
 ]
