@@ -23,7 +23,7 @@ export interface RestCollectorOptions {
  */
 export function startRestCollector({
   position,
-  memory = process.memoryUsage.rss,
+  memory = () => process.memoryUsage.rss(),
   collect = collectGarbage,
 }: RestCollectorOptions): Disposable {
   let seen = position()

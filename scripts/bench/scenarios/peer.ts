@@ -24,7 +24,7 @@ interface Side {
   /** Stands in the line that tells the end of the turn. */
   readonly end: string
   /** Asks the agent. */
-  prompt(text: string): Promise<void>
+  readonly prompt: (text: string) => Promise<void>
 }
 
 /** The stand-in as one executable file. */
