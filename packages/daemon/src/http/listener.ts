@@ -30,6 +30,7 @@ interface Edge {
 /** The request listener: gates, then route, then handler, then answer. It never throws. */
 export function createListener(context: HttpContext, closing: AbortSignal) {
   const sameUser = context.access.auth === 'same-user'
+  const everything = toOwnContext(context, owner)
   const edge: Edge = {
     context,
     closing,
@@ -39,7 +40,7 @@ export function createListener(context: HttpContext, closing: AbortSignal) {
       'path' in context.listen ? async () => null : createPeerCheck({ sameUser, uid: process.getuid?.() ?? -1, agents: context.agents }),
     openStream: createStreamGauge(context),
     recent: new RecentFrames(),
-    own: remembered((principal) => toOwnContext(context, principal)),
+    own: (principal) => (principal === owner ? everything : toOwnContext(context, principal)),
   }
   return (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const id = context.newId()
@@ -47,16 +48,6 @@ export function createListener(context: HttpContext, closing: AbortSignal) {
       context.logger.error({ err: error, request_id: id }, 'an answer broke off')
       outgoing.destroy()
     })
-  }
-}
-
-/** What is made of a key, made once for as long as the key lives. */
-function remembered<K extends object, V>(make: (key: K) => V): (key: K) => V {
-  const known = new WeakMap<K, V>()
-  return (key) => {
-    const found = known.get(key) ?? make(key)
-    known.set(key, found)
-    return found
   }
 }
 

@@ -8,7 +8,6 @@ import { createEnvironments } from '../namespaces.ts'
 import { examine, toDifferences } from './examine.ts'
 import { readableRoots } from './examinee.ts'
 import { scenarios } from './trials.ts'
-
 import type { VerifierOptions } from './verifier.ts'
 
 /** Milliseconds for all probes together. The agents that are still there then take some seconds to end. */
