@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { makeDirectory, openInside, replaceFile, writeOwnFile } from './own-files.ts'
+import { makeDirectory, openInside, replaceFile, replaceKnownFile, writeOwnFile } from './own-files.ts'
 
 let base: string
 let root: string
@@ -50,6 +50,25 @@ describe('writeOwnFile', () => {
     await symlink(elsewhere, path.join(root, 'link'))
     await writeOwnFile(root, ['link', 'file'], 'ours')
     expect(await readFile(path.join(elsewhere, 'file'), 'utf8')).toBe('theirs')
+  })
+})
+
+describe('replaceKnownFile', () => {
+  it('replaces what is known', async () => {
+    const file = path.join(root, 'file')
+    await writeFile(file, 'known', { mode: 0o644 })
+    expect(await replaceKnownFile(file, 'known', 'ours')).toBe(true)
+    expect(await readFile(file, 'utf8')).toBe('ours')
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+    expect(await readdir(root)).toEqual(['file'])
+  })
+
+  it('leaves what somebody else has written or removed since', async () => {
+    await writeFile(path.join(root, 'written'), 'theirs')
+    expect(await replaceKnownFile(path.join(root, 'written'), 'known', 'ours')).toBe(false)
+    expect(await readFile(path.join(root, 'written'), 'utf8')).toBe('theirs')
+    expect(await replaceKnownFile(path.join(root, 'removed'), 'known', 'ours')).toBe(false)
+    expect(await readdir(root)).toEqual(['written'])
   })
 })
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, existsSync, readFileSync, renameSync } from 'node:fs'
 import { lstat, mkdir, open, readlink, realpath, rename, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import * as path from 'node:path'
@@ -40,18 +40,41 @@ export async function clearDirectory(file: string): Promise<void> {
 
 /**
  * Puts a file (0600) in the place of another, or of a link, as a whole or not at all; rejects where a directory is in the way. Also
- * while the agent runs. `durable`: it is on the disk before the other one is gone.
+ * while the agent runs.
  */
-export async function replaceFile(file: string, content: string, how?: 'durable'): Promise<void> {
+export async function replaceFile(file: string, content: string): Promise<void> {
+  await withDraft(file, content, (draft) => rename(draft.path, file))
+}
+
+/**
+ * Puts a file (0600) in the place of one that says what is known of it, and has it on the disk before the other one is gone. False,
+ * and nothing is changed, when that says something else by now, or is gone: who did that has the last word.
+ */
+export async function replaceKnownFile(file: string, known: string, content: string): Promise<boolean> {
+  return await withDraft(file, content, async (draft) => {
+    await draft.handle.sync()
+    // No promise in between: the look and the exchange are microseconds apart.
+    if (!existsSync(file) || readFileSync(file, 'utf8') !== known) return false
+    renameSync(draft.path, file)
+    return true
+  })
+}
+
+/** A new file (0600) beside another; it is removed afterwards, unless it has been renamed. */
+async function withDraft<T>(file: string, content: string, use: (draft: Draft) => Promise<T>): Promise<T> {
   const draft = `${file}.${randomUUID()}`
   try {
     await using handle = await open(draft, 'wx', 0o600)
     await handle.writeFile(content)
-    if (how === 'durable') await handle.sync()
-    await rename(draft, file)
+    return await use({ path: draft, handle })
   } finally {
     await rm(draft, { force: true })
   }
+}
+
+interface Draft {
+  readonly path: string
+  readonly handle: FileHandle
 }
 
 /**

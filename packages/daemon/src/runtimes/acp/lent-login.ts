@@ -1,6 +1,6 @@
 import { lstat, readFile, realpath, rm, symlink } from 'node:fs/promises'
 import * as path from 'node:path'
-import { makeDirectory, replaceFile } from '../own-files.ts'
+import { makeDirectory, replaceKnownFile } from '../own-files.ts'
 import { readTextFile } from '../text-file.ts'
 import { watchFile } from '../watched-file.ts'
 import { isRefreshed } from './refreshed-login.ts'
@@ -80,13 +80,17 @@ function directoriesOf({ name }: Login): readonly string[] {
 }
 
 /** Takes over what stands in the place of the link, if it can be the same login refreshed. Never rejects. */
-async function bringHome({ file, home }: Login, link: string): Promise<void> {
+async function bringHome(login: Login, link: string): Promise<void> {
+  const { file, home } = login
   try {
     const [found, known] = [await lstat(link), await lstat(file)]
     // Another session may have refreshed it later.
     if (found.mtimeMs <= known.mtimeMs) return
     const content = await readTextFile(home, link, maxBytes)
-    if (content !== null && isRefreshed(content, await readFile(file, 'utf8'))) await replaceFile(file, content, 'durable')
+    const text = await readFile(file, 'utf8')
+    if (content === null || !isRefreshed(content, text)) return
+    // Whoever logs in or out in this very moment is heard first.
+    if (!(await replaceKnownFile(file, text, content))) await bringHome(login, link)
   } catch {
     // There is no login to bring home, or no home for it.
   }

@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises'
 import * as path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
-import { clearDirectory, replaceFile } from '../own-files.ts'
+import { clearDirectory, replaceFile, replaceKnownFile } from '../own-files.ts'
 import { readTextFile } from '../text-file.ts'
 import { isSamePerson } from '../token-claims.ts'
 import { watchFile } from '../watched-file.ts'
@@ -79,8 +79,9 @@ async function level(home: string, original: string): Promise<boolean> {
   try {
     const copy = toLogin((await readTextFile(home, path.join(home, fileName), maxBytes)) ?? '')
     const merged = copy === null ? null : merge(kept, copy)
-    if (merged !== null) await replaceFile(original, toText(merged), 'durable')
-    else if (copy === null || !isSame(copy, kept)) await replaceFile(path.join(home, fileName), toText(kept))
+    // Whoever logs in or out in this very moment is heard first.
+    if (merged !== null) return (await replaceKnownFile(original, text, toText(merged))) || (await level(home, original))
+    if (copy === null || !isSame(copy, kept)) await replaceFile(path.join(home, fileName), toText(kept))
     return true
   } catch {
     return false
