@@ -39,6 +39,9 @@ function refuse(_level: string, { message }: { readonly message: string }): neve
   throw new Error(message)
 }
 
+/** A source in a string that no import names. */
+const namedSource = /(?<!\b(?:from|import)\b[ (]*)'(?:\S*\/)?([^/'\s]+\.ts)'/g
+
 /** Each module finds things from where its source was, wherever its code has come to lie, and those that stay apart as JavaScript. */
 function keepPlaces(source: string): Plugin {
   return {
@@ -46,6 +49,9 @@ function keepPlaces(source: string): Plugin {
     transform: {
       filter: { id: /\.ts$/, code: /import\.meta/ },
       handler(code, id) {
+        const named = [...code.matchAll(namedSource)].map(([, name = '']) => name)
+        const missing = named.find((name) => !apart.some((file) => basename(file) === name))
+        if (missing !== undefined) throw new Error(`${id} finds ${missing} by its path: it has to stay apart`)
         const place = `(__dirname + ${JSON.stringify(`/${relative(source, id)}`)})`
         return apart
           .map((file) => basename(file))

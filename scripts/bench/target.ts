@@ -125,7 +125,7 @@ export class Target implements AsyncDisposable {
 export async function openTarget(options: TargetOptions): Promise<Target> {
   const { side, folder, executable = daemonExecutable, flags = [], walled, profiles } = options
   await mkdir(join(folder, 'workspace'), { recursive: true })
-  const agent = options.agent ?? (await writeAgent(folder))
+  const agent = options.agent ?? (await writeAgent(join(folder, 'flood-agent'), 'flood-agent.ts'))
   const profile = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`, `--cpu-prof-name=${side}.cpuprofile`]
   const args =
     side === 'daemon'
@@ -144,11 +144,9 @@ function toWall(walled: boolean, folder: string): readonly string[] {
   return walled ? ['--sandbox', 'require', '--readable-root', folder, '--readable-root', root] : ['--sandbox', 'off']
 }
 
-/** The stand-in as one executable file: it is run by this Node, whatever the PATH says. */
-async function writeAgent(folder: string): Promise<string> {
-  const file = join(folder, 'flood-agent')
-  const script = join(import.meta.dirname, 'flood-agent.ts')
-  await writeFile(file, `#!/bin/sh\nexec '${process.execPath}' '${script}' "$@"\n`)
+/** A stand-in as one executable file: it is run by this Node, whatever the PATH says. Resolves with the file. */
+export async function writeAgent(file: string, script: string): Promise<string> {
+  await writeFile(file, `#!/bin/sh\nexec '${process.execPath}' '${join(import.meta.dirname, script)}' "$@"\n`)
   await chmod(file, 0o755)
   return file
 }

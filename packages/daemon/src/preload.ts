@@ -2,8 +2,8 @@
 const AFTER = 20
 
 /**
- * Loads what the first session needs and the start does not: so the start is short, the first session too, and whoever puts a newer version in
- * the place of a daemon that runs takes nothing from it.
+ * Loads what sessions need and the start does not: so the start is short, and the first session too. Whoever puts a newer version in the place
+ * of a daemon that runs takes none of it away, either; only what most daemons never load is still found on the disk then.
  */
 export function startPreload(): Disposable {
   const timer = setTimeout(() => void load(), AFTER).unref()
@@ -18,9 +18,11 @@ export function startPreload(): Disposable {
 async function load(): Promise<void> {
   await Promise.allSettled([
     import('./enclosures.ts'),
-    import('./runtimes/acp/open-session.ts'),
+    import('./http/openapi.ts'),
+    import('./runtimes/acp/open.ts'),
     import('./runtimes/claude/open.ts'),
     import('./runtimes/codex/open.ts'),
     import('./verification/verify.ts'),
+    import('modern-tar/fs'),
   ])
 }

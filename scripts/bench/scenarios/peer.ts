@@ -9,9 +9,11 @@ import { promisify } from 'node:util'
 import { flatOut, stampMark, toPrompt } from '../flood.ts'
 import { cpuSeconds, forgetPeak, residentMegabytes } from '../process-figures.ts'
 import type { Figures, Scenario, Stage } from '../scenario.ts'
+import { writeAgent } from '../target.ts'
 
 const peer = 'sandbox-agent'
 const peerVersion = '0.4.2'
+const standIn = 'acp-flood-agent.ts'
 
 /** What both servers do: drive one agent, and show what it says by SSE. */
 interface Side {
@@ -27,15 +29,8 @@ interface Side {
   readonly prompt: (text: string) => Promise<void>
 }
 
-/** The stand-in as one executable file. */
-async function writeAgent(file: string): Promise<string> {
-  await writeFile(file, `#!/bin/sh\nexec '${process.execPath}' '${join(import.meta.dirname, '../acp-flood-agent.ts')}' "$@"\n`)
-  await chmod(file, 0o755)
-  return file
-}
-
 async function openDaemon(stage: Stage): Promise<Side> {
-  const agent = await writeAgent(join(await stage.folder(), 'flood'))
+  const agent = await writeAgent(join(await stage.folder(), 'flood'), standIn)
   const target = await stage.target('daemon', { flags: ['--agent', `flood=${agent}`] })
   const session = await target.openSession({ runtime: 'flood', runtimeConfig: {} })
   return {
@@ -65,7 +60,7 @@ async function openPeer(stage: Stage, resources: AsyncDisposableStack): Promise<
   await chmod(executable, 0o755)
   const agents = join(folder, '.local/share/sandbox-agent/bin')
   await mkdir(join(agents, 'agent_processes'), { recursive: true })
-  for (const file of ['codex', 'agent_processes/codex-acp']) await writeAgent(join(agents, file))
+  for (const file of ['codex', 'agent_processes/codex-acp']) await writeAgent(join(agents, file), standIn)
   const port = await freePort()
   const child = spawn(executable, ['server', '--no-token', '--no-telemetry', '--port', String(port)], {
     stdio: 'ignore',

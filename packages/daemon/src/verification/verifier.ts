@@ -1,22 +1,6 @@
 import { Problem, type Verification } from '@codesdkd/protocol'
-import type { AgentExecutables } from '../installed/agent-executables.ts'
-import type { Clock, Runtime } from '../core/ports.ts'
-import type { Enclosures } from '../enclosures.ts'
-import type { Verified } from './verified.ts'
-
-export interface VerifierOptions {
-  /** Must exist. Everything that a verification needs on disk is made in it, and removed afterwards. */
-  readonly dataDir: string
-  readonly verified: Verified
-  readonly clock: Clock
-  /** The own environment of this process. */
-  readonly environment: Readonly<NodeJS.ProcessEnv>
-  readonly executables: AgentExecutables
-  /** What stands around sessions' agents; `directory` is where it may put its sockets. */
-  readonly enclosures: (directory: string) => Promise<Enclosures>
-  /** Whether sessions have a wall when nothing is said. */
-  readonly walled: () => Promise<boolean>
-}
+import type { Runtime } from '../core/ports.ts'
+import type { VerifierOptions } from './verify.ts'
 
 /** Measures installed agents. Disposing it ends what is under way. */
 export interface Verifier extends AsyncDisposable {

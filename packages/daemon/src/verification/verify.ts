@@ -2,16 +2,32 @@ import { mkdtempSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Problem, type Verification } from '@codesdkd/protocol'
-import type { Runtime, RuntimeEnv } from '../core/ports.ts'
+import type { Clock, Runtime, RuntimeEnv } from '../core/ports.ts'
+import type { Enclosures } from '../enclosures.ts'
+import type { AgentExecutables } from '../installed/agent-executables.ts'
 import { readAgentVersion } from '../installed/agent-version.ts'
 import { createEnvironments } from '../namespaces.ts'
 import { examine, toDifferences } from './examine.ts'
 import { readableRoots } from './examinee.ts'
 import { scenarios } from './trials.ts'
-import type { VerifierOptions } from './verifier.ts'
+import type { Verified } from './verified.ts'
 
 /** Milliseconds for all probes together. The agents that are still there then take some seconds to end. */
 const EXAMINATION_LIMIT = 90_000
+
+export interface VerifierOptions {
+  /** Must exist. Everything that a verification needs on disk is made in it, and removed afterwards. */
+  readonly dataDir: string
+  readonly verified: Verified
+  readonly clock: Clock
+  /** The own environment of this process. */
+  readonly environment: Readonly<NodeJS.ProcessEnv>
+  readonly executables: AgentExecutables
+  /** What stands around sessions' agents; `directory` is where it may put its sockets. */
+  readonly enclosures: (directory: string) => Promise<Enclosures>
+  /** Whether sessions have a wall when nothing is said. */
+  readonly walled: () => Promise<boolean>
+}
 
 /** Measures an installed agent in an empty place, and remembers what was found. Throws `Problem`. */
 export async function verify(runtime: Runtime, options: VerifierOptions, signal: AbortSignal): Promise<Verification> {

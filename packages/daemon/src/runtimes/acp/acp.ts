@@ -35,7 +35,7 @@ export function createAcpRuntime<Config extends AcpConfig>(profile: AcpProfile<C
       return { ok: true, runtime: name, ...(await profile.readAuth(env)) }
     },
     async open(spec, env, signal) {
-      const { openSession } = await import('./open-session.ts')
+      const { openSession } = await import('./open.ts')
       return await openSession(profile, { ...options, spec, env, signal })
     },
   }

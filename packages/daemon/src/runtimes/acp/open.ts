@@ -1,198 +1,125 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskError } from '@codesdkd/protocol'
 import { RuntimeFailure } from '../../core/ports.ts'
-import type { SessionSpec } from '../../core/ports.ts'
-import { authRequired, toTaskError } from './errors.ts'
-import { toAcpServers } from './mcp.ts'
-import { authMethod, initializeResult, openedSession } from './native.ts'
-import type { InitializeResult, OpenedSession } from './native.ts'
-import type { AcpConfig, AcpProfile, ErrorContext, Launch } from './profile.ts'
-import { RpcError } from '../json-rpc.ts'
+import { inOrder } from '../../core/wait.ts'
+import type { AgentEnv, RuntimeSession, SessionSpec } from '../../core/ports.ts'
+import { openServers } from '../servers.ts'
+import { openConversation } from './conversation.ts'
+import type { OpenedConversation } from './conversation.ts'
+import type { AcpConfig, AcpProfile, Launch } from './profile.ts'
+import { AcpSession } from './session.ts'
+import { refuse } from './turn.ts'
+import { RpcClosed, createJsonRpc } from '../json-rpc.ts'
 import type { JsonRpc } from '../json-rpc.ts'
-import type { OpenServer } from '../servers.ts'
-import * as z from 'zod'
+import { launch, toStartFailure } from '../launch.ts'
+import { killMarked } from '../leftovers.ts'
+import { processMark } from '../process.ts'
+import type { AgentProcess } from '../process.ts'
+import type { RuntimeOptions } from '../runtime-options.ts'
 
-export interface OpenOptions<Config extends AcpConfig> {
-  readonly profile: AcpProfile<Config>
+interface SessionOptions extends RuntimeOptions {
   readonly spec: SessionSpec
-  readonly servers: ReadonlyMap<string, OpenServer>
-  readonly launch: Launch
-  /** Milliseconds since the agent said something. */
-  readonly silentFor: () => number
+  readonly env: AgentEnv
   readonly signal: AbortSignal
 }
 
-export interface OpenedConversation {
-  readonly sessionId: string
-  readonly resumed: boolean
-  readonly mode: string
-  readonly takesImages: boolean
-  /** `id (name)` of the ways to log in. */
-  readonly authMethods: readonly string[]
-}
-
-/** Most of the silence that is waited for after a replay; an agent that never falls silent must not keep the task. */
-const maxQuietMs = 10_000
-
-/** Shakes hands and opens the conversation: an earlier one where the agent finds it again, else a new one. Rejects with `RuntimeFailure` for what the agent refuses. */
-export async function openConversation<Config extends AcpConfig>(rpc: JsonRpc, options: OpenOptions<Config>): Promise<OpenedConversation> {
-  const { profile, spec, launch, signal } = options
-  const initialized = initializeResult.parse(
-    await ask(rpc, options, { phase: 'start', authMethods: [] }, 'initialize', {
-      protocolVersion: 1,
-      // Neither files nor terminals: what the agent does itself, it asks about, inside its wall; what it would have done here would be
-      // done outside, and nobody would see it as a call.
-      clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false, elicitation: { form: {} } },
-      clientInfo: { name: 'codesdkd', title: 'codesdkd', version: '0.1.0' },
-    }),
-  )
-  if (initialized.protocolVersion !== 1) throw new RuntimeFailure(toVersionFailure(profile.displayName, initialized.protocolVersion))
-  const authMethods = initialized.authMethods.map(toLabel)
-  if (launch.authenticate !== undefined) {
-    const { methodId, meta } = launch.authenticate
-    await ask(rpc, options, { phase: 'authenticate', authMethods }, 'authenticate', {
-      methodId,
-      ...(meta === undefined ? {} : { _meta: meta }),
-    })
-  }
-  const { opened, sessionId, resumed } = await openSession(rpc, options, initialized, authMethods)
-  if (spec.model !== null && profile.modelChoice !== 'launch')
-    await chooseModel(rpc, options, { opened, sessionId, authMethods, model: spec.model })
-  signal.throwIfAborted()
-  const mode = opened.modes?.currentModeId ?? ''
-  return { sessionId, resumed, mode, takesImages: initialized.agentCapabilities.promptCapabilities.image, authMethods }
-}
-
-interface Opened {
-  readonly opened: OpenedSession
-  readonly sessionId: string
-  readonly resumed: boolean
-}
-
-async function openSession<Config extends AcpConfig>(
-  rpc: JsonRpc,
-  options: OpenOptions<Config>,
-  { agentCapabilities }: InitializeResult,
-  authMethods: readonly string[],
-): Promise<Opened> {
-  const { profile, spec, servers, launch } = options
-  const context: ErrorContext = { phase: 'session', authMethods }
-  const params = {
+/** Starts an agent and opens its session. Rejects with `RuntimeFailure`. */
+export async function openSession<Config extends AcpConfig>(profile: AcpProfile<Config>, options: SessionOptions): Promise<RuntimeSession> {
+  const { spec, env, newId, startTimeoutMs = 30_000, signal, interruptGraceMs } = options
+  const config = profile.parseConfig(spec.runtimeConfig)
+  const mark = newId()
+  const deadline = AbortSignal.timeout(startTimeoutMs)
+  await using stack = new AsyncDisposableStack()
+  const launched = stack.use(await profile.prepare({ env, spec, config, mark }))
+  // Of what the agent leaves behind nothing is left: not when it was not even opened, and before its files are removed.
+  stack.defer(async () => void (await killMarked(processMark, mark)))
+  const servers = openServers(config.mcp_servers, spec, env)
+  const process = stack.use(await start(profile, launched, mark, options))
+  let session: AcpSession | null = null
+  let heard = performance.now()
+  // What is said before the first turn is said to nobody: the agent introduces itself, or repeats an earlier conversation.
+  const rpc: JsonRpc = createJsonRpc({
+    lines: process.lines,
+    send: (line) => process.write(line),
+    versioned: true,
+    receive(messages) {
+      heard = performance.now()
+      return inOrder(messages, (message) => {
+        if (session !== null) return session.receive(message)
+        if (message.kind === 'request') refuse(rpc, message)
+        return null
+      })
+    },
+  })
+  const conversation = await converse(rpc, profile, {
+    spec,
+    servers,
+    launch: launched,
+    silentFor: () => performance.now() - heard,
+    signal: AbortSignal.any([signal, deadline]),
+  }).catch(async (error: unknown) => {
+    const failure = signal.aborted ? null : await toFailure(profile.displayName, error, process)
+    process.kill()
+    await process.ended
+    signal.throwIfAborted()
+    throw failure ?? error
+  })
+  session = new AcpSession({
+    profile,
+    process,
+    rpc,
+    launch: launched,
+    ...conversation,
     cwd: spec.cwd,
-    mcpServers: toAcpServers(servers, agentCapabilities),
-    ...(launch.sessionMeta === undefined ? {} : { _meta: launch.sessionMeta }),
-  }
-  if (launch.conversations !== undefined) return await loadPrepared(rpc, options, context, params)
-  const advertised = { resume: agentCapabilities.sessionCapabilities.resume, load: agentCapabilities.loadSession }
-  const method = (profile.resume?.methods ?? (['resume', 'load'] as const)).find((way) => advertised[way])
-  if (spec.resume !== null && method !== undefined) {
-    const sessionId = spec.resume
-    const found = await rpc.request(`session/${method}`, { ...params, sessionId }, options.signal).catch((error: unknown) => {
-      if (!(error instanceof RpcError)) throw error
-      // Agents tell in many ways that they do not know a conversation; only a missing login would fail a new one as well.
-      if (error.code === authRequired) throw toRefusal(profile, error, context)
-      return null
-    })
-    if (found !== null) {
-      if (method === 'load') await fallSilent(options)
-      return { opened: openedSession.parse(found ?? {}), sessionId, resumed: true }
-    }
-  }
-  const opened = openedSession.parse(await ask(rpc, options, context, 'session/new', params))
-  if (opened.sessionId === undefined) throw new RuntimeFailure(toProtocolFailure(profile.displayName))
-  return { opened, sessionId: opened.sessionId, resumed: false }
+    walled: env.enclosure.walled,
+    mark,
+    resources: stack.move(),
+    ...(interruptGraceMs === undefined ? {} : { interruptGraceMs }),
+  })
+  return session
 }
 
-/** Loads the first of the prepared conversations that the agent takes; fails as the last of them does. */
-async function loadPrepared<Config extends AcpConfig>(
+function converse<Config extends AcpConfig>(
   rpc: JsonRpc,
-  options: OpenOptions<Config>,
-  context: ErrorContext,
-  params: object,
-): Promise<Opened> {
-  let failure: unknown = new RuntimeFailure(toProtocolFailure(options.profile.displayName))
-  for (const { id: sessionId, resumed } of options.launch.conversations ?? []) {
-    try {
-      const opened = openedSession.parse((await ask(rpc, options, context, 'session/load', { ...params, sessionId })) ?? {})
-      if (resumed) await fallSilent(options)
-      return { opened, sessionId, resumed }
-    } catch (error) {
-      if (!(error instanceof RuntimeFailure) || error.failure.code === 'auth_required') throw error
-      failure = error
-    }
+  profile: AcpProfile<Config>,
+  options: Omit<Parameters<typeof openConversation<Config>>[1], 'profile'>,
+): Promise<OpenedConversation> {
+  // Between two requests nobody else would notice that the agent has ended.
+  const broken = rpc.done.then(() => Promise.reject(new RpcClosed('the agent has ended')))
+  broken.catch(() => {})
+  return Promise.race([openConversation(rpc, { ...options, profile }), broken])
+}
+
+function start<Config extends AcpConfig>(
+  profile: AcpProfile<Config>,
+  { args, cwd, variables, readable, writable }: Launch,
+  mark: string,
+  { spec, env, ledger, stopGraceMs }: SessionOptions,
+): Promise<AgentProcess> {
+  return launch({
+    agent: profile.displayName,
+    executable: env.executable,
+    enclosure: env.enclosure,
+    args,
+    cwd: cwd ?? spec.cwd,
+    env: variables,
+    ...(readable === undefined ? {} : { readable }),
+    ...(writable === undefined ? {} : { writable }),
+    mark,
+    ledger,
+    ...(stopGraceMs === undefined ? {} : { stopGraceMs }),
+  })
+}
+
+async function toFailure(agent: string, error: unknown, process: AgentProcess): Promise<RuntimeFailure> {
+  return error instanceof RuntimeFailure ? error : new RuntimeFailure(await toStartError(agent, error, process), { cause: error })
+}
+
+async function toStartError(agent: string, error: unknown, process: AgentProcess): Promise<TaskError> {
+  if (error instanceof DOMException && error.name === 'TimeoutError') {
+    return { code: 'agent_start_timeout', message: `${agent} did not come up in time.`, retryable: true }
   }
-  throw failure
-}
-
-// A replay that is still under way would be taken for the answer to the next prompt.
-async function fallSilent<Config extends AcpConfig>({ profile, silentFor, signal }: OpenOptions<Config>): Promise<void> {
-  const quiet = profile.resume?.quietAfterLoadMs ?? 0
-  const began = performance.now()
-  for (let silence = silentFor(); silence < quiet; silence = silentFor()) {
-    if (performance.now() - began > maxQuietMs) return
-    await delay(quiet - silence, undefined, { signal })
+  if (!(error instanceof RpcClosed)) {
+    return { code: 'agent_protocol_error', message: `${agent} answered in a way that is not understood.`, retryable: false }
   }
-}
-
-interface ModelChoice {
-  readonly opened: OpenedSession
-  readonly sessionId: string
-  readonly authMethods: readonly string[]
-  readonly model: string
-}
-
-async function chooseModel<Config extends AcpConfig>(rpc: JsonRpc, options: OpenOptions<Config>, choice: ModelChoice): Promise<void> {
-  const { opened, sessionId, authMethods, model } = choice
-  const context: ErrorContext = { phase: 'session', authMethods }
-  const option = opened.configOptions.find(({ category }) => category === 'model')
-  if (option !== undefined) {
-    if (option.currentValue === model) return
-    await ask(rpc, options, context, 'session/set_config_option', { sessionId, configId: option.id, value: model })
-  } else if (opened.models != null) {
-    if (opened.models.currentModelId === model) return
-    await ask(rpc, options, context, 'session/set_model', { sessionId, modelId: model })
-  } else {
-    const message = `${options.profile.displayName} lets nobody choose a model; leave it out.`
-    throw new RuntimeFailure({ code: 'model_request_rejected', message, retryable: false })
-  }
-}
-
-/** A request whose refusal is the failure of the task. */
-async function ask<Config extends AcpConfig>(
-  rpc: JsonRpc,
-  { profile, signal }: OpenOptions<Config>,
-  context: ErrorContext,
-  method: string,
-  params: object,
-): Promise<unknown> {
-  try {
-    return await rpc.request(method, params, signal)
-  } catch (error) {
-    if (error instanceof RpcError) throw toRefusal(profile, error, context)
-    throw error
-  }
-}
-
-const refusalData = z.object({ authMethods: z.array(authMethod) })
-
-function toRefusal<Config extends AcpConfig>(profile: AcpProfile<Config>, error: RpcError, context: ErrorContext): RuntimeFailure {
-  const named = refusalData.safeParse(error.data).data?.authMethods.map(toLabel)
-  const failure = (profile.toTaskError ?? toTaskError)(error, { ...context, authMethods: named ?? context.authMethods })
-  return new RuntimeFailure(failure.code === 'agent_error' ? { ...failure, code: 'agent_start_failed' } : failure, { cause: error })
-}
-
-function toLabel({ id, name }: { readonly id: string; readonly name: string }): string {
-  return name === '' || name === id ? id : `${id} (${name})`
-}
-
-function toVersionFailure(agent: string, version: number): TaskError {
-  return {
-    code: 'agent_start_failed',
-    message: `${agent} speaks version ${version} of the protocol, the daemon version 1.`,
-    retryable: false,
-  }
-}
-
-function toProtocolFailure(agent: string): TaskError {
-  return { code: 'agent_protocol_error', message: `${agent} opened a session without naming it.`, retryable: false }
+  return toStartFailure(agent, await process.settle())
 }
