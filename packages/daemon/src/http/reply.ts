@@ -39,6 +39,8 @@ export async function send(
 ): Promise<void> {
   try {
     const { body } = reply
+    // Where the end of the connection tells the end of the body, nothing has to be put around its pieces.
+    if (reply.headers['connection'] === 'close') outgoing.useChunkedEncodingByDefault = false
     const length = isChunk(body) ? { 'content-length': String(Buffer.byteLength(body)) } : {}
     outgoing.writeHead(reply.status, { ...securityHeaders, ...headers, ...length, ...reply.headers })
     const shown = incoming.method === 'HEAD' ? null : body

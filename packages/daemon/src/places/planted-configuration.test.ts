@@ -54,6 +54,12 @@ describe('what a task planted', () => {
     expect(written.length).toBeGreaterThan(30)
   })
 
+  test.each(['plain', 'Größe', 'two words', '.g\u200cit'])('is found beside a file named %j', async (name) => {
+    await using repository = await openRepository()
+    repository.write(name)
+    expect(await repository.planted(() => repository.write('.vscode/tasks.json'))).toEqual(['add .vscode/tasks.json'])
+  })
+
   test('tells what was added, edited and removed, and nothing else', async () => {
     await using repository = await openRepository()
     for (const path of ['.claude/settings.json', '.mcp.json', '.npmrc', 'AGENTS.md', 'src/index.ts']) repository.write(path)

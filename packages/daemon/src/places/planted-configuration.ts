@@ -45,8 +45,23 @@ export async function snapshotConfiguration(roots: readonly string[]): Promise<C
 
 async function visitPlaces(roots: readonly string[], places: readonly WatchedPlace[]): Promise<Found> {
   const all: Found[] = []
-  for (const root of roots) all.push((await Promise.all(places.map((place) => visitPlace(root, place)))).flat())
+  for (const root of roots) {
+    const mayHave = await listNames(root)
+    const there = places.filter(({ path }) => mayHave(path.split('/', 1)[0] ?? ''))
+    all.push((await Promise.all(there.map((place) => visitPlace(root, place)))).flat())
+  }
   return all.flat()
+}
+
+/**
+ * Whether a directory may have something of this name: to list it costs less than to ask for each of the names. Some file systems take
+ * capital letters for small ones, and characters for others that look alike: beside a name that is not plain everything may be there.
+ */
+async function listNames(directory: string): Promise<(name: string) => boolean> {
+  const names = await readdir(directory).catch(() => null)
+  if (names === null || names.some((name) => !/^[\x21-\x7e]+$/.test(name))) return () => true
+  const known = new Set(names.map((name) => name.toLowerCase()))
+  return (name) => known.has(name.toLowerCase())
 }
 
 /** What is not as it was, sorted by path. Pure. */
