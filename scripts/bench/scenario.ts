@@ -41,7 +41,8 @@ export interface Stage {
   readonly scale: number
   /** A new folder. */
   folder(): Promise<string>
-  target(side: Side, more?: Pick<TargetOptions, 'agent' | 'executable' | 'flags'>): Promise<Target>
+  /** Default of `folder`: a new one. */
+  target(side: Side, more?: Partial<Pick<TargetOptions, 'agent' | 'executable' | 'flags' | 'folder'>>): Promise<Target>
   load(): LoadProcess
   /** Something about this run that its reader should know. */
   readonly note: (text: string) => void

@@ -11,7 +11,7 @@ export type Side = 'daemon' | 'ceiling' | 'parsing'
 
 export interface TargetOptions {
   readonly side: Side
-  /** A folder that is not there yet. */
+  /** Made unless it is there. A daemon goes on with what an earlier one has left in it. */
   readonly folder: string
   /** The daemon's Codex; default: the stand-in. */
   readonly agent?: string

@@ -6,6 +6,7 @@ import { flatOut } from '../flood.ts'
 import { packDaemon } from '../packed.ts'
 import { forgetPeak, residentMegabytes } from '../process-figures.ts'
 import type { Figures, Scenario, Stage } from '../scenario.ts'
+import type { Target } from '../target.ts'
 
 const million = 1_000_000
 
@@ -47,17 +48,25 @@ async function disk(stage: Stage): Promise<Figures> {
 }
 
 async function bundle(stage: Stage): Promise<Figures> {
-  const target = await stage.target('daemon', { executable: await packDaemon(await stage.folder()) })
+  const executable = await packDaemon(await stage.folder())
+  const target = await stage.target('daemon', { executable })
   const { path } = await fill(target, stage.load(), flatOut(stage.events(million)))
   const json = await jsonBytes(stage, target.port, path)
+  const busy = await takeBundle(target, path)
+  await target[Symbol.asyncDispose]()
+  // So that nothing but the bundle is measured: a process keeps some of what a flood took.
+  const { peak, seconds } = await takeBundle(await stage.target('daemon', { executable, folder: target.folder }), path)
+  return { peak, busy: busy.peak, rate: json / 1e6 / seconds }
+}
+
+async function takeBundle(target: Target, path: string): Promise<{ readonly peak: number; readonly seconds: number }> {
   await setTimeout(2000)
   forgetPeak(target.pid)
   const begun = performance.now()
   const answer = await target.get(`${path}/support-bundle`)
   if (answer.status !== 200 || answer.body === null) throw new Error(`the bundle: ${answer.status} ${await answer.text()}`)
   for await (const _ of answer.body);
-  const seconds = (performance.now() - begun) / 1000
-  return { peak: residentMegabytes(target.pid).peak, rate: json / 1e6 / seconds }
+  return { peak: residentMegabytes(target.pid).peak, seconds: (performance.now() - begun) / 1000 }
 }
 
 export const roomScenarios: readonly Scenario[] = [
@@ -84,7 +93,8 @@ export const roomScenarios: readonly Scenario[] = [
     what: 'support bundle of a session with 1,000,000 events',
     sides: ['daemon'],
     rows: [
-      { figure: 'peak', what: 'resident memory at most', of: 'first', unit: 'MB', atMost: 150 },
+      { figure: 'peak', what: 'resident memory at most, of a daemon that was started on that log', of: 'first', unit: 'MB', atMost: 150 },
+      { figure: 'busy', what: 'resident memory at most, of the daemon that has just written it', of: 'first', unit: 'MB' },
       { figure: 'rate', what: 'of the raw log', of: 'first', unit: 'MB/s', atLeast: 50 },
     ],
     run: bundle,

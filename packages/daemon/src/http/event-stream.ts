@@ -41,7 +41,7 @@ export interface FollowOptions {
 
 const PAGE = 1_000
 /** Bytes. Whoever stops reading costs a small multiple of it: a stretch of the log, as frames and again in the socket's buffer. */
-const PAGE_WEIGHT = 128 * 1024
+const PAGE_WEIGHT = 64 * 1024
 
 /**
  * The frames of an event stream. Catch-up and live are one loop over the log: nothing is queued for a client, who is slow simply reads
