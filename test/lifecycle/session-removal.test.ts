@@ -8,6 +8,7 @@ import { openStorage } from '../../packages/daemon/src/storage/storage.ts'
 import { TestClient } from '../harness/client.ts'
 import { createBench, createStage, type TestBench } from '../harness/daemon.ts'
 import { createFolder } from '../harness/workspace.ts'
+import { freezeAgent } from './testing/processes.ts'
 
 const scenarios = [
   { name: 'hello', prompt: 'hello', legs: [{ text: 'Hello.' }] },
@@ -82,7 +83,8 @@ describe('DELETE of a session', () => {
     { timeout: 60_000 },
     async () => {
       const { client, folder } = bench
-      const { session_id: id } = await client.createSession(bench.session())
+      const marker = `removal-${process.pid}`
+      const { session_id: id } = await client.createSession(bench.session({ env: { MARKER: marker } }))
       const seen: Event[] = []
       const following = (async () => {
         for await (const event of client.follow(id)) seen.push(event)
@@ -93,6 +95,8 @@ describe('DELETE of a session', () => {
       expect(await remove(id)).toMatchObject(problem(409, 'session_busy', { session_id: id, open_tasks: [task_id, 'waits'] }))
       for (const query of ['?stop=yes', '?stop=', '?stop=true&stop=true'])
         expect(await remove(id, query), query).toMatchObject(problem(400, 'invalid_request'))
+      // It takes its grace to end: the removal is under way for as long, and whoever comes late comes in time.
+      freezeAgent(marker)
       const [one, two, task] = await Promise.all([
         remove(id, '?stop=true'),
         remove(id, '?stop=true'),

@@ -1,5 +1,6 @@
-import { readdir, readFile, readlink } from 'node:fs/promises'
-import { fewAtOnce } from '../core/few-at-once.ts'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { inSlices } from '../core/in-slices.ts'
 import type { AgentProcess } from './context.ts'
 
 /** What /proc tells at one moment. */
@@ -86,7 +87,7 @@ async function agentPids(agents: readonly AgentProcess[]): Promise<readonly numb
   const marks = agents.map((one) => `CODESDKD_PROCESS=${one.mark}`)
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
   const processes = new Map<number, ProcessFacts>()
-  for (const facts of await fewAtOnce(pids, readFacts)) if (facts !== null) processes.set(facts.pid, facts)
+  for (const facts of await inSlices(pids, readFacts)) if (facts !== null) processes.set(facts.pid, facts)
   return [...processes.values()].filter((facts) => isAgent(facts, roots, marks, processes)).map((facts) => facts.pid)
 }
 
@@ -98,20 +99,17 @@ interface ProcessFacts {
   readonly environment: readonly string[]
 }
 
-async function readFacts(pid: number): Promise<ProcessFacts | null> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'latin1')
-    // The name in parentheses may hold spaces and parentheses of its own.
-    const [, parent, group, session] = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .map(Number)
-    if (parent === undefined || group === undefined || session === undefined) return null
-    const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(absent(''))
-    return { pid, parent, group, session, environment: environment.split('\0') }
-  } catch (error) {
-    return absent(null)(error)
-  }
+function readFacts(pid: number): ProcessFacts | null {
+  const stat = orElse(null, () => readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  if (stat === null) return null
+  // The name in parentheses may hold spaces and parentheses of its own.
+  const [, parent, group, session] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number)
+  if (parent === undefined || group === undefined || session === undefined) return null
+  const environment = orElse('', () => readFileSync(`/proc/${pid}/environ`, 'latin1'))
+  return { pid, parent, group, session, environment: environment.split('\0') }
 }
 
 function isAgent(
@@ -128,14 +126,21 @@ function isAgent(
 }
 
 async function socketsOf(pids: readonly number[]): Promise<ReadonlySet<string>> {
-  const lists = await fewAtOnce(pids, async (pid) => {
-    const descriptors = await readdir(`/proc/${pid}/fd`).catch(absent([]))
-    return Promise.all(descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(absent(''))))
-  })
-  return new Set(lists.flat().flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []))
+  const lists = await inSlices(pids, (pid) => orElse([], () => readdirSync(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`)))
+  const targets = await inSlices(lists.flat(), (link) => orElse('', () => readlinkSync(link)))
+  return new Set(targets.flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []))
 }
 
-/** For what a process that has ended, or is another user's, does not show. */
+/** What is read, or this where the process has ended, or is another user's and does not show it. */
+function orElse<T>(value: T, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    return absent(value)(error)
+  }
+}
+
+/** `orElse` for promises. */
 function absent<T>(value: T): (error: unknown) => T {
   return (error) => {
     if (error instanceof Error && 'code' in error && ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(String(error.code))) return value

@@ -10,7 +10,7 @@ export interface Inmate {
 /** The inmate of the sandbox that this process has set up; null where there is none, or not yet. Never rejects. */
 export async function findInmate(pid: number): Promise<Inmate | null> {
   const first = await findProgram(pid, 1)
-  const found = first === null ? null : await readStat(first)
+  const found = first === null ? null : readStat(first)
   return first === null || found === null ? null : { pid: first, startTime: found.startTime }
 }
 
@@ -20,7 +20,7 @@ export async function findInmate(pid: number): Promise<Inmate | null> {
  */
 export async function untilEmpty({ pid, startTime }: Inmate): Promise<void> {
   for (let round = 0; round < 250; round += 1) {
-    const found = await readStat(pid)
+    const found = readStat(pid)
     if (found === null || found.state === 'Z' || found.startTime !== startTime) return
     await delay(20)
   }

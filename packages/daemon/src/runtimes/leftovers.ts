@@ -1,11 +1,9 @@
-import { readFileSync, statSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
-import { setImmediate, setTimeout as delay } from 'node:timers/promises'
-import { readStat } from './process-stat.ts'
+import { statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { inSlices } from '../core/in-slices.ts'
+import { listPids, readEnvironment, readStat } from './process-stat.ts'
 import { processMark } from './process.ts'
-
-/** Milliseconds of looking at processes after which whatever else there is to do has its turn. */
-const SLICE = 2
 
 /** A process group that an earlier daemon started and did not see end. */
 export interface Leftover {
@@ -26,7 +24,7 @@ export async function sweepLeftovers(leftovers: readonly Leftover[]): Promise<re
   const ended: number[] = []
   for (const leftover of leftovers) {
     if (leftover.bootId !== bootId) continue
-    const found = await readStat(leftover.pid)
+    const found = readStat(leftover.pid)
     if (found?.state !== 'Z' && found?.startTime === leftover.startTime && kill(-leftover.pid)) ended.push(leftover.pid)
     ended.push(...(await killMarked(processMark, leftover.mark)))
   }
@@ -51,32 +49,14 @@ export async function killMarked(name: string, value: string, also: Readonly<Rec
 }
 
 async function findMarked(entries: readonly string[]): Promise<readonly number[]> {
-  const found: number[] = []
-  let since = performance.now()
-  for (const name of await readdir('/proc').catch(() => [])) {
-    if (!/^[1-9][0-9]*$/.test(name)) continue
-    if (performance.now() - since > SLICE) {
-      await setImmediate()
-      since = performance.now()
-    }
-    if (carries(Number(name), entries)) found.push(Number(name))
-  }
-  return found
+  const found = await inSlices(await listPids(), (pid) => (carries(pid, entries) ? [pid] : []))
+  return found.flat()
 }
 
-// At once: that takes a fifth of what it takes to have other threads do it. No file system can keep it waiting: of an environment the
-// kernel reads only what lies in memory.
 function carries(pid: number, entries: readonly string[]): boolean {
-  const directory = `/proc/${pid}`
-  try {
-    if (pid === process.pid || statSync(directory, { throwIfNoEntry: false })?.uid !== process.getuid?.()) return false
-    // Empty for one that has ended and was not reaped yet.
-    const environment = new Set(readFileSync(`${directory}/environ`, 'latin1').split('\0'))
-    return entries.every((entry) => environment.has(entry))
-  } catch {
-    // It ended meanwhile, or is not ours to look at.
-    return false
-  }
+  if (pid === process.pid || statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid !== process.getuid?.()) return false
+  const environment = readEnvironment(pid)
+  return entries.every((entry) => environment.has(entry))
 }
 
 function kill(pid: number): boolean {

@@ -1,8 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises'
 import type { ProcessName, ProcessTree } from '../core/process-tree.ts'
 import { processMark } from './process.ts'
-import { fewAtOnce } from '../core/few-at-once.ts'
-import { readStat } from './process-stat.ts'
+import { inSlices } from '../core/in-slices.ts'
+import { listPids, readEnvironment, readStat } from './process-stat.ts'
 
 export interface TreeOptions {
   /** The process that the daemon has started. */
@@ -22,10 +21,9 @@ interface Found extends ProcessName {
  * there is no /proc. Never rejects.
  */
 export async function findTree({ root, mark }: TreeOptions): Promise<ProcessTree | null> {
-  const names = await readdir('/proc').catch(() => null)
-  const pids = names?.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number) ?? []
+  const pids = await listPids()
   if (pids.length === 0) return null
-  const all = (await fewAtOnce(pids, (pid) => look(pid, mark))).flatMap((one) => one ?? [])
+  const all = (await inSlices(pids, (pid) => look(pid, mark))).flatMap((one) => one ?? [])
   const found = toDescendants(all, root)
   return {
     found: found.map(({ pid, name }) => ({ pid, name })),
@@ -44,17 +42,16 @@ function toDescendants(all: readonly Found[], root: number): readonly Found[] {
   return [...tree].filter(({ pid }) => pid !== process.pid)
 }
 
-async function look(pid: number, mark: string): Promise<Found | null> {
-  const stat = await readStat(pid)
+function look(pid: number, mark: string): Found | null {
+  const stat = readStat(pid)
   if (stat === null || stat.state === 'Z') return null
-  const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')
-  const marked = environment.split('\0').includes(`${processMark}=${mark}`)
+  const marked = readEnvironment(pid).has(`${processMark}=${mark}`)
   return { pid, name: stat.name, parent: stat.parent, startTime: stat.startTime, marked }
 }
 
 async function stillThere(found: readonly Found[]): Promise<readonly Found[]> {
-  const there = await fewAtOnce(found, async (one) => {
-    const stat = await readStat(one.pid)
+  const there = await inSlices(found, (one) => {
+    const stat = readStat(one.pid)
     return stat !== null && stat.state !== 'Z' && stat.startTime === one.startTime ? [one] : []
   })
   return there.flat()

@@ -12,7 +12,7 @@ const strays = "i=0; while [ $i -lt 60 ]; do setsid env -i sh -c 'while :; do :;
 /** Pids of what lives in the process namespace of this one. */
 async function findInside(space: string): Promise<readonly string[]> {
   const pids = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && toSpace(pid) === space)
-  const stats = await Promise.all(pids.map((pid) => readStat(Number(pid))))
+  const stats = pids.map((pid) => readStat(Number(pid)))
   // Whose parent has died may wait a while for somebody to take note of its end.
   return pids.filter((_, index) => (stats[index]?.state ?? 'Z') !== 'Z')
 }

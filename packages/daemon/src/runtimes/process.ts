@@ -122,7 +122,7 @@ export class AgentProcess implements AsyncDisposable {
   async groups(): Promise<ReadonlySet<number>> {
     if (!this.alive) return new Set()
     const inner = await Promise.all(Array.from({ length: this.#depth }, (_, above) => findProgram(this.pid, above + 1)))
-    const stats = await Promise.all(inner.flatMap((pid) => (pid === null ? [] : [readStat(pid)])))
+    const stats = inner.flatMap((pid) => (pid === null ? [] : [readStat(pid)]))
     return new Set([this.pid, ...stats.flatMap((stat) => (stat === null ? [] : [stat.group]))])
   }
 

@@ -1,6 +1,6 @@
-import { readFile, readdir } from 'node:fs/promises'
-import { fewAtOnce } from '../../core/few-at-once.ts'
-import { readStat } from '../process-stat.ts'
+import { readFile } from 'node:fs/promises'
+import { inSlices } from '../../core/in-slices.ts'
+import { listPids, readEnvironment, readStat } from '../process-stat.ts'
 import { processMark } from '../process.ts'
 
 /** Which processes of an agent count as commands of a turn. */
@@ -35,22 +35,15 @@ export async function killStrays(strays: Strays): Promise<void> {
 }
 
 async function findStrays(strays: Strays): Promise<readonly number[]> {
-  const names = await readdir('/proc').catch(() => [])
-  const pids = names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number)
-  const found = await fewAtOnce(pids, async (pid) => ((await isStray(pid, strays)) ? [pid] : []))
+  const found = await inSlices(await listPids(), (pid) => (isStray(pid, strays) ? [pid] : []))
   return found.flat()
 }
 
-async function isStray(pid: number, { mark, groups, since }: Strays): Promise<boolean> {
+function isStray(pid: number, { mark, groups, since }: Strays): boolean {
   if (pid === process.pid) return false
-  try {
-    const stat = await readStat(pid)
-    if (stat === null || stat.state === 'Z' || groups.has(stat.group) || Number(stat.startTime) < since) return false
-    // Only processes of this user show their environment.
-    return (await readFile(`/proc/${pid}/environ`, 'latin1')).split('\0').includes(`${processMark}=${mark}`)
-  } catch {
-    return false
-  }
+  const stat = readStat(pid)
+  if (stat === null || stat.state === 'Z' || groups.has(stat.group) || Number(stat.startTime) < since) return false
+  return readEnvironment(pid).has(`${processMark}=${mark}`)
 }
 
 function kill(pid: number): void {
