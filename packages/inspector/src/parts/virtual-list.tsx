@@ -18,10 +18,17 @@ interface VirtualListProps<T> {
 /** From the end, in pixels, what still counts as being there. */
 const NEAR = 40
 
+/** Whether it shows what reaches down to there. */
+function isNear({ scrollTop, clientHeight }: Element, end: number): boolean {
+  return scrollTop + clientHeight >= end - NEAR
+}
+
 /** A list of which only what is in view is in the page: as fast with a hundred thousand items as with ten. */
 export function VirtualList<T>({ items, keyOf, children, estimate, label, follow = false, focused }: VirtualListProps<T>) {
   const scroller = useRef<HTMLDivElement>(null)
   const atEnd = useRef(follow)
+  /** As it was left, in pixels: it is somebody else who has scrolled when it is found elsewhere. */
+  const left = useRef({ top: 0, height: 0 })
   const [, redraw] = useReducer((count: number) => count + 1, 0)
   const held = useRef<Virtualizer<HTMLDivElement, HTMLElement>>(undefined)
   const options = {
@@ -33,7 +40,10 @@ export function VirtualList<T>({ items, keyOf, children, estimate, label, follow
       return item === undefined ? index : keyOf(item)
     },
     overscan: 6,
-    scrollToFn: elementScroll,
+    scrollToFn(to: number, how: ScrollToOptions, by: Virtualizer<HTMLDivElement, HTMLElement>) {
+      elementScroll(to, how, by)
+      if (scroller.current !== null) left.current.top = scroller.current.scrollTop
+    },
     observeElementRect,
     observeElementOffset,
     measureElement,
@@ -47,7 +57,12 @@ export function VirtualList<T>({ items, keyOf, children, estimate, label, follow
   useLayoutEffect(() => {
     virtual._willUpdate()
     const element = scroller.current
-    if (element !== null && follow && atEnd.current) element.scrollTop = element.scrollHeight
+    if (element === null) return
+    // The browser tells of that with its next frame only, which may be after this drawing.
+    if (Math.abs(element.scrollTop - left.current.top) > 1)
+      atEnd.current = isNear(element, Math.min(left.current.height, element.scrollHeight))
+    if (follow && atEnd.current) element.scrollTop = element.scrollHeight
+    left.current = { top: element.scrollTop, height: element.scrollHeight }
   })
   useLayoutEffect(() => {
     if (focused !== undefined) virtual.scrollToIndex(focused)
@@ -60,8 +75,9 @@ export function VirtualList<T>({ items, keyOf, children, estimate, label, follow
       tabIndex={0}
       role="region"
       aria-label={label}
-      onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
-        atEnd.current = scrollTop + clientHeight >= scrollHeight - NEAR
+      onScroll={({ currentTarget }) => {
+        atEnd.current = isNear(currentTarget, currentTarget.scrollHeight)
+        left.current.top = currentTarget.scrollTop
       }}
     >
       <ol class="virtual" style={{ height: `${virtual.getTotalSize()}px` }}>
