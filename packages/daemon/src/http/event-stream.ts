@@ -40,12 +40,12 @@ export interface FollowOptions {
 }
 
 const PAGE = 1_000
-/** Bytes. Whoever stops reading costs a small multiple of it: a stretch of the log, as frames and again in the socket's buffer. */
+/** Bytes. Whoever reads alone and stops costs a small multiple of it: a stretch of the log, as frames and again in the socket's buffer. */
 const PAGE_WEIGHT = 64 * 1024
 
 /**
  * The frames of an event stream. Catch-up and live are one loop over the log: nothing is queued for a client, who is slow simply reads
- * later. Yields about 64 KB at a time, and only when asked, so that the client's pace is the pace of the reading.
+ * later. Yields about 64 KB at a time, or 256 KB that many share, and only when asked, so that the client's pace is the pace of the reading.
  */
 export async function* eventStream(source: Followable, options: FollowOptions): AsyncGenerator<string | Buffer, void, void> {
   using quiet = createQuiet(options.keepAliveMs)
@@ -124,7 +124,7 @@ function control(name: 'ready' | 'resync' | 'caught_up', source: Followable, mem
 
 export function followSession(log: OwnLog, sessionId: string): Followable {
   return {
-    frames: (recent, after, weight) => recent.read(sessionId, after, () => log.frames(sessionId, after, weight)),
+    frames: (recent, after, weight) => recent.read(sessionId, after, (times) => log.frames(sessionId, after, weight * times)),
     read(after, limit, weight) {
       const events = log.read(sessionId, after, limit, weight)
       return { events, end: events.at(-1)?.seq ?? null }

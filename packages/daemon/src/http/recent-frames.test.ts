@@ -30,3 +30,18 @@ test('only the last are kept', () => {
   expect(recent.read('a', 1, never)?.position).toBe(2)
   expect(recent.read('a', 0, () => frames(9))?.position).toBe(9)
 })
+
+test('what follows on a stretch that many have read is longer, and what one reads behind them is not', () => {
+  const recent = new RecentFrames()
+  const times: number[] = []
+  const read = (session: string, after: number) =>
+    recent.read(session, after, (longer) => {
+      times.push(longer)
+      return frames(after + 1)
+    })
+  for (let reader = 0; reader < 16; reader++) read('a', 0)
+  for (let reader = 0; reader < 15; reader++) read('a', 1)
+  read('a', 2)
+  read('b', 1)
+  expect(times).toEqual([1, 4, 1, 1])
+})
